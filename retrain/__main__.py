@@ -1,0 +1,5 @@
+"""`python -m retrain` is `retrain`."""
+
+from retrain.cli.train import main
+
+main()

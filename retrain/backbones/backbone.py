@@ -1,0 +1,66 @@
+"""A backbone: one frozen inference graph and what is known about it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+INPUT_NODE = "Placeholder"  # float32 [None, H, W, 3], values in [0, 1]
+FEATURE_NODE = "feature_vector"  # float32 [None, D]
+LOGITS_NODE = "logits"  # float32 [None, 1001]; only in modules that kept their classifier
+
+GRAPH_FILE = "frozen_graph.pb"
+INFO_FILE = "backbone.json"
+REFERENCE_FILE = "reference.npz"
+
+
+@dataclass(frozen=True)
+class BackboneInfo:
+    """`fingerprint`: hex BLAKE2b-128 of the module's own files, the identity of its features."""
+
+    name: str
+    fingerprint: str
+    height: int
+    width: int
+    feature_width: int
+    has_logits: bool
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """The folder holds the graph, its facts and TensorFlow's own answers on a few pictures."""
+
+    info: BackboneInfo
+    folder: Path
+
+    @property
+    def graph_path(self) -> Path:
+        return self.folder / GRAPH_FILE
+
+    def read_reference(self) -> tuple[np.ndarray, np.ndarray]:
+        """Test pictures (n, H, W, 3) uint8 and TensorFlow's features for them (n, D) float32."""
+        with np.load(self.folder / REFERENCE_FILE) as stored:
+            return stored["pixels"], stored["features"]
+
+
+def read_backbone(folder: Path) -> Backbone:
+    facts = json.loads((folder / INFO_FILE).read_text(encoding="utf-8"))
+    return Backbone(BackboneInfo(**facts), folder)
+
+
+def write_info(folder: Path, info: BackboneInfo) -> None:
+    (folder / INFO_FILE).write_text(json.dumps(asdict(info), indent=1) + "\n", encoding="utf-8")
+
+
+def reference_pixels(height: int, width: int) -> np.ndarray:
+    """Three smooth, differing test pictures (3, H, W, 3) uint8 on which engines are compared."""
+    row, column = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    pictures = []
+    for waves in (1.0, 3.0, 9.0):
+        channels = [
+            np.sin(2 * np.pi * (waves * row + shift)) * np.cos(2 * np.pi * waves * (column - shift))
+            for shift in (0.0, 0.21, 0.45)
+        ]
+        pictures.append(127.5 + 127.5 * np.stack(channels, axis=-1))
+    return np.rint(np.stack(pictures)).astype(np.uint8)

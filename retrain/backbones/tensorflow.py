@@ -1,0 +1,42 @@
+"""The one door to TensorFlow: imported late, and quiet."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def import_tensorflow() -> Any:
+    """The `tensorflow` module, imported now (seconds) with its start-up messages switched off.
+
+    A level that the user set in `TF_CPP_MIN_LOG_LEVEL` is kept.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    with _silent_stderr():
+        import tensorflow as tf
+        import tensorflow_hub  # noqa: F401  (loads a second library that talks, too)
+
+    tf.get_logger().setLevel("ERROR")
+    return tf
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Holds back what C++ prints before its log level can be set; shows it if the import fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,48 @@
+"""Running a frozen graph with TensorFlow: the reference, and the engine on a GPU."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from retrain.backbones.backbone import INPUT_NODE
+from retrain.backbones.tensorflow import import_tensorflow
+
+Token = TypeVar("Token")
+
+BATCH = 32
+
+
+class TensorFlowEngine:
+    """Runs full batches only (the last one is filled up), so that a picture's features do not
+    depend on how many others came with it."""
+
+    def __init__(self, graph: Path, output: str, precision: str = "f32") -> None:
+        tf = import_tensorflow()
+        if precision == "bf16":
+            tf.config.optimizer.set_experimental_options(
+                {"auto_mixed_precision_onednn_bfloat16": True}
+            )
+        definition = tf.compat.v1.GraphDef.FromString(graph.read_bytes())
+
+        def run(pixels: Any) -> Any:
+            images = tf.cast(pixels, tf.float32) / 255.0
+            (features,) = tf.graph_util.import_graph_def(
+                definition, input_map={f"{INPUT_NODE}:0": images}, return_elements=[f"{output}:0"]
+            )
+            return features
+
+        self._batch = tf.function(run)
+        gpus = tf.config.list_physical_devices("GPU")
+        self.name = f"TensorFlow {tf.__version__} on {'GPU' if gpus else 'CPU'}"
+
+    def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
+        rest = iter(photos)
+        while batch := list(islice(rest, BATCH)):
+            pixels = np.stack([picture for _, picture in batch])
+            padding = np.zeros((BATCH - len(batch), *pixels.shape[1:]), np.uint8)
+            features = self._batch(np.concatenate([pixels, padding])).numpy()
+            for (token, _), vector in zip(batch, features, strict=True):
+                yield token, vector

@@ -1,0 +1,1 @@
+"""Bottlenecks: one feature vector per photo, computed once and kept on disk."""

@@ -1,0 +1,131 @@
+"""Asks the store, decodes what is missing, runs the engine, publishes shards."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+
+from retrain.backbones.engine import Engine
+from retrain.bottlenecks.store import BottleneckStore
+from retrain.errors import one_line
+from retrain.images.decode import BadPhoto, Recipe, decode
+from retrain.images.digests import digest_of
+from retrain.progress import Meter, Talk
+
+UNIT = 512  # photos in a shard: what a killed run can lose at the most, some seconds of work
+
+
+def missing(keys: Sequence[bytes], store: BottleneckStore) -> list[bytes]:
+    """The keys that have neither a feature nor a known failure, each once, in digest order."""
+    return sorted(key for key in set(keys) if key not in store and key not in store.failed)
+
+
+def extract(
+    paths: Mapping[bytes, Path],
+    store: BottleneckStore,
+    engine: Engine,
+    recipe: Recipe,
+    talk: Talk,
+) -> None:
+    """Computes and publishes the features of the photos at `paths`, by key, in digest order.
+
+    Photos that cannot be decoded end up in `store.failed`. On Ctrl-C (or any fault) what is
+    finished is published first.
+    """
+    order = sorted(paths)
+    position = {key: number for number, key in enumerate(order)}
+    units = [_Unit(order[start : start + UNIT]) for start in range(0, len(order), UNIT)]
+    with talk.progress("Computing features", len(order), "photos") as meter:
+        try:
+            decoded = _decoded(paths, order, recipe, units, position, store, meter)
+            for key, vector in engine.run(decoded):
+                unit = units[position[key] // UNIT]
+                unit.vectors[key] = vector
+                unit.publish_if_complete(store)
+                meter.advance()
+        finally:
+            for unit in units:
+                unit.publish(store)
+
+
+@dataclass
+class _Unit:
+    """The photos of one shard: published as soon as each has a feature or a reason."""
+
+    keys: Sequence[bytes]
+    vectors: dict[bytes, np.ndarray] = field(default_factory=dict)
+    failed: dict[bytes, str] = field(default_factory=dict)
+    unread: int = 0
+
+    def set_aside(self, key: bytes, why: BadPhoto | OSError, store: BottleneckStore) -> None:
+        """A broken photo is remembered in the shard; one that could not be read now is not."""
+        store.failed[key] = one_line(why)
+        if isinstance(why, BadPhoto):
+            self.failed[key] = str(why)
+        else:
+            self.unread += 1
+        self.publish_if_complete(store)
+
+    def publish_if_complete(self, store: BottleneckStore) -> None:
+        if len(self.vectors) + len(self.failed) + self.unread == len(self.keys):
+            self.publish(store)
+
+    def publish(self, store: BottleneckStore) -> None:
+        if not self.vectors and not self.failed:
+            return
+        done = [key for key in self.keys if key in self.vectors]
+        stacked = np.array([self.vectors[key] for key in done], np.float32)
+        vectors, failed = stacked.reshape(-1, store.width), self.failed
+        self.keys, self.vectors, self.failed = (), {}, {}
+        store.publish(done, vectors, failed)
+
+
+def _decoded(
+    paths: Mapping[bytes, Path],
+    order: Sequence[bytes],
+    recipe: Recipe,
+    units: Sequence[_Unit],
+    position: Mapping[bytes, int],
+    store: BottleneckStore,
+    meter: Meter,
+) -> Iterator[tuple[bytes, np.ndarray]]:
+    """Key and pixels of each photo that can be decoded, in order; decoding runs ahead in threads.
+
+    The number of photos in flight is bounded, so memory does not grow with the number of photos.
+    """
+    workers = cpu_count() or 1
+    waiting: deque[tuple[bytes, Future[np.ndarray | BadPhoto | OSError]]] = deque()
+    rest = iter(order)
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            while True:
+                while len(waiting) < 4 * workers and (key := next(rest, None)) is not None:
+                    waiting.append((key, pool.submit(_decode_file, paths[key], key, recipe)))
+                if not waiting:
+                    return
+                key, future = waiting.popleft()
+                result = future.result()
+                if isinstance(result, np.ndarray):
+                    yield key, result
+                else:
+                    unit = units[position[key] // UNIT]
+                    unit.set_aside(key, result, store)
+                    meter.advance(1, aside=1)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _decode_file(path: Path, key: bytes, recipe: Recipe) -> np.ndarray | BadPhoto | OSError:
+    """The pixels, or why there are none: for good (BadPhoto) or this time (OSError)."""
+    try:
+        content = path.read_bytes()
+        if digest_of(content) != key:
+            return OSError("changed while this run was working; run again")
+        return decode(content, recipe)
+    except (BadPhoto, OSError) as error:
+        return error

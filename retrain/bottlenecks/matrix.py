@@ -1,0 +1,32 @@
+"""Features of many photos as one matrix, in memory while they are few, else on disk."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+IN_MEMORY_BYTES = 512 << 20  # features up to this size are held, and verified, in memory
+
+
+class FeatureMatrix:
+    """(N, D) float32, whose row i is row `rows[i]` of shard `shards[number[i]]`."""
+
+    def __init__(
+        self, shards: Sequence[np.ndarray], number: np.ndarray, rows: np.ndarray, width: int
+    ) -> None:
+        self.shape = (len(rows), width)
+        self._shards, self._number, self._rows = shards, number, rows
+        self._held: np.ndarray | None = None
+        if len(rows) * width * 4 <= IN_MEMORY_BYTES:
+            self._held = self._gather(np.arange(len(rows)))
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """The given rows (n,) of the matrix as an array (n, D) float32 in memory."""
+        return self._gather(rows) if self._held is None else self._held[rows]
+
+    def _gather(self, rows: np.ndarray) -> np.ndarray:
+        gathered = np.empty((len(rows), self.shape[1]), np.float32)
+        numbers = self._number[rows]
+        for number in np.unique(numbers):
+            here = np.flatnonzero(numbers == number)
+            gathered[here] = self._shards[number][self._rows[rows[here]]]
+        return gathered

@@ -1,0 +1,134 @@
+"""What both commands share: grouped help, old spellings of flags, errors in one line."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import click
+from click.exceptions import NoSuchOption
+
+from retrain.errors import RetrainError
+
+
+class GroupedOption(click.Option):
+    """An option with a place in the help: its `group`, and whether it is an `everyday` one."""
+
+    def __init__(self, *args: Any, group: str = "Other", everyday: bool = False, **more: Any):
+        super().__init__(*args, **more)
+        self.group = group
+        self.everyday = everyday
+
+
+class GroupedCommand(click.Command):
+    """Shows the everyday options by group; `--help-all` shows every one, grouped the same way."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        settings: dict[str, Any] = {"token_normalize_func": lambda name: name.replace("-", "_"),
+                    "max_content_width": 100}  # fmt: skip
+        super().__init__(*args, **{"context_settings": settings, **more})
+        if any(not _everyday(option) for option in self.params):
+            self.params.append(
+                GroupedOption(
+                    ["--help-all", "help_all"],
+                    is_flag=True,
+                    is_eager=True,
+                    expose_value=False,
+                    everyday=True,
+                    callback=_show_all,
+                    help="Show every option.",
+                )
+            )
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        everything = bool(ctx.meta.get("retrain.help_all"))
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and (everything or _everyday(parameter)):
+                group = getattr(parameter, "group", "Other")
+                groups.setdefault(group, []).append(record)
+        groups["Other"] = groups.pop("Other", [])
+        for group, records in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(records, col_max=34)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except NoSuchOption as error:
+            names = [name for parameter in self.params for name in parameter.opts]
+            raise click.UsageError(_no_such_option(error.option_name, names), ctx) from None
+
+
+def _everyday(parameter: click.Parameter) -> bool:
+    return not isinstance(parameter, GroupedOption) or parameter.everyday
+
+
+def _show_all(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        ctx.meta["retrain.help_all"] = True
+        click.echo(ctx.get_help())
+        ctx.exit()
+
+
+def _no_such_option(given: str, names: Sequence[str]) -> str:
+    """Names the nearest option; the old tools ignored a misspelt one in silence."""
+    wanted = given.replace("-", "_").strip("_")
+    known = {name.replace("-", "_").strip("_"): name for name in names}
+    near = [name for name in known if name.startswith(wanted)]
+    near = near or get_close_matches(wanted, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {known[near[0]]}?" if near else " See --help-all."
+    return f"No such option: {given}.{hint}"
+
+
+def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs a command as a process: its errors in one line on stderr, exit code 1, or 2 for usage.
+
+    `--debug` anywhere among the arguments shows the trace.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show ends nothing
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run(command, [a for a in given if a != "--debug"], debug))
+
+
+def _run(command: click.Command, arguments: list[str], debug: bool) -> int:
+    name = command.name or "retrain"
+    try:
+        code = command.main(arguments, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.UsageError as error:
+        print(f"{name}: {_flat(error.format_message())}", file=sys.stderr)
+        return 2
+    except click.ClickException as error:
+        print(f"{name}: {_flat(error.format_message())}", file=sys.stderr)
+        return error.exit_code
+    except RetrainError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"{name}: {_flat(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our results has enough; what is still buffered has no reader.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        print(f"\n{name}: interrupted; finished features are kept, run the same command to go on",
+              file=sys.stderr)  # fmt: skip
+        return 130
+    except Exception as error:
+        if debug:
+            raise
+        print(f"{name}: internal error, {type(error).__name__}: {_flat(str(error))} "
+              "(--debug shows where; please report it)", file=sys.stderr)  # fmt: skip
+        return 1
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split("\n"))

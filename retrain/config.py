@@ -1,0 +1,71 @@
+"""Every setting of a training run, with its default. The command's options are made from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrain.backbones.catalogue import DEFAULT_MODULE
+from retrain.errors import UsageFault
+from retrain.files import user_cache_dir
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Fields have the names of the flags; `retrain --help-all` explains each.
+
+    Folders that are None lie in the user's cache folder; `saved_model_dir`, `checkpoint_path`
+    and `summaries_dir` are not written when None.
+    """
+
+    image_dir: str
+    tfhub_module: str = DEFAULT_MODULE
+    engine: str = "auto"
+    precision: str = "f32"
+    model_dir: Path | None = None
+    bottleneck_dir: Path | None = None
+    testing_percentage: int = 10
+    validation_percentage: int = 10
+    split: str = "content"
+    strict: bool = False
+    legacy_labels: bool = False
+    how_many_training_steps: int = 4000
+    learning_rate: float = 0.01
+    train_batch_size: int = 100
+    validation_batch_size: int = 100
+    test_batch_size: int = -1
+    eval_step_interval: int = 10
+    sampling: str = "balanced"
+    seed: int = 0
+    output_graph: Path = Path("output_graph.pb")
+    output_labels: Path = Path("output_labels.txt")
+    final_tensor_name: str = "final_result"
+    saved_model_dir: Path | None = None
+    intermediate_output_graphs_dir: Path = Path("intermediate_graph")
+    intermediate_store_frequency: int = 0
+    checkpoint_path: Path | None = None
+    summaries_dir: Path | None = Path("retrain_logs")
+    print_misclassified_test_images: bool = False
+
+    @property
+    def features_folder(self) -> Path:
+        return self.bottleneck_dir or user_cache_dir() / "bottlenecks"
+
+    @property
+    def modules_folder(self) -> Path:
+        return self.model_dir or user_cache_dir() / "modules"
+
+    def check_numbers(self) -> None:
+        """Raises UsageFault for a number that no run can use."""
+        least = {
+            "how_many_training_steps": 0,
+            "eval_step_interval": 1,
+            "intermediate_store_frequency": 0,
+            "seed": 0,
+        }
+        for name, minimum in least.items():
+            if getattr(self, name) < minimum:
+                raise UsageFault(f"--{name} {getattr(self, name)}: give {minimum} or more")
+        if not self.learning_rate > 0:
+            raise UsageFault(f"--learning_rate {self.learning_rate:g}: give a number above 0")
+        for name in ("train_batch_size", "validation_batch_size", "test_batch_size"):
+            if getattr(self, name) == 0:
+                raise UsageFault(f"--{name} 0: give a number of photos, or -1 for all")

@@ -1,0 +1,24 @@
+"""Faults that a user can mend. Each message is one line: what happened, with what, what to do."""
+
+
+class RetrainError(Exception):
+    """An expected fault. The commands print its text on one line and exit with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageFault(RetrainError):
+    """The command line asks for something impossible; nothing was read or written."""
+
+    exit_code = 2
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 photo`, `2 photos`."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an exception's own text, or its type where it has none."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

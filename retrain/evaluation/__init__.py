@@ -1,0 +1,1 @@
+"""How good a head is: arrays in, dataclass out."""

@@ -1,0 +1,1 @@
+"""Trained heads become files that travel."""

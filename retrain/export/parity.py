@@ -1,0 +1,39 @@
+"""Before a run ends: the exported file, read back, must say what the trained head says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrain.label.classifier import Classifier, describe_graph
+
+F32_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Parity:
+    """`agree` of `photos` got the same top class; `largest_gap` is between two probabilities."""
+
+    photos: int
+    agree: int
+    largest_gap: float
+
+    def holds(self, precision: str) -> bool:
+        """In f32 every answer must be the same; bf16 features differ from the graph's f32."""
+        if precision == "f32":
+            return self.largest_gap <= F32_TOLERANCE
+        return self.agree >= 0.9 * self.photos
+
+
+def check_parity(graph: Path, pixels: Sequence[np.ndarray], expected: np.ndarray) -> Parity:
+    """Runs the file on decoded photos (n of (H, W, 3) uint8) and compares with (n, C) `expected`.
+
+    Read anew, by the code behind `label-image`.
+    """
+    classifier = Classifier(graph, describe_graph(graph), photos=len(pixels))
+    found = np.empty_like(expected)
+    for row, scores in classifier.scores(enumerate(pixels)):
+        found[row] = scores
+    agree = int((found.argmax(axis=1) == expected.argmax(axis=1)).sum())
+    return Parity(len(pixels), agree, float(np.abs(found - expected).max(initial=0.0)))

@@ -1,0 +1,89 @@
+"""Writing to disk so that no reader sees half a file; checking beforehand that it can be done."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from retrain.errors import RetrainError, one_line
+
+
+def temporary_name(path: Path) -> Path:
+    """A free name beside `path`, hidden, so that nobody takes it for a result."""
+    return path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yields a temporary name in `path`'s folder; what was written there becomes `path` at the end.
+
+    After an exception `path` is as it was. Raises RetrainError when the disk refuses.
+    """
+    temporary = temporary_name(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes the file whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def cannot_write(path: Path, error: OSError) -> RetrainError:
+    """The fault to raise when `path` could not be written, with its remedy."""
+    if error.errno == errno.ENOSPC:
+        return RetrainError(
+            f"the disk is full: could not write {path.absolute()}; "
+            "free some space and run the same command again, finished work is kept"
+        )
+    reason = error.strerror or one_line(error)
+    return RetrainError(f"cannot write {path.absolute()}: {reason}; choose another place")
+
+
+def check_file_can_be_written(path: Path, flag: str) -> None:
+    """Proves, before the work starts, that the output file of `flag` can be made.
+
+    Creates missing parent folders; leaves nothing else behind. Raises RetrainError.
+    """
+    if path.is_dir():
+        raise RetrainError(f"{flag} {path.absolute()} is a folder: give the name of a file")
+    check_folder_can_be_written(path.parent, flag)
+
+
+def check_folder_can_be_written(folder: Path, flag: str) -> None:
+    """Makes the folder and proves that a file can be created in it. Raises RetrainError."""
+    probe = temporary_name(folder / "probe")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise RetrainError(
+            f"{flag}: cannot write into {folder.absolute()}: {reason}; choose another place"
+        ) from error
+
+
+def user_cache_dir() -> Path:
+    """Where features and frozen modules are kept when no flag says otherwise.
+
+    `RETRAIN_CACHE_DIR`, else the system's cache folder for this user (XDG on Linux).
+    """
+    if chosen := os.environ.get("RETRAIN_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "retrain"

@@ -1,0 +1,111 @@
+"""GraphDef protobufs without TensorFlow: reading, cutting, renaming, small nodes.
+
+TensorBoard carries generated copies of TensorFlow's public protobufs and imports in 0.1 s.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+from tensorboard.compat.proto.node_def_pb2 import NodeDef
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
+
+from retrain.errors import RetrainError, one_line
+
+
+def read_graph(path: Path) -> GraphDef:
+    """Parses a binary GraphDef file. Raises RetrainError if it is missing or something else."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise RetrainError(f"cannot read graph {path.absolute()}: {reason}") from error
+    graph = GraphDef()
+    try:
+        graph.ParseFromString(content)
+    except DecodeError:
+        graph.Clear()
+    if not graph.node:
+        raise RetrainError(
+            f"{path.absolute()} is not a frozen TensorFlow graph (a binary GraphDef): "
+            "give the .pb file that retrain wrote"
+        )
+    return graph
+
+
+def node_name(reference: str) -> str:
+    """The node that an input reference (`^name`, `name:1`) points at."""
+    return reference.lstrip("^").split(":")[0]
+
+
+def find_node(graph: GraphDef, name: str) -> NodeDef | None:
+    return next((node for node in graph.node if node.name == name), None)
+
+
+def subgraph(graph: GraphDef, outputs: Iterable[str]) -> GraphDef:
+    """The nodes that `outputs` (node names) need, in their old order."""
+    nodes = {node.name: node for node in graph.node}
+    wanted: set[str] = set()
+    stack = list(outputs)
+    while stack:
+        name = stack.pop()
+        if name not in wanted:
+            wanted.add(name)
+            stack.extend(node_name(reference) for reference in nodes[name].input)
+    cut = GraphDef()
+    cut.versions.CopyFrom(graph.versions)
+    cut.node.extend(node for node in graph.node if node.name in wanted)
+    return cut
+
+
+def with_prefix(graph: GraphDef, prefix: str, keep: Iterable[str] = ()) -> GraphDef:
+    """The same graph with `prefix/` before each node's name, except those in `keep`."""
+    kept = set(keep)
+    renamed = GraphDef()
+    renamed.CopyFrom(graph)
+    for node in renamed.node:
+        if node.name not in kept:
+            node.name = f"{prefix}/{node.name}"
+        for position, reference in enumerate(node.input):
+            if node_name(reference) not in kept:
+                control = "^" if reference.startswith("^") else ""
+                node.input[position] = f"{control}{prefix}/{reference.lstrip('^')}"
+    return renamed
+
+
+def add_node(graph: GraphDef, op: str, name: str, inputs: Iterable[str]) -> NodeDef:
+    """Appends a float32 node and returns it for further attributes."""
+    node: NodeDef = graph.node.add(op=op, name=name, input=list(inputs))
+    node.attr["T"].type = DT_FLOAT
+    return node
+
+
+def add_float_constant(graph: GraphDef, name: str, values: np.ndarray) -> None:
+    node = graph.node.add(op="Const", name=name)
+    node.attr["dtype"].type = DT_FLOAT
+    tensor = node.attr["value"].tensor
+    tensor.dtype = DT_FLOAT
+    for size in values.shape:
+        tensor.tensor_shape.dim.add(size=size)
+    tensor.tensor_content = np.ascontiguousarray(values, dtype="<f4").tobytes()
+
+
+def add_text_constant(graph: GraphDef, name: str, text: str) -> None:
+    node = graph.node.add(op="Const", name=name)
+    node.attr["dtype"].type = DT_STRING
+    tensor = node.attr["value"].tensor
+    tensor.dtype = DT_STRING
+    tensor.tensor_shape.SetInParent()
+    tensor.string_val.append(text.encode())
+
+
+def read_text_constant(node: NodeDef) -> str:
+    """The text that `add_text_constant` put into the node."""
+    return bytes(node.attr["value"].tensor.string_val[0]).decode()
+
+
+def placeholder_shape(node: NodeDef) -> tuple[int, ...]:
+    """The declared shape of a placeholder, -1 where open; () where it declares none."""
+    return tuple(dim.size for dim in node.attr["shape"].shape.dim)

@@ -1,0 +1,1 @@
+"""Heads: features and labels in, a softmax classifier out. NumPy only."""

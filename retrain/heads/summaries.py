@@ -1,0 +1,110 @@
+"""TensorBoard event files with the ancestor's tags, written without TensorFlow."""
+
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from retrain.heads.head import Head, softmax
+from retrain.heads.sgd import BatchResult, StepResult
+
+SCOPE = "final_retrain_ops"
+BUCKETS = 30
+
+
+def new_run_folder(summaries_dir: Path) -> Path:
+    """Makes a folder named by the time of day that no run has used. Raises OSError."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for attempt in range(1000):
+        folder = summaries_dir / (f"{stamp}-{attempt}" if attempt else stamp)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(str(summaries_dir / stamp))
+
+
+class TrainingSummaries:
+    """Two event files, `train` and `validation`, with the same tags at each evaluated step."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._train = _EventFile(folder / "train")
+        self._validation = _EventFile(folder / "validation")
+
+    def __enter__(self) -> "TrainingSummaries":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._train.close()
+        self._validation.close()
+
+    def add(self, result: StepResult) -> None:
+        variables = _head_values(result.head)
+        self._train.add(result.step, [*_batch_values(result.train), *variables])
+        if result.validation is not None:
+            self._validation.add(result.step, [*_batch_values(result.validation), *variables])
+
+
+def _batch_values(batch: BatchResult) -> list[Summary.Value]:
+    return [
+        Summary.Value(tag="accuracy_1", simple_value=batch.accuracy),
+        Summary.Value(tag="cross_entropy_1", simple_value=batch.cross_entropy),
+        _histogram(f"{SCOPE}/Wx_plus_b/pre_activations", batch.logits),
+        _histogram("activations", softmax(batch.logits)),
+    ]
+
+
+def _head_values(head: Head) -> list[Summary.Value]:
+    found = []
+    for name, values in (("weights", head.weights), ("biases", head.biases)):
+        scope = f"{SCOPE}/{name}/summaries"
+        for statistic in ("mean", "stddev", "max", "min"):
+            number = float(getattr(values, {"stddev": "std"}.get(statistic, statistic))())
+            found.append(Summary.Value(tag=f"{scope}/{statistic}_1", simple_value=number))
+        found.append(_histogram(f"{scope}/histogram", values))
+    return found
+
+
+def _histogram(tag: str, values: np.ndarray) -> Summary.Value:
+    counts, edges = np.histogram(values, bins=BUCKETS)
+    flat = values.astype(np.float64).ravel()
+    histogram = HistogramProto(
+        min=flat.min(),
+        max=flat.max(),
+        num=flat.size,
+        sum=flat.sum(),
+        sum_squares=flat @ flat,
+        bucket_limit=edges[1:],
+        bucket=counts,
+    )
+    return Summary.Value(tag=tag, histo=histogram)
+
+
+class _EventFile:
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
+        self._file = open(folder / name, "xb")
+        self._records = RecordWriter(self._file)
+        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def _write(self, event: Event) -> None:
+        self._records.write(event.SerializeToString())
+
+    def add(self, step: int, values: list[Summary.Value]) -> None:
+        self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
+
+    def close(self) -> None:
+        self._records.close()

@@ -1,0 +1,90 @@
+"""From the bytes of a photo to the pixels that a network sees."""
+
+import io
+import re
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from retrain.errors import RetrainError, one_line
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+
+
+class BadPhoto(Exception):
+    """The file is not a usable photo; the text says why."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a photo becomes the network's input. Its text is part of each feature's identity and is
+    kept in exported graphs, so that labelling does what training did.
+
+    - decoded by content, first frame only; EXIF orientation applied;
+    - 16-bit channels keep their high byte, grey and CMYK become RGB;
+    - transparent pixels are blended onto white, as a viewer on a white page shows them;
+    - squashed to height x width (aspect not kept) by anti-aliased bilinear resampling, a JPEG
+      first reduced while decoding as long as it stays `REDUCE` times larger than that.
+    """
+
+    height: int
+    width: int
+
+    REDUCE = 2
+
+    @property
+    def text(self) -> str:
+        """Canonical form, e.g. `rgb8,exif,alpha=white|squash:224x224,bilinear,reduce=2`."""
+        return f"rgb8,exif,alpha=white|squash:{self.height}x{self.width},bilinear,reduce=2"
+
+    @staticmethod
+    def parse(text: str) -> "Recipe":
+        """The recipe with this text. Raises RetrainError for one from another version."""
+        found = re.search(r"\|squash:(\d+)x(\d+),", text)
+        recipe = Recipe(int(found[1]), int(found[2])) if found else None
+        if recipe is None or recipe.text != text:
+            raise RetrainError(
+                f"unknown recipe {text!r}: the graph was made by another version of retrain; "
+                "install that version, or retrain the graph"
+            )
+        return recipe
+
+
+def decode(content: bytes, recipe: Recipe) -> np.ndarray:
+    """Pixels (height, width, 3) uint8, RGB. Raises BadPhoto."""
+    if not content:
+        raise BadPhoto("the file is empty")
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata and of large pictures; both are usable.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                image.draft(None, (Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height))
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+                rgb = to_rgb(upright)
+        except UnidentifiedImageError:
+            raise BadPhoto("not a JPEG, PNG, WebP, BMP, GIF or TIFF picture") from None
+        except Image.DecompressionBombError:
+            raise BadPhoto("more than 178 million pixels: scale it down") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's plugins raise many kinds on broken content
+            raise BadPhoto(f"broken: {one_line(error)}") from error
+    return np.asarray(rgb.resize((recipe.width, recipe.height), Image.Resampling.BILINEAR))
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The picture in 8-bit RGB by the rules of `Recipe`. Raises BadPhoto for float pixels."""
+    if image.mode == "F":
+        raise BadPhoto("floating-point pixels have no known range: save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        high_byte = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255)
+        image = Image.fromarray(high_byte.astype(np.uint8))
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        page = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(page, rgba)
+    return image.convert("RGB")

@@ -1,0 +1,1 @@
+"""Naming what is in photos with an exported graph. Never imports TensorFlow."""

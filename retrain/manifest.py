@@ -1,0 +1,53 @@
+"""What an exported graph says about itself, as JSON in a constant node of the graph."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+
+from retrain.errors import RetrainError
+from retrain.graphs import add_text_constant, find_node, read_text_constant
+
+NODE = "retrain/manifest"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Pixels reach `input_node` as float32 [n, height, width, 3] in [0, 1], made by `recipe`;
+    `output_node` gives a probability for each label. The other fields are provenance."""
+
+    labels: tuple[str, ...]
+    input_node: str
+    height: int
+    width: int
+    recipe: str
+    output_node: str
+    backbone: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def add_manifest(graph: GraphDef, manifest: Manifest) -> None:
+    add_text_constant(graph, NODE, json.dumps(asdict(manifest), indent=1))
+
+
+def find_manifest(graph: GraphDef) -> Manifest | None:
+    """The graph's manifest, or None for a graph that other tools made.
+
+    Raises RetrainError for one that a later version wrote.
+    """
+    node = find_node(graph, NODE)
+    if node is None:
+        return None
+    facts = json.loads(read_text_constant(node))
+    if facts.get("format") != FORMAT:
+        raise RetrainError(
+            f"the graph's manifest has format {facts.get('format')}, this version reads {FORMAT}: "
+            "install the version of retrain that made the graph"
+        )
+    return Manifest(**{**facts, "labels": tuple(facts["labels"])})

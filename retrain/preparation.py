@@ -1,0 +1,145 @@
+"""From an image tree to features, labels and sets: all that comes before a head is trained."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from retrain.backbones.backbone import Backbone
+from retrain.backbones.catalogue import resolve
+from retrain.backbones.engine import choose_engine
+from retrain.bottlenecks.extract import extract, missing
+from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
+from retrain.config import TrainSettings
+from retrain.errors import RetrainError, counted
+from retrain.findings import report_aside, say_found, say_split
+from retrain.images.decode import Recipe, decode
+from retrain.images.digests import digest_photos
+from retrain.images.split import Split, split_index
+from retrain.images.tree import Index, SetAside, read_tree
+from retrain.progress import Talk
+
+FEW_PHOTOS = 20  # the ancestor's limit for a warning
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The usable photos. `keys[i]`, `labels[i]` (int32) and row i of `features` (N, D) belong to
+    `index.photos[i]`."""
+
+    index: Index
+    keys: list[bytes]
+    labels: np.ndarray
+    features: FeatureMatrix
+    split: Split
+    backbone: Backbone
+    recipe: Recipe
+    store: BottleneckStore
+
+    def digest(self) -> str:
+        """Hex BLAKE2b-128 of which photos there are in which class, whatever they are called."""
+        digest = hashlib.blake2b(digest_size=16)
+        for label, key in sorted(zip(self.labels.tolist(), self.keys, strict=True)):
+            digest.update(
+                self.index.classes[label].encode("utf-8", "surrogateescape") + b"\0" + key
+            )
+        return digest.hexdigest()
+
+    def read_pixels(self, row: int) -> np.ndarray:
+        """The photo as the network sees it, (H, W, 3) uint8; kept, so that it is read once."""
+        pixels = self.store.read_pixels(self.keys[row])
+        if pixels is None:
+            path = self.index.full_path(self.index.photos[row])
+            pixels = decode(path.read_bytes(), self.recipe)
+            self.store.keep_pixels(self.keys[row], pixels)
+        return pixels
+
+
+def prepare(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Dataset:
+    """Reads the tree, computes the missing features, sets aside what is broken, splits the rest.
+
+    `outputs`: folders of this run that are no classes, should they lie in the tree.
+    Raises RetrainError.
+    """
+    index = read_tree(settings.image_dir, ignore=outputs)
+    backbone = resolve(settings.tfhub_module, settings.modules_folder, talk)
+    say_found(index, talk)
+
+    digests, unreadable, read = digest_photos(index, settings.features_folder / "digests", talk)
+    recipe = Recipe(backbone.info.height, backbone.info.width)
+    store = _open_store(settings, backbone, recipe, talk)
+    paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
+    wanted = missing(list(paths), store)
+    if wanted:
+        engine = choose_engine(settings.engine, backbone, settings.precision, talk)
+        talk.info(f"{backbone.info.name} ({settings.precision}) with {engine.name}")
+        extract({key: paths[key] for key in wanted}, store, engine, recipe, talk)
+    computed = sum(key in store for key in wanted)
+    talk.info(
+        f"{counted(computed, 'feature')} computed, {len(paths) - len(wanted)} cached; "
+        f"{counted(read, 'photo')} read"
+    )
+
+    index = _without_broken(index, digests, unreadable, store)
+    report_aside(index.aside, settings, talk)
+    _check_enough(index)
+    split = split_index(
+        index, digests, settings.testing_percentage, settings.validation_percentage, settings.split
+    )
+    labels = np.array([photo.label for photo in index.photos], np.int32)
+    say_split(index, labels, split, settings, talk)
+    keys = [digests[photo.path] for photo in index.photos]
+    return Dataset(index, keys, labels, store.matrix(keys), split, backbone, recipe, store)
+
+
+def _open_store(
+    settings: TrainSettings, backbone: Backbone, recipe: Recipe, talk: Talk
+) -> BottleneckStore:
+    info = backbone.info
+    identity = StoreIdentity(info.name, info.fingerprint, recipe.text, settings.precision)
+    store = BottleneckStore(settings.features_folder, identity, info.feature_width)
+    store.refresh()
+    for shard in store.damaged:
+        talk.warn(f"cached features in {shard} are damaged; they are computed again")
+    return store
+
+
+def _without_broken(
+    index: Index,
+    digests: Mapping[str, bytes],
+    unreadable: Sequence[SetAside],
+    store: BottleneckStore,
+) -> Index:
+    """The index of usable photos; classes that lost all of theirs are gone from it."""
+    aside = [*index.aside, *unreadable]
+    usable = []
+    for photo in index.photos:
+        key = digests.get(photo.path)
+        if key is not None and key in store:
+            usable.append(photo)
+        elif key is not None:
+            aside.append(SetAside(photo.path, store.failed[key]))
+    left = sorted({photo.label for photo in usable})
+    renumbered = {label: position for position, label in enumerate(left)}
+    lost = [name for label, name in enumerate(index.classes) if label not in renumbered]
+    remarks = [f"class folder {name!r} holds no usable photo; it is left out" for name in lost]
+    return replace(
+        index,
+        classes=tuple(index.classes[label] for label in left),
+        photos=tuple(replace(photo, label=renumbered[photo.label]) for photo in usable),
+        aside=tuple(sorted(aside, key=lambda a: a.path)),
+        remarks=(*index.remarks, *remarks),
+    )
+
+
+def _check_enough(index: Index) -> None:
+    if len(index.classes) < 2:
+        left = f"only {index.classes[0]!r} has" if index.classes else "no class has"
+        raise RetrainError(
+            f"{left} photos that can be used, and two classes are needed; "
+            f"{counted(len(index.aside), 'file')} set aside, the first: "
+            f"{index.aside[0].path} ({index.aside[0].reason})"
+        )

@@ -1,0 +1,236 @@
+"""The main job: an image tree in, a frozen graph and its labels out."""
+
+import platform
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from retrain import __version__
+from retrain.backbones.backbone import INPUT_NODE
+from retrain.config import TrainSettings
+from retrain.errors import RetrainError
+from retrain.evaluation.evaluate import Evaluation, evaluate
+from retrain.export.frozen_graph import check_final_tensor_name, graph_bytes
+from retrain.export.parity import Parity, check_parity
+from retrain.export.saved_model import check_saved_model_dir, write_saved_model
+from retrain.files import check_file_can_be_written, check_folder_can_be_written, write_bytes
+from retrain.findings import aside_csv
+from retrain.graphs import read_graph
+from retrain.heads.head import Head, write_checkpoint
+from retrain.heads.sampling import Sampler
+from retrain.heads.sgd import SgdSettings, StepResult, train_head
+from retrain.heads.summaries import TrainingSummaries, new_run_folder
+from retrain.images.labels import labels_of
+from retrain.images.split import SETS, TEST, TRAIN, VALIDATION, check_percentages
+from retrain.manifest import Manifest
+from retrain.preparation import Dataset, prepare
+from retrain.progress import Talk
+
+PARITY_PHOTOS = 16
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run made. `parity` is None when there was no photo to check with."""
+
+    head: Head
+    labels: tuple[str, ...]
+    dataset: Dataset
+    evaluation: Evaluation
+    parity: Parity | None
+    summaries: Path | None
+
+
+def train(settings: TrainSettings, talk: Talk) -> TrainResult:
+    """Runs the whole job and writes its outputs. Raises RetrainError."""
+    _check(settings)
+    outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
+               settings.modules_folder]  # fmt: skip
+    outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
+    dataset = prepare(settings, outputs, talk)
+    labels = labels_of(dataset.index.classes, settings.legacy_labels)
+    exporter = _Exporter(settings, dataset, labels)
+    summaries = new_run_folder(settings.summaries_dir) if settings.summaries_dir else None
+    head = _train(settings, dataset, exporter, summaries, talk)
+    evaluation = _test(settings, dataset, head, talk)
+    content = exporter.write_final(head, evaluation)
+    if settings.saved_model_dir:
+        write_saved_model(content, exporter.manifest(evaluation), settings.saved_model_dir)
+    parity = _check_export(settings, dataset, head, evaluation, talk)
+    return TrainResult(head, labels, dataset, evaluation, parity, summaries)
+
+
+def _check(settings: TrainSettings) -> None:
+    """Everything that can be known before the work starts."""
+    settings.check_numbers()
+    check_percentages(settings.testing_percentage, settings.validation_percentage)
+    check_final_tensor_name(settings.final_tensor_name)
+    check_file_can_be_written(settings.output_graph, "--output_graph")
+    check_file_can_be_written(settings.output_labels, "--output_labels")
+    check_file_can_be_written(aside_csv(settings), "--output_graph")
+    check_folder_can_be_written(settings.features_folder, "--bottleneck_dir")
+    if settings.saved_model_dir:
+        check_saved_model_dir(settings.saved_model_dir)
+    if settings.intermediate_store_frequency:
+        check_folder_can_be_written(
+            settings.intermediate_output_graphs_dir, "--intermediate_output_graphs_dir"
+        )
+    if settings.checkpoint_path:
+        check_file_can_be_written(settings.checkpoint_path, "--checkpoint_path")
+    if settings.summaries_dir:
+        check_folder_can_be_written(settings.summaries_dir, "--summaries_dir")
+
+
+def _train(
+    settings: TrainSettings,
+    dataset: Dataset,
+    exporter: "_Exporter",
+    summaries: Path | None,
+    talk: Talk,
+) -> Head:
+    steps = settings.how_many_training_steps
+    with ExitStack() as stack:
+        events = stack.enter_context(TrainingSummaries(summaries)) if summaries else None
+        meter = (
+            stack.enter_context(talk.progress("Training", steps, "steps"))
+            if talk.terminal
+            else None
+        )
+
+        def on_step(step: int, head: Head) -> None:
+            if meter is not None:
+                meter.advance()
+            frequency = settings.intermediate_store_frequency
+            if frequency and step > 0 and step % frequency == 0:
+                exporter.write_intermediate(head, step, talk)
+
+        def on_evaluation(result: StepResult) -> None:
+            if events is not None:
+                events.add(result)
+            if not talk.terminal:
+                _say_step(result, talk)
+
+        head = train_head(
+            dataset.features,
+            dataset.labels,
+            dataset.split.rows(TRAIN),
+            dataset.split.rows(VALIDATION),
+            len(dataset.index.classes),
+            SgdSettings(
+                steps=steps,
+                learning_rate=settings.learning_rate,
+                train_batch_size=settings.train_batch_size,
+                validation_batch_size=settings.validation_batch_size,
+                eval_step_interval=settings.eval_step_interval,
+                sampling=settings.sampling,
+                seed=settings.seed,
+            ),
+            on_step,
+            on_evaluation,
+        )
+    if settings.checkpoint_path:
+        write_checkpoint(settings.checkpoint_path, head, steps)
+    return head
+
+
+def _say_step(result: StepResult, talk: Talk) -> None:
+    """The ancestor's lines, to the letter: programs read them."""
+    start = f"{datetime.now()}: Step {result.step}:"
+    talk.info(f"{start} Train accuracy = {result.train.accuracy * 100:.1f}%")
+    talk.info(f"{start} Cross entropy = {result.train.cross_entropy:f}")
+    checked = result.validation
+    if checked is not None:
+        talk.info(
+            f"{start} Validation accuracy = {checked.accuracy * 100:.1f}% (N={checked.count})"
+        )
+
+
+def _test(settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk) -> Evaluation:
+    rng = np.random.default_rng(np.random.SeedSequence(settings.seed).spawn(4)[3])
+    sampler = Sampler(dataset.split.rows(TEST), dataset.labels, settings.sampling, rng)
+    rows = sampler.draw(settings.test_batch_size)
+    evaluation = evaluate(head, dataset.features, dataset.labels, rows)
+    if evaluation.count:
+        talk.result(
+            f"Final test accuracy = {evaluation.accuracy * 100:.1f}% (N={evaluation.count})"
+        )
+    else:
+        talk.warn("there is no test photo, so no test accuracy: see --testing_percentage")
+    return evaluation
+
+
+class _Exporter:
+    """Writes the run's graphs."""
+
+    def __init__(self, settings: TrainSettings, dataset: Dataset, labels: tuple[str, ...]) -> None:
+        self.settings, self.dataset, self.labels = settings, dataset, labels
+        self.backbone = read_graph(dataset.backbone.graph_path)
+
+    def manifest(self, evaluation: Evaluation | None = None) -> Manifest:
+        settings, dataset = self.settings, self.dataset
+        info = dataset.backbone.info
+        counts = dataset.split.counts(dataset.labels, len(self.labels)).sum(axis=0)
+        training = ("how_many_training_steps", "learning_rate", "train_batch_size", "sampling",
+                    "seed", "precision", "split")  # fmt: skip
+        scored = evaluation is not None and evaluation.count > 0
+        return Manifest(
+            labels=self.labels,
+            input_node=INPUT_NODE,
+            height=info.height,
+            width=info.width,
+            recipe=dataset.recipe.text,
+            output_node=settings.final_tensor_name,
+            backbone={"handle": settings.tfhub_module, "name": info.name,
+                      "fingerprint": info.fingerprint, "feature_width": info.feature_width},
+            data={"digest": dataset.digest(), **dict(zip(SETS, counts.tolist(), strict=True))},
+            training={name: getattr(settings, name) for name in training},
+            metrics=(
+                {"test_accuracy": evaluation.accuracy, "test_photos": evaluation.count}
+                if evaluation is not None and scored
+                else {}
+            ),
+            versions={"retrain": __version__, "python": platform.python_version(),
+                      **{name: version(name) for name in ("numpy", "openvino", "pillow")}},
+        )  # fmt: skip
+
+    def write_intermediate(self, head: Head, step: int, talk: Talk) -> None:
+        path = self.settings.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
+        write_bytes(path, graph_bytes(self.backbone, head, self.manifest()))
+        if self.settings.checkpoint_path:
+            write_checkpoint(self.settings.checkpoint_path, head, step)
+        talk.info(f"Saved intermediate graph {path}")
+
+    def write_final(self, head: Head, evaluation: Evaluation) -> bytes:
+        content = graph_bytes(self.backbone, head, self.manifest(evaluation))
+        write_bytes(self.settings.output_graph, content)
+        lines = "".join(f"{label}\n" for label in self.labels)
+        write_bytes(self.settings.output_labels, lines.encode("utf-8", "surrogateescape"))
+        return content
+
+
+def _check_export(
+    settings: TrainSettings, dataset: Dataset, head: Head, evaluation: Evaluation, talk: Talk
+) -> Parity | None:
+    """Scores photos through the written file. Test photos, or training photos if there are none."""
+    tested = np.unique(evaluation.rows) if evaluation.count else dataset.split.rows(TRAIN)
+    spread = np.linspace(0, len(tested) - 1, min(PARITY_PHOTOS, len(tested))).astype(int)
+    rows = tested[spread]
+    pixels = [dataset.read_pixels(row) for row in rows.tolist()]
+    expected = head.probabilities(dataset.features.take(rows))
+    parity = check_parity(settings.output_graph, pixels, expected)
+    said = (
+        f"{parity.agree} of {parity.photos} test photos, read through "
+        f"{settings.output_graph.name} itself, get the same answer "
+        f"(largest difference of a score: {parity.largest_gap:.1e})"
+    )
+    if not parity.holds(settings.precision):
+        raise RetrainError(
+            f"{settings.output_graph.absolute()} does not say what was trained: only {said}; "
+            "do not use it, and run again with --engine tensorflow"
+        )
+    talk.info(f"Checked: {said}")
+    return parity
