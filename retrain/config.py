@@ -6,6 +6,7 @@ from pathlib import Path
 from retrain.backbones.catalogue import DEFAULT_MODULE
 from retrain.errors import UsageFault
 from retrain.files import user_cache_dir
+from retrain.images.distort import Distortion
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class TrainSettings:
     eval_step_interval: int = 10
     sampling: str = "balanced"
     seed: int = 0
+    flip_left_right: bool = False
+    random_crop: int = 0
+    random_scale: int = 0
+    random_brightness: int = 0
+    distortion_copies: int = 4
     output_graph: Path = Path("output_graph.pb")
     output_labels: Path = Path("output_labels.txt")
     final_tensor_name: str = "final_result"
@@ -49,6 +55,13 @@ class TrainSettings:
     def features_folder(self) -> Path:
         return self.bottleneck_dir or user_cache_dir() / "bottlenecks"
 
+    def distortions(self) -> list[Distortion]:
+        """One for each distorted copy of the training photos; none if nothing is asked for."""
+        asked = (self.flip_left_right, self.random_crop, self.random_scale, self.random_brightness)
+        if not any(asked):
+            return []
+        return [Distortion(*asked, copy, self.seed) for copy in range(self.distortion_copies)]
+
     @property
     def modules_folder(self) -> Path:
         return self.model_dir or user_cache_dir() / "modules"
@@ -60,6 +73,10 @@ class TrainSettings:
             "eval_step_interval": 1,
             "intermediate_store_frequency": 0,
             "seed": 0,
+            "random_crop": 0,
+            "random_scale": 0,
+            "random_brightness": 0,
+            "distortion_copies": 1,
         }
         for name, minimum in least.items():
             if getattr(self, name) < minimum:

@@ -9,7 +9,7 @@ import numpy as np
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.catalogue import resolve
-from retrain.backbones.engine import choose_engine
+from retrain.backbones.engine import Engine, choose_engine
 from retrain.bottlenecks.extract import extract, missing
 from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
@@ -18,7 +18,7 @@ from retrain.errors import RetrainError, counted
 from retrain.findings import report_aside, say_found, say_split
 from retrain.images.decode import Recipe, decode
 from retrain.images.digests import digest_photos
-from retrain.images.split import Split, split_index
+from retrain.images.split import TRAIN, Split, split_index
 from retrain.images.tree import Index, SetAside, read_tree
 from retrain.progress import Talk
 
@@ -27,22 +27,31 @@ FEW_PHOTOS = 20  # the ancestor's limit for a warning
 
 @dataclass(frozen=True)
 class Dataset:
-    """The usable photos. `keys[i]`, `labels[i]` (int32) and row i of `features` (N, D) belong to
-    `index.photos[i]`."""
+    """The usable photos: `keys[i]` and row i of `features`, `labels` belong to `index.photos[i]`.
+
+    `features` (N + M, D) and `labels` (N + M,) int32 go on with M distorted copies of training
+    photos; `training_rows` are the rows to train on, copies included.
+    """
 
     index: Index
     keys: list[bytes]
     labels: np.ndarray
     features: FeatureMatrix
+    training_rows: np.ndarray
     split: Split
     backbone: Backbone
     recipe: Recipe
     store: BottleneckStore
 
+    @property
+    def photo_labels(self) -> np.ndarray:
+        """(N,) the class of each photo."""
+        return self.labels[: len(self.keys)]
+
     def digest(self) -> str:
         """Hex BLAKE2b-128 of which photos there are in which class, whatever they are called."""
         digest = hashlib.blake2b(digest_size=16)
-        for label, key in sorted(zip(self.labels.tolist(), self.keys, strict=True)):
+        for label, key in sorted(zip(self.photo_labels.tolist(), self.keys, strict=True)):
             digest.update(
                 self.index.classes[label].encode("utf-8", "surrogateescape") + b"\0" + key
             )
@@ -69,20 +78,10 @@ def prepare(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Dat
     say_found(index, talk)
 
     digests, unreadable, read = digest_photos(index, settings.features_folder / "digests", talk)
+    extractor = _Extractor(settings, backbone, talk)
     recipe = Recipe(backbone.info.height, backbone.info.width)
-    store = _open_store(settings, backbone, recipe, talk)
     paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
-    wanted = missing(list(paths), store)
-    if wanted:
-        engine = choose_engine(settings.engine, backbone, settings.precision, talk)
-        talk.info(f"{backbone.info.name} ({settings.precision}) with {engine.name}")
-        extract({key: paths[key] for key in wanted}, store, engine, recipe, talk)
-    computed = sum(key in store for key in wanted)
-    talk.info(
-        f"{counted(computed, 'feature')} computed, {len(paths) - len(wanted)} cached; "
-        f"{counted(read, 'photo')} read"
-    )
-
+    store = extractor.features_of(paths, recipe)
     index = _without_broken(index, digests, unreadable, store)
     report_aside(index.aside, settings, talk)
     _check_enough(index)
@@ -91,20 +90,66 @@ def prepare(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Dat
     )
     labels = np.array([photo.label for photo in index.photos], np.int32)
     say_split(index, labels, split, settings, talk)
+
     keys = [digests[photo.path] for photo in index.photos]
-    return Dataset(index, keys, labels, store.matrix(keys), split, backbone, recipe, store)
+    train_rows = split.rows(TRAIN)
+    train_keys = [keys[row] for row in train_rows]
+    matrices = [store.matrix(keys)]
+    for distortion in settings.distortions():
+        copies = extractor.features_of(
+            {key: paths[key] for key in train_keys}, replace(recipe, distortion=distortion)
+        )
+        lost = [paths[key] for key in train_keys if key not in copies]
+        if lost:
+            raise RetrainError(f"{lost[0]} could be read before and cannot now: run again")
+        matrices.append(copies.matrix(train_keys))
+    talk.info(
+        f"{counted(extractor.computed, 'feature')} computed, {extractor.cached} cached; "
+        f"{counted(read, 'photo')} read for their digests"
+    )
+    copied = len(matrices) - 1
+    return Dataset(
+        index=index,
+        keys=keys,
+        labels=np.concatenate([labels, np.tile(labels[train_rows], copied)]),
+        features=FeatureMatrix.stacked(matrices),
+        training_rows=np.concatenate([train_rows, len(keys) + np.arange(copied * len(train_keys))]),
+        split=split,
+        backbone=backbone,
+        recipe=recipe,
+        store=store,
+    )
 
 
-def _open_store(
-    settings: TrainSettings, backbone: Backbone, recipe: Recipe, talk: Talk
-) -> BottleneckStore:
-    info = backbone.info
-    identity = StoreIdentity(info.name, info.fingerprint, recipe.text, settings.precision)
-    store = BottleneckStore(settings.features_folder, identity, info.feature_width)
-    store.refresh()
-    for shard in store.damaged:
-        talk.warn(f"cached features in {shard} are damaged; they are computed again")
-    return store
+class _Extractor:
+    """Fills one store after another; the engine is started when the first feature is missing."""
+
+    def __init__(self, settings: TrainSettings, backbone: Backbone, talk: Talk) -> None:
+        self.settings, self.backbone, self.talk = settings, backbone, talk
+        self.computed = self.cached = 0
+        self._engine: Engine | None = None
+
+    def features_of(self, paths: Mapping[bytes, Path], recipe: Recipe) -> BottleneckStore:
+        """The store that holds the features of the photos at `paths`, or why there are none."""
+        info = self.backbone.info
+        precision = self.settings.precision
+        identity = StoreIdentity(info.name, info.fingerprint, recipe.text, precision)
+        store = BottleneckStore(self.settings.features_folder, identity, info.feature_width)
+        store.refresh()
+        for shard in store.damaged:
+            self.talk.warn(f"cached features in {shard} are damaged; they are computed again")
+        wanted = missing(list(paths), store)
+        if wanted:
+            if self._engine is None:
+                self._engine = choose_engine(
+                    self.settings.engine, self.backbone, precision, self.talk
+                )
+                self.talk.info(f"{info.name} ({precision}) with {self._engine.name}")
+            subset = {key: paths[key] for key in wanted}
+            extract(subset, store, self._engine, recipe, self.talk)
+        self.computed += sum(key in store for key in wanted)
+        self.cached += len(paths) - len(wanted)
+        return store
 
 
 def _without_broken(

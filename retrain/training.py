@@ -117,7 +117,7 @@ def _train(
         head = train_head(
             dataset.features,
             dataset.labels,
-            dataset.split.rows(TRAIN),
+            dataset.training_rows,
             dataset.split.rows(VALIDATION),
             len(dataset.index.classes),
             SgdSettings(
@@ -173,7 +173,7 @@ class _Exporter:
     def manifest(self, evaluation: Evaluation | None = None) -> Manifest:
         settings, dataset = self.settings, self.dataset
         info = dataset.backbone.info
-        counts = dataset.split.counts(dataset.labels, len(self.labels)).sum(axis=0)
+        counts = dataset.split.counts(dataset.photo_labels, len(self.labels)).sum(axis=0)
         training = ("how_many_training_steps", "learning_rate", "train_batch_size", "sampling",
                     "seed", "precision", "split")  # fmt: skip
         scored = evaluation is not None and evaluation.count > 0

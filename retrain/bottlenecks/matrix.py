@@ -19,6 +19,15 @@ class FeatureMatrix:
         if len(rows) * width * 4 <= IN_MEMORY_BYTES:
             self._held = self._gather(np.arange(len(rows)))
 
+    @classmethod
+    def stacked(cls, matrices: Sequence["FeatureMatrix"]) -> "FeatureMatrix":
+        """One matrix of all their rows, the first's first."""
+        shards = [shard for matrix in matrices for shard in matrix._shards]
+        starts = np.cumsum([0] + [len(matrix._shards) for matrix in matrices])
+        numbers = [m._number + start for m, start in zip(matrices, starts, strict=False)]
+        rows = np.concatenate([matrix._rows for matrix in matrices])
+        return cls(shards, np.concatenate(numbers), rows, matrices[0].shape[1])
+
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The given rows (n,) of the matrix as an array (n, D) float32 in memory."""
         return self._gather(rows) if self._held is None else self._held[rows]

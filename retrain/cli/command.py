@@ -5,12 +5,26 @@ import sys
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 from click.exceptions import NoSuchOption
 
 from retrain.errors import RetrainError
+
+
+class UserPath(click.ParamType[Path]):
+    """A path; `~` is the home folder also in `--flag=~/x`, which shells leave as it is."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        return Path(value).expanduser()
+
+
+FILE = UserPath()
+FIRST_COLUMN = 28  # of the help; a longer option stands on a line of its own
 
 
 class GroupedOption(click.Option):
@@ -46,14 +60,17 @@ class GroupedCommand(click.Command):
         everything = bool(ctx.meta.get("retrain.help_all"))
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None and (everything or _everyday(parameter)):
                 group = getattr(parameter, "group", "Other")
                 groups.setdefault(group, []).append(record)
         groups["Other"] = groups.pop("Other", [])
+        names = [name for records in groups.values() for name, _ in records]
+        width = max(len(name) for name in names if len(name) <= FIRST_COLUMN)
         for group, records in groups.items():
             with formatter.section(group):
-                formatter.write_dl(records, col_max=34)
+                rows = [(f"{name:<{width}}", text) for name, text in records]
+                formatter.write_dl(rows, col_max=width)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

@@ -6,9 +6,7 @@ from pathlib import Path
 import click
 
 from retrain import __version__
-from retrain.cli.command import GroupedCommand, GroupedOption, run
-
-FILE = click.Path(path_type=Path)
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, run
 
 
 @click.command(cls=GroupedCommand, name="label-image")

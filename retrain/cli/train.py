@@ -1,22 +1,21 @@
 """`retrain`: from folders of photos to a frozen graph."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from retrain import __version__
-from retrain.cli.command import GroupedCommand, GroupedOption, run
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, run
 from retrain.config import TrainSettings
 from retrain.errors import UsageFault
 from retrain.progress import LEVELS, Talk
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-DEFAULTS = {field.name: field.default for field in fields(TrainSettings)}
-FILE = click.Path(path_type=Path)
+DEFAULTS = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
 
 
 def option(
@@ -24,14 +23,15 @@ def option(
 ) -> Callable[[Decorated], Decorated]:
     """An option of TrainSettings: default and value shown as there."""
     default = DEFAULTS.get(name)
+    if name in DEFAULTS:
+        more["default"] = default
     if not more.get("is_flag"):
         more.setdefault("metavar", {int: "N", float: "X"}.get(type(default)))
         more.setdefault("type", FILE if isinstance(default, Path) else None)
         more.setdefault("show_default", default is not None)
     return click.option(
-        f"--{name}", name, cls=GroupedOption, default=default, help=help, group=group,
-        everyday=everyday, **more,
-    )  # fmt: skip
+        f"--{name}", name, cls=GroupedOption, help=help, group=group, everyday=everyday, **more
+    )
 
 
 def choice(*values: str) -> dict[str, Any]:
@@ -39,20 +39,20 @@ def choice(*values: str) -> dict[str, Any]:
 
 
 PHOTOS, MODULE, TRAINING = "Photos", "Module and features", "Training"
-OUTPUTS = "Outputs"
+DISTORTIONS, OUTPUTS = "Distortions of training photos", "Outputs"
 
 
 @click.command(cls=GroupedCommand, name="retrain")
 @option(
     "image_dir",
-    "Folder with one folder of photos per class.",
+    "Holds one folder of photos per class.",
     PHOTOS,
     True,
     metavar="DIR",
     required=True,
 )
-@option("testing_percentage", "Share of photos kept for the final test.", PHOTOS, True)
-@option("validation_percentage", "Share of photos to watch training with.", PHOTOS, True)
+@option("testing_percentage", "Photos kept for the final test.", PHOTOS, True)
+@option("validation_percentage", "Photos to watch training with.", PHOTOS, True)
 @option(
     "split",
     "Rule that divides the photos: a hash of their content, or the old "
@@ -71,7 +71,7 @@ OUTPUTS = "Outputs"
 )
 @option(
     "tfhub_module",
-    "Bundled module or SavedModel folder that turns photos into features.",
+    "Bundled module or SavedModel folder.",
     MODULE,
     True,
     metavar="NAME|DIR",
@@ -98,22 +98,24 @@ OUTPUTS = "Outputs"
 )
 @option(
     "bottleneck_dir",
-    "Where features are kept (default: the user's cache folder).",
+    "Where features are kept.",
     MODULE,
     True,
     metavar="DIR",
+    show_default="the user's cache",
     type=FILE,
 )
 @option(
     "model_dir",
-    "Where modules are kept once frozen (default: the user's cache folder).",
+    "Where modules are kept once frozen.",
     MODULE,
     metavar="DIR",
+    show_default="the user's cache",
     type=FILE,
 )
-@option("how_many_training_steps", "Random batches to train on.", TRAINING, True)
+@option("how_many_training_steps", "Random batches.", TRAINING, True)
 @option("learning_rate", "Size of a step.", TRAINING, True)
-@option("train_batch_size", "Photos in a batch; -1: all.", TRAINING, True)
+@option("train_batch_size", "Photos in a batch; -1: all.", TRAINING)
 @option("validation_batch_size", "Photos in a validation; -1: all.", TRAINING)
 @option("test_batch_size", "Photos in the final test; -1: all.", TRAINING)
 @option("eval_step_interval", "Validate every N steps.", TRAINING)
@@ -123,9 +125,18 @@ OUTPUTS = "Outputs"
     TRAINING,
     **choice("balanced", "uniform"),
 )
-@option("seed", "Another number gives another run; the same one the same head.", TRAINING, True)
-@option("output_graph", "The trained classifier.", OUTPUTS, True, metavar="FILE")
-@option("output_labels", "Its labels, one a line.", OUTPUTS, True, metavar="FILE")
+@option("seed", "Same seed, same head.", TRAINING, True)
+@option("flip_left_right", "Mirror copies with probability one half.", DISTORTIONS, is_flag=True)
+@option("random_crop", "Cut copies out of a frame N % larger.", DISTORTIONS)
+@option("random_scale", "Enlarge copies by up to N %.", DISTORTIONS)
+@option("random_brightness", "Brighten or darken copies by up to N %.", DISTORTIONS)
+@option(
+    "distortion_copies",
+    "Distorted copies of each training photo, made once, kept, and mixed with the originals.",
+    DISTORTIONS,
+)
+@option("output_graph", "The classifier.", OUTPUTS, True, metavar="FILE")
+@option("output_labels", "Its labels.", OUTPUTS, True, metavar="FILE")
 @option("final_tensor_name", "Name of the graph's output.", OUTPUTS, metavar="NAME")
 @option(
     "saved_model_dir",
@@ -150,7 +161,7 @@ OUTPUTS = "Outputs"
 )
 @option(
     "summaries_dir",
-    "TensorBoard logs, a new folder for each run; '' for none.",
+    "For TensorBoard; '': none.",
     OUTPUTS,
     True,
     metavar="DIR",

@@ -4,13 +4,35 @@ import io
 import re
 import warnings
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from retrain.errors import RetrainError, one_line
+from retrain.images.digests import digest_of
+from retrain.images.distort import Distortion
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+# Imported by name, because Pillow otherwise loads readers late. Phones' MPO is read as JPEG.
+PLUGINS = (
+    JpegImagePlugin.JpegImageFile,
+    PngImagePlugin.PngImageFile,
+    WebPImagePlugin.WebPImageFile,
+    BmpImagePlugin.BmpImageFile,
+    GifImagePlugin.GifImageFile,
+    TiffImagePlugin.TiffImageFile,
+)
+FORMATS = tuple(plugin.format for plugin in PLUGINS)
 
 
 class BadPhoto(Exception):
@@ -26,22 +48,28 @@ class Recipe:
     - 16-bit channels keep their high byte, grey and CMYK become RGB;
     - transparent pixels are blended onto white, as a viewer on a white page shows them;
     - squashed to height x width (aspect not kept) by anti-aliased bilinear resampling, a JPEG
-      first reduced while decoding as long as it stays `REDUCE` times larger than that.
+      first reduced while decoding as long as it stays `REDUCE` times larger than that;
+    - or, with a `distortion`, enlarged, cut, mirrored and brightened as that says.
     """
 
     height: int
     width: int
+    distortion: Distortion | None = None
 
-    REDUCE = 2
+    REDUCE: ClassVar[int] = 2
 
     @property
     def text(self) -> str:
         """Canonical form, e.g. `rgb8,exif,alpha=white|squash:224x224,bilinear,reduce=2`."""
-        return f"rgb8,exif,alpha=white|squash:{self.height}x{self.width},bilinear,reduce=2"
+        plain = f"rgb8,exif,alpha=white|squash:{self.height}x{self.width},bilinear,reduce=2"
+        return plain + (self.distortion.text if self.distortion else "")
 
     @staticmethod
     def parse(text: str) -> "Recipe":
-        """The recipe with this text. Raises RetrainError for one from another version."""
+        """The undistorted recipe with this text.
+
+        Raises RetrainError for one from another version.
+        """
         found = re.search(r"\|squash:(\d+)x(\d+),", text)
         recipe = Recipe(int(found[1]), int(found[2])) if found else None
         if recipe is None or recipe.text != text:
@@ -73,6 +101,8 @@ def decode(content: bytes, recipe: Recipe) -> np.ndarray:
             raise
         except Exception as error:  # Pillow's plugins raise many kinds on broken content
             raise BadPhoto(f"broken: {one_line(error)}") from error
+    if recipe.distortion is not None:
+        return recipe.distortion.apply(rgb, recipe.height, recipe.width, digest_of(content))
     return np.asarray(rgb.resize((recipe.width, recipe.height), Image.Resampling.BILINEAR))
 
 

@@ -5,6 +5,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from mimetypes import guess_type
 from pathlib import Path
 
 from retrain.errors import RetrainError, counted
@@ -204,9 +205,10 @@ def _check_classes(root: Path, classes: tuple[str, ...], loose: list[str], walke
 
 def _remarks(root: Path, empty: list[str], loose: list[str]) -> tuple[str, ...]:
     remarks = [f"class folder {name!r} holds no photo; it is left out" for name in empty]
-    if loose:
+    pictures = [path for path in loose if (guess_type(path)[0] or "").startswith("image/")]
+    if pictures:
         remarks.append(
-            f"{counted(len(loose), 'file')} outside the class folders left out "
-            f"(the first: {os.path.join(os.path.abspath(root), loose[0])})"
+            f"{counted(len(pictures), 'picture')} outside the class folders left out "
+            f"(the first: {os.path.join(os.path.abspath(root), pictures[0])})"
         )
     return tuple(remarks)

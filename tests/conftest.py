@@ -1,0 +1,132 @@
+"""Shared fixtures: tiny trees of pictures, a run of the commands, folders kept for the session."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REPO = Path(__file__).parent.parent
+SHARED = REPO.parent / "shared"
+EXAMPLE_FLOWERS = REPO / "examples" / "flowers"
+TINY = "mobilenet_v1_025_128"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The photos, weights and old artefacts beside the checkout; tests that need them may skip."""
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared beside this checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache folder for all tests, so that the example photos are computed once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _cache(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRAIN_CACHE_DIR", str(session_cache))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _examples_untouched() -> Iterator[None]:
+    """Whatever the tests did, the photos they read are as they were."""
+
+    def state() -> dict[Path, tuple[int, int]]:
+        return {
+            path: (path.stat().st_size, path.stat().st_mtime_ns)
+            for path in EXAMPLE_FLOWERS.rglob("*")
+        }
+
+    before = state()
+    yield
+    assert state() == before
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs `retrain` or `label-image` as a process in an empty folder of its own."""
+
+    def run_command(
+        command: str, *arguments: object, cwd: Path | None = None, **more: str
+    ) -> "subprocess.CompletedProcess[str]":
+        module = {"retrain": "retrain", "label-image": "retrain.cli.label_image"}[command]
+        start = (
+            ["-m", module] if command == "retrain" else ["-c", f"import {module} as m; m.main()"]
+        )
+        folder = cwd or tmp_path / "work"
+        folder.mkdir(exist_ok=True)
+        return subprocess.run(
+            [sys.executable, *start, *map(str, arguments)],
+            cwd=folder,
+            env={**os.environ, **more},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run_command
+
+
+def write_picture(path: Path, colour: tuple[int, int, int], seed: int, size: int = 40) -> None:
+    """A noisy picture around one colour; the suffix says the format."""
+    rng = np.random.default_rng(seed)
+    pixels = np.array(colour) + rng.normal(0, 20, (size, size, 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
+
+
+COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
+
+
+def write_colour_tree(root: Path, photos: int = 24) -> Path:
+    """Three classes that any network tells apart. File times lie in the past, as users' do."""
+    for number, (name, colour) in enumerate(COLOURS.items()):
+        for photo in range(photos):
+            write_picture(root / name / f"{photo:03}.png", colour, 1000 * number + photo)
+    age(root)
+    return root
+
+
+def age(root: Path) -> None:
+    """Makes each file an hour old: a file changed just now is not trusted to stay as it is."""
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            then = path.stat().st_mtime - 3600
+            os.utime(path, (then, then))
+
+
+@pytest.fixture
+def colour_tree(tmp_path: Path) -> Path:
+    return write_colour_tree(tmp_path / "colours")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
+    """A folder with the outputs of one run on the example flowers with the tiny module."""
+    from retrain.config import TrainSettings
+    from retrain.progress import Talk
+    from retrain.training import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    settings = TrainSettings(
+        image_dir=str(EXAMPLE_FLOWERS),
+        tfhub_module=TINY,
+        bottleneck_dir=session_cache / "bottlenecks",
+        how_many_training_steps=500,
+        output_graph=folder / "output_graph.pb",
+        output_labels=folder / "output_labels.txt",
+        summaries_dir=folder / "retrain_logs",
+        intermediate_output_graphs_dir=folder / "intermediate_graph",
+    )
+    train(settings, Talk("WARN"))
+    return folder
