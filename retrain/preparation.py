@@ -16,7 +16,7 @@ from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError, counted
 from retrain.findings import report_aside, say_found, say_split
-from retrain.images.decode import Recipe, decode
+from retrain.images.decode import Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_photos
 from retrain.images.split import TRAIN, Split, split_index
 from retrain.images.tree import Index, SetAside, read_tree
@@ -62,7 +62,8 @@ class Dataset:
         pixels = self.store.read_pixels(self.keys[row])
         if pixels is None:
             path = self.index.full_path(self.index.photos[row])
-            pixels = decode(path.read_bytes(), self.recipe)
+            with pillow_warnings_ignored():
+                pixels = decode(path.read_bytes(), self.recipe)
             self.store.keep_pixels(self.keys[row], pixels)
         return pixels
 
@@ -136,9 +137,9 @@ class _Extractor:
         identity = StoreIdentity(info.name, info.fingerprint, recipe.text, precision)
         store = BottleneckStore(self.settings.features_folder, identity, info.feature_width)
         store.refresh()
-        for shard in store.damaged:
-            self.talk.warn(f"cached features in {shard} are damaged; they are computed again")
         wanted = missing(list(paths), store)
+        for shard in store.damaged if wanted else ():
+            self.talk.warn(f"cached features in {shard} are damaged and computed again")
         if wanted:
             if self._engine is None:
                 self._engine = choose_engine(

@@ -171,6 +171,7 @@ def test_too_large_a_learning_rate_is_named(colour_tree: Path, run: Run, tmp_pat
     done = run("retrain", "--image_dir", colour_tree, *FAST, "--learning_rate", "1e38")
     assert done.returncode == 1
     assert "training diverged at step 0 with --learning_rate 1e+38" in done.stderr
+    assert "RuntimeWarning" not in done.stderr
 
 
 def test_legacy_labels_that_collide_are_refused(tmp_path: Path, run: Run) -> None:

@@ -1,17 +1,23 @@
 """Decoding: every format and kind of pixel by its content, broken files refused with a reason."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from retrain.errors import RetrainError
-from retrain.images.decode import FORMATS, BadPhoto, Recipe, decode
+from retrain.images.decode import FORMATS, BadPhoto, Recipe, decode, pillow_warnings_ignored
 
 SMALL = Recipe(8, 8)
 ORIENTATION = 0x0112
+
+
+@pytest.fixture(autouse=True)
+def _as_extraction_does() -> Iterator[None]:
+    with pillow_warnings_ignored():
+        yield
 
 
 def smooth(height: int, width: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrain.errors import RetrainError
-from retrain.images.tree import Index, SetAside, read_tree
+from retrain.images.tree import Index, Photo, SetAside, read_tree
 
 
 def put(root: Path, *paths: str) -> Path:
@@ -40,22 +40,16 @@ def fault(image_dir: Path) -> str:
 
 def test_read_tree_folder_per_class(tmp_path: Path) -> None:
     root = put(tmp_path, "dog/b.jpg", "cat/2.jpg", "cat/1.png", "dog/a")
+    os.utime(root / "cat/1.png", ns=(5, 1_234_567_890_123_456_789))
     index = read_tree(str(root))
+    assert index.photos[0] == Photo("cat/1.png", 0, len("cat/1.png"), 1_234_567_890_123_456_789)
     assert index.root == root
-    assert index.typed == str(root)
     assert index.classes == ("cat", "dog")
     assert paths_of(index) == ["cat/1.png", "cat/2.jpg", "dog/a", "dog/b.jpg"]
     assert [photo.label for photo in index.photos] == [0, 0, 1, 1]
     assert {photo.given_set for photo in index.photos} == {None}
     assert index.counts() == [2, 2]
     assert index.aside == index.remarks == ()
-
-
-def test_read_tree_facts_of_a_file(tmp_path: Path) -> None:
-    root = put(tmp_path, "a/x.jpg", "b/y.jpg")
-    os.utime(root / "a/x.jpg", ns=(5, 1_234_567_890_123_456_789))
-    photo = read_tree(str(root)).photos[0]
-    assert (photo.size, photo.mtime_ns) == (len("a/x.jpg"), 1_234_567_890_123_456_789)
 
 
 def test_read_tree_typed_root_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,9 +203,9 @@ def test_read_tree_loose_files_only_suggests_parent(tmp_path: Path) -> None:
     assert text.endswith(f"--image_dir {tmp_path}")
 
 
-def test_read_tree_nothing_at_all(tmp_path: Path) -> None:
-    assert "make one folder per class" in fault(tmp_path)
-    assert "make one folder per class" in fault(put(tmp_path, "a/", "b/c/"))
+@pytest.mark.parametrize("folders", [[], ["a/", "b/c/"]])
+def test_read_tree_nothing_at_all(tmp_path: Path, folders: list[str]) -> None:
+    assert "make one folder per class" in fault(put(tmp_path, *folders))
 
 
 def test_read_tree_one_class_only(tmp_path: Path) -> None:

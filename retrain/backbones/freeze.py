@@ -37,7 +37,7 @@ def freeze(module: Path, name: str, fingerprint: str, folder: Path) -> Backbone:
     logits = loaded.signatures["image_classification"] if _has_logits(loaded) else None
     spec = tf.TensorSpec([None, height, width, 3], tf.float32, name=INPUT_NODE)
 
-    @tf.function(input_signature=[spec])  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[spec], autograph=False)  # type: ignore[untyped-decorator]
     def inference(images: Any) -> list[Any]:
         outputs = [_as_vectors(tf, network(images), module)]
         if logits is not None:

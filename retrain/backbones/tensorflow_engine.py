@@ -21,20 +21,18 @@ class TensorFlowEngine:
 
     def __init__(self, graph: Path, output: str, precision: str = "f32") -> None:
         tf = import_tensorflow()
-        if precision == "bf16":
-            tf.config.optimizer.set_experimental_options(
-                {"auto_mixed_precision_onednn_bfloat16": True}
-            )
         definition = tf.compat.v1.GraphDef.FromString(graph.read_bytes())
-
-        def run(pixels: Any) -> Any:
-            images = tf.cast(pixels, tf.float32) / 255.0
-            (features,) = tf.graph_util.import_graph_def(
-                definition, input_map={f"{INPUT_NODE}:0": images}, return_elements=[f"{output}:0"]
+        with tf.Graph().as_default() as runnable:
+            self._pixels = tf.compat.v1.placeholder(tf.uint8)
+            images = tf.cast(self._pixels, tf.float32) / 255.0
+            (self._features,) = tf.graph_util.import_graph_def(
+                definition,
+                input_map={f"{INPUT_NODE}:0": images},
+                return_elements=[f"{output}:0"],
+                name="",
             )
-            return features
-
-        self._batch = tf.function(run)
+        # A session, because its precision is its own; tf.function's would be the whole process's.
+        self._session = tf.compat.v1.Session(graph=runnable, config=_config(tf, precision))
         gpus = tf.config.list_physical_devices("GPU")
         self.name = f"TensorFlow {tf.__version__} on {'GPU' if gpus else 'CPU'}"
 
@@ -43,6 +41,15 @@ class TensorFlowEngine:
         while batch := list(islice(rest, BATCH)):
             pixels = np.stack([picture for _, picture in batch])
             padding = np.zeros((BATCH - len(batch), *pixels.shape[1:]), np.uint8)
-            features = self._batch(np.concatenate([pixels, padding])).numpy()
-            for (token, _), vector in zip(batch, features, strict=True):
+            full = np.concatenate([pixels, padding])
+            features = self._session.run(self._features, {self._pixels: full})
+            for (token, _), vector in zip(batch, features[: len(batch)], strict=True):
                 yield token, vector
+
+
+def _config(tf: Any, precision: str) -> Any:
+    config = tf.compat.v1.ConfigProto()
+    if precision == "bf16":
+        rewrites = config.graph_options.rewrite_options
+        rewrites.auto_mixed_precision_onednn_bfloat16 = type(rewrites).ON
+    return config

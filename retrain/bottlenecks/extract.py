@@ -12,7 +12,7 @@ import numpy as np
 from retrain.backbones.engine import Engine
 from retrain.bottlenecks.store import BottleneckStore
 from retrain.errors import one_line
-from retrain.images.decode import BadPhoto, Recipe, decode
+from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_of
 from retrain.progress import Meter, Talk
 
@@ -39,7 +39,10 @@ def extract(
     order = sorted(paths)
     position = {key: number for number, key in enumerate(order)}
     units = [_Unit(order[start : start + UNIT]) for start in range(0, len(order), UNIT)]
-    with talk.progress("Computing features", len(order), "photos") as meter:
+    with (
+        pillow_warnings_ignored(),
+        talk.progress("Computing features", len(order), "photos") as meter,
+    ):
         try:
             decoded = _decoded(paths, order, recipe, units, position, store, meter)
             for key, vector in engine.run(decoded):

@@ -15,6 +15,7 @@ import shutil
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ class BottleneckStore:
             self._seen.add(name)
             try:
                 self._open(self.folder / "shards" / name)
-            except (OSError, ValueError, KeyError, TypeError):
+            except Exception:  # np.load raises many kinds on damaged files
                 self.damaged.append(str(self.folder / "shards" / name))
 
     def _open(self, shard: Path) -> None:
@@ -116,12 +117,7 @@ class BottleneckStore:
         try:
             temporary.mkdir(parents=True)
             self._write(temporary, keys, vectors, failed)
-            # A name that is taken belongs to the same photos: published by a run beside this
-            # one, or damaged. Both may stay.
-            taken = 0
-            while (target := shards / (f"{name}-{taken}" if taken else name)).exists():
-                taken += 1
-            temporary.rename(target)
+            _rename_to_free_name(temporary, shards / name)
         except OSError as error:
             raise cannot_write(shards / name, error) from error
         finally:
@@ -168,6 +164,19 @@ class BottleneckStore:
         path = self.folder / "pixels" / f"{key.hex()}.npy"
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.save(file, pixels)
+
+
+def _rename_to_free_name(folder: Path, target: Path) -> None:
+    """A name that is taken belongs to a shard of the same photos, published by a run beside this
+    one or damaged. Both may stay."""
+    for number in count():
+        free = target.with_name(f"{target.name}-{number}") if number else target
+        try:
+            folder.rename(free)
+            return
+        except OSError:
+            if not free.exists():
+                raise
 
 
 def _split_keys(keys: np.ndarray) -> list[bytes]:

@@ -44,6 +44,7 @@ class StepResult:
     validation: BatchResult | None
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a diverging loss is reported in words
 def train_head(
     features: FeatureMatrix,
     labels: np.ndarray,

@@ -3,6 +3,8 @@
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -84,35 +86,57 @@ def decode(content: bytes, recipe: Recipe) -> np.ndarray:
     """Pixels (height, width, 3) uint8, RGB. Raises BadPhoto."""
     if not content:
         raise BadPhoto("the file is empty")
-    with warnings.catch_warnings():
-        # Pillow warns of odd metadata and of large pictures; both are usable.
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                image.draft(None, (Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height))
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                rgb = to_rgb(upright)
-        except UnidentifiedImageError:
-            raise BadPhoto("not a JPEG, PNG, WebP, BMP, GIF or TIFF picture") from None
-        except Image.DecompressionBombError:
-            raise BadPhoto("more than 178 million pixels: scale it down") from None
-        except MemoryError:
-            raise
-        except Exception as error:  # Pillow's plugins raise many kinds on broken content
-            raise BadPhoto(f"broken: {one_line(error)}") from error
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            wide, high = Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height
+            image.draft(None, (high, wide) if _orientation(image) >= 5 else (wide, high))
+            image.load()
+            upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
+            rgb = to_rgb(upright)
+    except (BadPhoto, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        raise BadPhoto("not a JPEG, PNG, WebP, BMP, GIF or TIFF picture") from None
+    except Image.DecompressionBombError:
+        raise BadPhoto("more than 178 million pixels: scale it down") from None
+    except Exception as error:  # Pillow's plugins raise many kinds on broken content
+        raise BadPhoto(f"broken: {one_line(error)}") from error
     if recipe.distortion is not None:
         return recipe.distortion.apply(rgb, recipe.height, recipe.width, digest_of(content))
     return np.asarray(rgb.resize((recipe.width, recipe.height), Image.Resampling.BILINEAR))
 
 
+@contextmanager
+def pillow_warnings_ignored() -> Iterator[None]:
+    """Pillow warns of odd metadata and of large pictures; both are usable.
+
+    To be entered around the threads that decode, for Python's warning filters are not theirs.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        found = image.getexif().get(0x0112, 1)
+    except Exception:  # odd metadata
+        return 1
+    return found if isinstance(found, int) else 1
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
-    """The picture in 8-bit RGB by the rules of `Recipe`. Raises BadPhoto for float pixels."""
+    """The picture in 8-bit RGB by the rules of `Recipe`.
+
+    Raises BadPhoto for pixels of float or of more than 16 bits.
+    """
     if image.mode == "F":
         raise BadPhoto("floating-point pixels have no known range: save it with 8 or 16 bits")
     if image.mode.startswith("I"):
-        high_byte = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255)
-        image = Image.fromarray(high_byte.astype(np.uint8))
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise BadPhoto("32-bit pixels have no known range: save it with 8 or 16 bits")
+        image = Image.fromarray((values >> 8).astype(np.uint8))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         page = Image.new("RGBA", rgba.size, (255, 255, 255, 255))

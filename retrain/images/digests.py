@@ -39,9 +39,9 @@ def digest_photos(
             known[photo.path] = digest
         else:
             fresh.append(photo)
+    started = time.time_ns()
     read, aside = _read_digests(index, fresh, talk) if fresh else ({}, [])
     if fresh:
-        started = time.time_ns()
         settled = {p.path for p in fresh if p.mtime_ns < started - SETTLED_NS}
         keep = [p for p in index.photos if p.path in known or p.path in settled & read.keys()]
         _write_memo(memo_path, keep, [(known.get(p.path) or read[p.path]) for p in keep])
@@ -86,7 +86,7 @@ def _tree_name(root: Path) -> str:
 def _read_memo(path: Path) -> dict[str, tuple[int, int, bytes]]:
     """(size, mtime_ns, digest) by relative path; a missing or damaged memo is an empty one."""
     try:
-        with np.load(path) as stored:
+        with open(path, "rb") as file, np.load(file) as stored:
             names = os.fsdecode(stored["names"].tobytes()).split("\0")
             sizes, times = stored["sizes"].tolist(), stored["mtimes_ns"].tolist()
             raw = stored["digests"].tobytes()

@@ -112,21 +112,18 @@ def _fill_empty_sets(
     """Moves, for one class: each empty wanted set takes the group whose hash lies nearest to it.
 
     Groups are given by their hash, ascending, where validation lies lowest, then test, then
-    train. So the group that moves is the one that a slightly larger percentage would have taken.
+    train; that order is kept, so a larger percentage only ever adds to validation.
     """
     if len(members) < len(wanted) + 1:
         # Too few for every set: one to learn from comes first, then one to test on.
         wanted = wanted[: max(len(members) - 1, 0)]
-    moved: dict[float, int] = {}
-    for which in [*reversed(wanted), TRAIN]:
-        current = {number: moved.get(number, place[number]) for number in members}
-        if which in current.values():
-            continue
-        sizes = {s: sum(v == s for v in current.values()) for s in range(len(SETS))}
-        spare = [n for n in members if sizes[current[n]] > 1 or current[n] not in [*wanted, TRAIN]]
-        if spare:
-            moved[spare[-1] if which == TRAIN else spare[0]] = which
-    return moved
+    found = [place[number] for number in members]
+    test, last = int(TEST in wanted), len(members) - 1
+    low = min(max(found.count(VALIDATION), 1), last - test) if VALIDATION in wanted else 0
+    high = min(max(len(members) - found.count(TRAIN), low + test), last) if test else low
+    sets = [VALIDATION] * low + [TEST] * (high - low) + [TRAIN] * (len(members) - high)
+    pairs = zip(members, sets, strict=True)
+    return {number: which for number, which in pairs if which != place[number]}
 
 
 def _groups(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> list[float]:

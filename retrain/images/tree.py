@@ -108,7 +108,7 @@ class _Walker:
         """Names of the visible sub-folders, and paths of the visible files, directly inside."""
         folders, files = [], []
         for entry in self._entries(folder, prefix):
-            if entry.is_dir():
+            if _is_folder(entry):
                 if Path(entry.path).resolve() not in self.ignore:
                     folders.append(entry.name)
             else:
@@ -150,10 +150,18 @@ class _Walker:
                     return []
                 visited.add(identity)
             with os.scandir(folder) as entries:
-                return [entry for entry in entries if not entry.name.startswith(".")]
+                shown = [entry for entry in entries if not entry.name.startswith(".")]
+            return sorted(shown, key=lambda entry: entry.name)
         except OSError as error:
             self.aside.append(SetAside(prefix or ".", f"folder not readable: {error.strerror}"))
             return []
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _given_sets(walker: _Walker, folders: list[str]) -> list[tuple[str, str]]:
@@ -205,7 +213,9 @@ def _check_classes(root: Path, classes: tuple[str, ...], loose: list[str], walke
 
 def _remarks(root: Path, empty: list[str], loose: list[str]) -> tuple[str, ...]:
     remarks = [f"class folder {name!r} holds no photo; it is left out" for name in empty]
-    pictures = [path for path in loose if (guess_type(path)[0] or "").startswith("image/")]
+    pictures = [
+        path for path in loose if (guess_type(path, strict=False)[0] or "").startswith("image/")
+    ]
     if pictures:
         remarks.append(
             f"{counted(len(pictures), 'picture')} outside the class folders left out "

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from retrain.errors import one_line
-from retrain.images.decode import BadPhoto, Recipe, decode
+from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.label.classifier import Classifier, Overrides, describe_graph, imagenet_graph, top
 
 WINDOW = 64  # photos decoded ahead and labelled together
@@ -43,7 +43,7 @@ def label_photos(
     for guess in spec.guesses:
         remark(guess)
     classifier = Classifier(file, spec, photos=len(paths))
-    with ThreadPoolExecutor(cpu_count()) as pool:
+    with pillow_warnings_ignored(), ThreadPoolExecutor(cpu_count()) as pool:
         for start in range(0, len(paths), WINDOW):
             window = paths[start : start + WINDOW]
             decoded = list(pool.map(lambda path: _decode(path, spec.recipe), window))

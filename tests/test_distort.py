@@ -1,0 +1,95 @@
+"""The ancestor's distortions."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from retrain.images.decode import Recipe, decode
+from retrain.images.distort import Distortion
+
+SIZE = 32
+
+
+def photo() -> bytes:
+    """Red grows downwards, green to the right."""
+    ramp = np.linspace(40, 200, 96)
+    pixels = np.stack(
+        [ramp[:, None] + 0 * ramp, ramp + 0 * ramp[:, None], 0 * ramp[:, None] + ramp]
+    )
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.transpose(1, 2, 0).astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def copies(count: int = 60, **settings: int) -> list[np.ndarray]:
+    content = photo()
+    return [
+        decode(content, Recipe(SIZE, SIZE, Distortion(**settings, copy=copy)))  # type: ignore[arg-type]
+        for copy in range(count)
+    ]
+
+
+def test_the_same_copy_is_the_same_pixels() -> None:
+    first = copies(5, random_crop=10, random_scale=20, random_brightness=30)
+    again = copies(5, random_crop=10, random_scale=20, random_brightness=30)
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert all(pixels.shape == (SIZE, SIZE, 3) and pixels.dtype == np.uint8 for pixels in first)
+    assert len({pixels.tobytes() for pixels in first}) == 5
+
+
+def test_the_seed_changes_the_copies() -> None:
+    assert (copies(1, random_crop=10)[0] != copies(1, random_crop=10, seed=1)[0]).any()
+
+
+def test_flip_mirrors_about_half() -> None:
+    plain = decode(photo(), Recipe(SIZE, SIZE))
+    found = copies(flip_left_right=1)
+    mirrored = [(pixels == plain[:, ::-1]).all() for pixels in found]
+    kept = [(pixels == plain).all() for pixels in found]
+    assert sum(mirrored) + sum(kept) == 60
+    assert 18 <= sum(mirrored) <= 42
+
+
+def test_crop_keeps_the_ancestors_share() -> None:
+    """A crop of 50 % keeps a window of 1/1.5 of each side, anywhere."""
+    plain = decode(photo(), Recipe(SIZE, SIZE)).astype(float)
+    spans = [float(p[-1, 0, 0]) - float(p[0, 0, 0]) for p in copies(random_crop=50)]
+    whole = plain[-1, 0, 0] - plain[0, 0, 0]
+    assert max(abs(span / whole - 1 / 1.5) for span in spans) < 0.05
+    tops = [p[0, 0, 0] for p in copies(random_crop=50)]
+    assert max(tops) - min(tops) > 0.25 * whole
+
+
+def test_scale_enlarges_up_to_its_percentage() -> None:
+    plain = decode(photo(), Recipe(SIZE, SIZE)).astype(float)
+    whole = plain[-1, 0, 0] - plain[0, 0, 0]
+    shares = [(float(p[-1, 0, 0]) - float(p[0, 0, 0])) / whole for p in copies(random_scale=100)]
+    assert 0.45 < min(shares) < 0.6 and 0.85 < max(shares) < 1.05
+
+
+def test_brightness_multiplies_every_pixel_by_one_factor() -> None:
+    plain = decode(photo(), Recipe(SIZE, SIZE)).astype(float)
+    factors = [p.astype(float).mean() / plain.mean() for p in copies(random_brightness=20)]
+    assert 0.8 <= min(factors) < 0.85 and 1.15 < max(factors) <= 1.2
+    for pixels, factor in zip(copies(random_brightness=20), factors, strict=True):
+        assert np.abs(pixels - plain * factor).max() < 1.5
+
+
+def test_bright_pixels_are_clipped() -> None:
+    found = copies(20, random_brightness=100)
+    assert max(int(pixels.max()) for pixels in found) == 255
+    assert min(int(pixels.max()) for pixels in found) < 200
+
+
+def test_each_setting_has_its_own_text() -> None:
+    texts = {
+        Recipe(8, 8, Distortion(flip_left_right=True)).text,
+        Recipe(8, 8, Distortion(random_crop=1)).text,
+        Recipe(8, 8, Distortion(random_scale=1)).text,
+        Recipe(8, 8, Distortion(random_brightness=1)).text,
+        Recipe(8, 8, Distortion(copy=1)).text,
+        Recipe(8, 8, Distortion(seed=1)).text,
+        Recipe(8, 8).text,
+    }
+    assert len(texts) == 7
