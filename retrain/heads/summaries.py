@@ -81,8 +81,8 @@ def _histogram(tag: str, values: np.ndarray) -> Summary.Value:
     counts, edges = np.histogram(values, bins=BUCKETS)
     flat = values.astype(np.float64).ravel()
     histogram = HistogramProto(
-        min=flat.min(),
-        max=flat.max(),
+        min=float(np.min(flat)),
+        max=float(np.max(flat)),
         num=flat.size,
         sum=flat.sum(),
         sum_squares=flat @ flat,
