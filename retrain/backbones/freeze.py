@@ -31,7 +31,7 @@ def freeze(module: Path, name: str, fingerprint: str, folder: Path) -> Backbone:
     to [batch, D]. Raises RetrainError when it does not load or does not fit that form.
     """
     tf = import_tensorflow()
-    loaded = _load(module)
+    loaded = _load(tf, module)
     height, width = _input_size(tf, loaded, module)
     network = _feature_network(loaded, module)
     logits = loaded.signatures["image_classification"] if _has_logits(loaded) else None
@@ -70,11 +70,9 @@ def freeze(module: Path, name: str, fingerprint: str, folder: Path) -> Backbone:
     return read_backbone(folder)
 
 
-def _load(module: Path) -> Any:
-    import tensorflow_hub as hub
-
+def _load(tf: Any, module: Path) -> Any:
     try:
-        return hub.load(str(module))
+        return tf.saved_model.load(str(module))
     except Exception as error:  # TensorFlow raises many kinds for a folder it cannot read
         raise RetrainError(
             f"{module.absolute()} does not load as a TensorFlow module: {one_line(error)}; "

@@ -18,7 +18,6 @@ def import_tensorflow() -> Any:
         return sys.modules["tensorflow"]
     with _silent_stderr():
         import tensorflow as tf
-        import tensorflow_hub  # noqa: F401  (loads a second library that talks, too)
 
     tf.get_logger().setLevel("ERROR")
     return tf

@@ -14,7 +14,7 @@ from click.exceptions import NoSuchOption
 from retrain.errors import RetrainError
 
 
-class UserPath(click.ParamType[Path]):
+class UserPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A path; `~` is the home folder also in `--flag=~/x`, which shells leave as it is."""
 
     name = "path"

@@ -5,7 +5,6 @@ import stat
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from mimetypes import guess_type
 from pathlib import Path
 
 from retrain.errors import RetrainError, counted
@@ -14,6 +13,9 @@ SET_FOLDERS = {
     "train": "train", "validation": "validation", "val": "validation", "valid": "validation",
     "test": "test",
 }  # fmt: skip
+
+# Only for the remark on files that lie where no class is; what is in a class is told by content.
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +215,7 @@ def _check_classes(root: Path, classes: tuple[str, ...], loose: list[str], walke
 
 def _remarks(root: Path, empty: list[str], loose: list[str]) -> tuple[str, ...]:
     remarks = [f"class folder {name!r} holds no photo; it is left out" for name in empty]
-    pictures = [
-        path for path in loose if (guess_type(path, strict=False)[0] or "").startswith("image/")
-    ]
+    pictures = [path for path in loose if path.lower().endswith(PICTURE_SUFFIXES)]
     if pictures:
         remarks.append(
             f"{counted(len(pictures), 'picture')} outside the class folders left out "
