@@ -111,7 +111,7 @@ def _train(
         def on_evaluation(result: StepResult) -> None:
             if events is not None:
                 events.add(result)
-            if not talk.terminal:
+            if not talk.terminal or result.step == steps - 1:
                 _say_step(result, talk)
 
         head = train_head(

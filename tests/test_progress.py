@@ -1,0 +1,72 @@
+"""Progress: plain lines with rate and time left, or a bar on a terminal."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+
+from retrain import progress
+from retrain.progress import Talk
+
+
+def test_plain_lines_tell_rate_and_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PLAIN_INTERVAL_S", 0.0)
+    with Talk(terminal=False).progress("Reading", 4, "photos") as meter:
+        for aside in (0, 1, 0, 0):
+            meter.advance(1, aside=aside)
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"Reading: 1 of 4 photos, \d+/s, \d+ s left", lines[0])
+    assert re.fullmatch(r"Reading: 3 of 4 photos, \d+/s, \d+ s left, 1 set aside", lines[2])
+
+
+def test_short_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with Talk(terminal=False).progress("Reading", 2, "photos") as meter:
+        meter.advance(2)
+    assert capsys.readouterr().err == ""
+
+
+def test_verbosity_silences_talk_but_not_results(capsys: pytest.CaptureFixture[str]) -> None:
+    talk = Talk("ERROR", terminal=False)
+    talk.info("talk")
+    talk.warn("a warning")
+    talk.result("a result")
+    with talk.progress("Reading", 1, "photos") as meter:
+        meter.advance()
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("a result\n", "")
+    assert talk.warnings == ["a warning"]
+
+
+def test_a_terminal_shows_bars_and_no_step_lines(colour_tree: Path, tmp_path: Path) -> None:
+    (colour_tree / "red" / "[red]bad.jpg").write_text("no")  # brackets mean something to rich
+    control, terminal = pty.openpty()
+    command = ["--image_dir", str(colour_tree), "--how_many_training_steps", "300",
+               "--tfhub_module", TINY, "--bottleneck_dir", str(tmp_path / "b")]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "retrain", *command], cwd=tmp_path, stdout=terminal,
+        stderr=terminal, stdin=terminal, env={**os.environ, "COLUMNS": "120", "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            block = os.read(control, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(control)
+    assert process.wait() == 0
+    text = shown.decode()
+    assert re.search(r"Computing features .*73/73.* photos/s .*1 set aside", text)
+    assert "set aside red/[red]bad.jpg: not a JPEG" in text
+    assert re.search(r"Training .*300/300", text)
+    assert len(re.findall(r"Step \d+: ", text)) == 3  # the last one's only
