@@ -18,7 +18,7 @@ from retrain.errors import RetrainError, counted
 from retrain.findings import report_aside, say_found, say_split
 from retrain.images.decode import Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_photos
-from retrain.images.split import TRAIN, Split, split_index
+from retrain.images.split import SETS, TRAIN, Split, split_index
 from retrain.images.tree import Index, SetAside, read_tree
 from retrain.progress import Talk
 
@@ -50,11 +50,16 @@ class Dataset:
 
     def digest(self) -> str:
         """Hex BLAKE2b-128 of which photos there are in which class, whatever they are called."""
+        return self._digest(self.index.classes[label] for label in self.photo_labels.tolist())
+
+    def split_digest(self) -> str:
+        """Hex BLAKE2b-128 of which photos are in which set."""
+        return self._digest(SETS[which] for which in self.split.sets.tolist())
+
+    def _digest(self, names: Iterable[str]) -> str:
         digest = hashlib.blake2b(digest_size=16)
-        for label, key in sorted(zip(self.photo_labels.tolist(), self.keys, strict=True)):
-            digest.update(
-                self.index.classes[label].encode("utf-8", "surrogateescape") + b"\0" + key
-            )
+        for key, name in sorted(zip(self.keys, names, strict=True)):
+            digest.update(key + name.encode("utf-8", "surrogateescape") + b"\0")
         return digest.hexdigest()
 
     def read_pixels(self, row: int) -> np.ndarray:

@@ -1,32 +1,27 @@
 """The main job: an image tree in, a frozen graph and its labels out."""
 
-import platform
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from retrain import __version__
-from retrain.backbones.backbone import INPUT_NODE
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError
 from retrain.evaluation.evaluate import Evaluation, evaluate
-from retrain.export.frozen_graph import check_final_tensor_name, graph_bytes
+from retrain.export.frozen_graph import check_final_tensor_name
 from retrain.export.parity import Parity, check_parity
 from retrain.export.saved_model import check_saved_model_dir, write_saved_model
-from retrain.files import check_file_can_be_written, check_folder_can_be_written, write_bytes
+from retrain.exporter import Exporter
+from retrain.files import check_file_can_be_written, check_folder_can_be_written
 from retrain.findings import aside_csv
-from retrain.graphs import read_graph
 from retrain.heads.head import Head, write_checkpoint
 from retrain.heads.sampling import Sampler
 from retrain.heads.sgd import SgdSettings, StepResult, train_head
 from retrain.heads.summaries import TrainingSummaries, new_run_folder
 from retrain.images.labels import labels_of
-from retrain.images.split import SETS, TEST, TRAIN, VALIDATION, check_percentages
-from retrain.manifest import Manifest
+from retrain.images.split import TEST, TRAIN, VALIDATION, check_percentages
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
 
@@ -53,7 +48,7 @@ def train(settings: TrainSettings, talk: Talk) -> TrainResult:
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
     dataset = prepare(settings, outputs, talk)
     labels = labels_of(dataset.index.classes, settings.legacy_labels)
-    exporter = _Exporter(settings, dataset, labels)
+    exporter = Exporter(settings, dataset, labels)
     summaries = new_run_folder(settings.summaries_dir) if settings.summaries_dir else None
     head = _train(settings, dataset, exporter, summaries, talk)
     evaluation = _test(settings, dataset, head, talk)
@@ -88,13 +83,13 @@ def _check(settings: TrainSettings) -> None:
 def _train(
     settings: TrainSettings,
     dataset: Dataset,
-    exporter: "_Exporter",
+    exporter: Exporter,
     summaries: Path | None,
     talk: Talk,
 ) -> Head:
     steps = settings.how_many_training_steps
     with ExitStack() as stack:
-        events = stack.enter_context(TrainingSummaries(summaries)) if summaries else None
+        events = stack.enter_context(TrainingSummaries(summaries, steps)) if summaries else None
         meter = (
             stack.enter_context(talk.progress("Training", steps, "steps"))
             if talk.terminal
@@ -161,55 +156,6 @@ def _test(settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk) -> 
     else:
         talk.warn("there is no test photo, so no test accuracy: see --testing_percentage")
     return evaluation
-
-
-class _Exporter:
-    """Writes the run's graphs."""
-
-    def __init__(self, settings: TrainSettings, dataset: Dataset, labels: tuple[str, ...]) -> None:
-        self.settings, self.dataset, self.labels = settings, dataset, labels
-        self.backbone = read_graph(dataset.backbone.graph_path)
-
-    def manifest(self, evaluation: Evaluation | None = None) -> Manifest:
-        settings, dataset = self.settings, self.dataset
-        info = dataset.backbone.info
-        counts = dataset.split.counts(dataset.photo_labels, len(self.labels)).sum(axis=0)
-        training = ("how_many_training_steps", "learning_rate", "train_batch_size", "sampling",
-                    "seed", "precision", "split")  # fmt: skip
-        scored = evaluation is not None and evaluation.count > 0
-        return Manifest(
-            labels=self.labels,
-            input_node=INPUT_NODE,
-            height=info.height,
-            width=info.width,
-            recipe=dataset.recipe.text,
-            output_node=settings.final_tensor_name,
-            backbone={"handle": settings.tfhub_module, "name": info.name,
-                      "fingerprint": info.fingerprint, "feature_width": info.feature_width},
-            data={"digest": dataset.digest(), **dict(zip(SETS, counts.tolist(), strict=True))},
-            training={name: getattr(settings, name) for name in training},
-            metrics=(
-                {"test_accuracy": evaluation.accuracy, "test_photos": evaluation.count}
-                if evaluation is not None and scored
-                else {}
-            ),
-            versions={"retrain": __version__, "python": platform.python_version(),
-                      **{name: version(name) for name in ("numpy", "openvino", "pillow")}},
-        )  # fmt: skip
-
-    def write_intermediate(self, head: Head, step: int, talk: Talk) -> None:
-        path = self.settings.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
-        write_bytes(path, graph_bytes(self.backbone, head, self.manifest()))
-        if self.settings.checkpoint_path:
-            write_checkpoint(self.settings.checkpoint_path, head, step)
-        talk.info(f"Saved intermediate graph {path}")
-
-    def write_final(self, head: Head, evaluation: Evaluation) -> bytes:
-        content = graph_bytes(self.backbone, head, self.manifest(evaluation))
-        write_bytes(self.settings.output_graph, content)
-        lines = "".join(f"{label}\n" for label in self.labels)
-        write_bytes(self.settings.output_labels, lines.encode("utf-8", "surrogateescape"))
-        return content
 
 
 def _check_export(

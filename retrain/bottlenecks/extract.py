@@ -1,10 +1,7 @@
 """Asks the store, decodes what is missing, runs the engine, publishes shards."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from os import cpu_count
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +9,8 @@ import numpy as np
 from retrain.backbones.engine import Engine
 from retrain.bottlenecks.store import BottleneckStore
 from retrain.errors import one_line
-from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
+from retrain.images.ahead import map_ahead
+from retrain.images.decode import BadPhoto, Recipe, decode
 from retrain.images.digests import digest_of
 from retrain.progress import Meter, Talk
 
@@ -37,17 +35,13 @@ def extract(
     finished is published first.
     """
     order = sorted(paths)
-    position = {key: number for number, key in enumerate(order)}
     units = [_Unit(order[start : start + UNIT]) for start in range(0, len(order), UNIT)]
-    with (
-        pillow_warnings_ignored(),
-        talk.progress("Computing features", len(order), "photos") as meter,
-    ):
+    with talk.progress("Computing features", len(order), "photos") as meter:
         try:
-            decoded = _decoded(paths, order, recipe, units, position, store, meter)
-            for key, vector in engine.run(decoded):
-                unit = units[position[key] // UNIT]
-                unit.vectors[key] = vector
+            decoded = _decoded(paths, order, recipe, units, store, meter)
+            for position, vector in engine.run(decoded):
+                unit = units[position // UNIT]
+                unit.vectors[order[position]] = vector
                 unit.publish_if_complete(store)
                 meter.advance()
         finally:
@@ -92,35 +86,20 @@ def _decoded(
     order: Sequence[bytes],
     recipe: Recipe,
     units: Sequence[_Unit],
-    position: Mapping[bytes, int],
     store: BottleneckStore,
     meter: Meter,
-) -> Iterator[tuple[bytes, np.ndarray]]:
-    """Key and pixels of each photo that can be decoded, in order; decoding runs ahead in threads.
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Position in `order` and pixels of each photo that can be decoded."""
 
-    The number of photos in flight is bounded, so memory does not grow with the number of photos.
-    """
-    workers = cpu_count() or 1
-    waiting: deque[tuple[bytes, Future[np.ndarray | BadPhoto | OSError]]] = deque()
-    rest = iter(order)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            while True:
-                while len(waiting) < 4 * workers and (key := next(rest, None)) is not None:
-                    waiting.append((key, pool.submit(_decode_file, paths[key], key, recipe)))
-                if not waiting:
-                    return
-                key, future = waiting.popleft()
-                result = future.result()
-                if isinstance(result, np.ndarray):
-                    yield key, result
-                else:
-                    unit = units[position[key] // UNIT]
-                    unit.set_aside(key, result, store)
-                    meter.advance(1, aside=1)
-        finally:
-            for _, future in waiting:
-                future.cancel()
+    def work(position: int) -> np.ndarray | BadPhoto | OSError:
+        return _decode_file(paths[order[position]], order[position], recipe)
+
+    for position, result in map_ahead(work, range(len(order))):
+        if isinstance(result, np.ndarray):
+            yield position, result
+        else:
+            units[position // UNIT].set_aside(order[position], result, store)
+            meter.advance(1, aside=1)
 
 
 def _decode_file(path: Path, key: bytes, recipe: Recipe) -> np.ndarray | BadPhoto | OSError:

@@ -15,6 +15,7 @@ from retrain.heads.sgd import BatchResult, StepResult
 
 SCOPE = "final_retrain_ops"
 BUCKETS = 30
+HISTOGRAMS = 40
 
 
 def new_run_folder(summaries_dir: Path) -> Path:
@@ -31,10 +32,16 @@ def new_run_folder(summaries_dir: Path) -> Path:
 
 
 class TrainingSummaries:
-    """Two event files, `train` and `validation`, with the same tags at each evaluated step."""
+    """Two event files, `train` and `validation`, with the same tags.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Scalars are written at each evaluated step; histograms, which cost a hundred times more, at
+    `HISTOGRAMS` of them, spread evenly, the first and the last among them.
+    """
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        """`steps`: how many the training has."""
+        self.steps = steps
+        self._next_histograms = 0.0
         self._train = _EventFile(folder / "train")
         self._validation = _EventFile(folder / "validation")
 
@@ -51,29 +58,36 @@ class TrainingSummaries:
         self._validation.close()
 
     def add(self, result: StepResult) -> None:
-        variables = _head_values(result.head)
-        self._train.add(result.step, [*_batch_values(result.train), *variables])
-        if result.validation is not None:
-            self._validation.add(result.step, [*_batch_values(result.validation), *variables])
+        histograms = result.step >= self._next_histograms or result.step == self.steps - 1
+        if histograms:
+            self._next_histograms += self.steps / HISTOGRAMS
+        of_head = _head_values(result.head, histograms)
+        self._train.add(result.step, _batch_values(result.train, histograms) + of_head)
+        checked = result.validation
+        if checked is not None:
+            self._validation.add(result.step, _batch_values(checked, histograms) + of_head)
 
 
-def _batch_values(batch: BatchResult) -> list[Summary.Value]:
-    return [
+def _batch_values(batch: BatchResult, histograms: bool) -> list[Summary.Value]:
+    values = [
         Summary.Value(tag="accuracy_1", simple_value=batch.accuracy),
         Summary.Value(tag="cross_entropy_1", simple_value=batch.cross_entropy),
-        _histogram(f"{SCOPE}/Wx_plus_b/pre_activations", batch.logits),
-        _histogram("activations", softmax(batch.logits)),
     ]
+    if histograms:
+        values.append(_histogram(f"{SCOPE}/Wx_plus_b/pre_activations", batch.logits))
+        values.append(_histogram("activations", softmax(batch.logits)))
+    return values
 
 
-def _head_values(head: Head) -> list[Summary.Value]:
+def _head_values(head: Head, histograms: bool) -> list[Summary.Value]:
     found = []
     for name, values in (("weights", head.weights), ("biases", head.biases)):
         scope = f"{SCOPE}/{name}/summaries"
         for statistic in ("mean", "stddev", "max", "min"):
             number = float(getattr(values, {"stddev": "std"}.get(statistic, statistic))())
             found.append(Summary.Value(tag=f"{scope}/{statistic}_1", simple_value=number))
-        found.append(_histogram(f"{scope}/histogram", values))
+        if histograms:
+            found.append(_histogram(f"{scope}/histogram", values))
     return found
 
 

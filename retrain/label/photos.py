@@ -1,18 +1,15 @@
 """Photos in, one row each out, in order."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
 from pathlib import Path
 
 import numpy as np
 
 from retrain.errors import one_line
-from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
+from retrain.images.ahead import map_ahead
+from retrain.images.decode import BadPhoto, Recipe, decode
 from retrain.label.classifier import Classifier, Overrides, describe_graph, imagenet_graph, top
-
-WINDOW = 64  # photos decoded ahead and labelled together
 
 
 @dataclass(frozen=True)
@@ -43,17 +40,24 @@ def label_photos(
     for guess in spec.guesses:
         remark(guess)
     classifier = Classifier(file, spec, photos=len(paths))
-    with pillow_warnings_ignored(), ThreadPoolExecutor(cpu_count()) as pool:
-        for start in range(0, len(paths), WINDOW):
-            window = paths[start : start + WINDOW]
-            decoded = list(pool.map(lambda path: _decode(path, spec.recipe), window))
-            usable = [(row, d) for row, d in enumerate(decoded) if isinstance(d, np.ndarray)]
-            scores = dict(classifier.scores(usable))
-            for row, (path, result) in enumerate(zip(window, decoded, strict=True)):
-                if isinstance(result, str):
-                    yield LabelledPhoto(path, [], result)
-                else:
-                    yield LabelledPhoto(path, top(classifier.labels, scores[row], top_k))
+    ready: dict[int, LabelledPhoto] = {}
+
+    def decoded() -> Iterator[tuple[int, np.ndarray]]:
+        for position, result in map_ahead(
+            lambda position: _decode(paths[position], spec.recipe), range(len(paths))
+        ):
+            if isinstance(result, np.ndarray):
+                yield position, result
+            else:
+                ready[position] = LabelledPhoto(paths[position], [], result)
+
+    following = 0
+    for position, scores in classifier.scores(decoded()):
+        ready[position] = LabelledPhoto(paths[position], top(classifier.labels, scores, top_k))
+        while following in ready:
+            yield ready.pop(following)
+            following += 1
+    yield from (row for _, row in sorted(ready.items()))
 
 
 def _decode(path: Path, recipe: Recipe) -> np.ndarray | str:

@@ -1,0 +1,95 @@
+"""What a run writes: graphs with their manifests, labels, checkpoints."""
+
+import platform
+from importlib.metadata import version
+
+from retrain import __version__
+from retrain.backbones.backbone import INPUT_NODE
+from retrain.config import TrainSettings
+from retrain.evaluation.evaluate import Evaluation
+from retrain.export.frozen_graph import graph_bytes
+from retrain.files import write_bytes
+from retrain.graphs import read_graph
+from retrain.heads.head import Head, write_checkpoint
+from retrain.images.split import SETS
+from retrain.manifest import Manifest
+from retrain.preparation import Dataset
+from retrain.progress import Talk
+
+RECORDED_SETTINGS = (
+    "split",
+    "testing_percentage",
+    "validation_percentage",
+    "precision",
+    "how_many_training_steps",
+    "learning_rate",
+    "train_batch_size",
+    "sampling",
+    "seed",
+    "flip_left_right",
+    "random_crop",
+    "random_scale",
+    "random_brightness",
+    "distortion_copies",
+)
+LIBRARIES = ("numpy", "openvino", "pillow")
+
+
+class Exporter:
+    """Knows what a run's graphs have in common; each gets the head of its step."""
+
+    def __init__(self, settings: TrainSettings, dataset: Dataset, labels: tuple[str, ...]) -> None:
+        self.settings, self.dataset, self.labels = settings, dataset, labels
+        self.backbone = read_graph(dataset.backbone.graph_path)
+
+    def manifest(self, evaluation: Evaluation | None = None) -> Manifest:
+        """Without a time stamp, so that the same run gives the same file."""
+        settings, dataset, info = self.settings, self.dataset, self.dataset.backbone.info
+        counts = dataset.split.counts(dataset.photo_labels, len(self.labels)).sum(axis=0)
+        return Manifest(
+            labels=self.labels,
+            input_node=INPUT_NODE,
+            height=info.height,
+            width=info.width,
+            recipe=dataset.recipe.text,
+            output_node=settings.final_tensor_name,
+            backbone={
+                "handle": settings.tfhub_module,
+                "name": info.name,
+                "fingerprint": info.fingerprint,
+                "feature_width": info.feature_width,
+            },
+            data={
+                "digest": dataset.digest(),
+                "split_digest": dataset.split_digest(),
+                **dict(zip(SETS, counts.tolist(), strict=True)),
+            },
+            training={name: getattr(settings, name) for name in RECORDED_SETTINGS},
+            metrics=_metrics(evaluation) if evaluation is not None else {},
+            versions={
+                "retrain": __version__,
+                "python": platform.python_version(),
+                **{name: version(name) for name in LIBRARIES},
+            },
+        )
+
+    def write_intermediate(self, head: Head, step: int, talk: Talk) -> None:
+        path = self.settings.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
+        write_bytes(path, graph_bytes(self.backbone, head, self.manifest()))
+        if self.settings.checkpoint_path:
+            write_checkpoint(self.settings.checkpoint_path, head, step)
+        talk.info(f"Saved intermediate graph {path}")
+
+    def write_final(self, head: Head, evaluation: Evaluation) -> bytes:
+        """Writes the graph and its labels; returns the graph's bytes."""
+        content = graph_bytes(self.backbone, head, self.manifest(evaluation))
+        write_bytes(self.settings.output_graph, content)
+        lines = "".join(f"{label}\n" for label in self.labels)
+        write_bytes(self.settings.output_labels, lines.encode("utf-8", "surrogateescape"))
+        return content
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, float]:
+    if not evaluation.count:
+        return {}
+    return {"test_accuracy": evaluation.accuracy, "test_photos": evaluation.count}
