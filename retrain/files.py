@@ -41,6 +41,13 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def cannot_read(what: str, path: Path, error: OSError) -> RetrainError:
+    """The fault to raise when the file `path`, a `what`, could not be read."""
+    return RetrainError(
+        f"cannot read {what} {path.absolute()}: {error.strerror or one_line(error)}"
+    )
+
+
 def cannot_write(path: Path, error: OSError) -> RetrainError:
     """The fault to raise when `path` could not be written, with its remedy."""
     if error.errno == errno.ENOSPC:

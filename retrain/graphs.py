@@ -12,7 +12,8 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.node_def_pb2 import NodeDef
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 
-from retrain.errors import RetrainError, one_line
+from retrain.errors import RetrainError
+from retrain.files import cannot_read
 
 
 def read_graph(path: Path) -> GraphDef:
@@ -20,8 +21,7 @@ def read_graph(path: Path) -> GraphDef:
     try:
         content = path.read_bytes()
     except OSError as error:
-        reason = error.strerror or one_line(error)
-        raise RetrainError(f"cannot read graph {path.absolute()}: {reason}") from error
+        raise cannot_read("graph", path, error) from error
     graph = GraphDef()
     try:
         graph.ParseFromString(content)

@@ -18,7 +18,8 @@ from retrain.export.parity import check_parity
 from retrain.graphs import find_node, read_graph
 from retrain.heads.head import Head
 from retrain.images.decode import Recipe, decode
-from retrain.label.classifier import Classifier, describe_graph
+from retrain.label.classifier import open_classifier
+from retrain.label.describe import describe_graph
 from retrain.manifest import NODE, find_manifest
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 40)
@@ -127,7 +128,7 @@ def test_saved_model_has_the_ancestors_signature(
     pixels = decode(photo.read_bytes(), Recipe(128, 128)) / np.float32(255)
     scores = served(image=tf.constant(pixels[None]))["prediction"].numpy()[0]
     spec = describe_graph(tmp_path / "work/output_graph.pb")
-    classifier = Classifier(tmp_path / "work/output_graph.pb", spec)
+    classifier = open_classifier(tmp_path / "work/output_graph.pb", spec)
     (_, expected), = classifier.scores([(0, decode(photo.read_bytes(), spec.recipe))])  # fmt: skip
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
@@ -174,7 +175,7 @@ def test_parity_notices_another_head(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "wrong.pb").write_bytes(graph.SerializeToString())
     photos = sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::20]
     pixels = [decode(p.read_bytes(), Recipe(128, 128)) for p in photos]
-    good = Classifier(trained / "output_graph.pb", describe_graph(trained / "output_graph.pb"))
+    good = open_classifier(trained / "output_graph.pb", describe_graph(trained / "output_graph.pb"))
     expected = np.stack([s for _, s in sorted(good.scores(enumerate(pixels)), key=lambda p: p[0])])
     assert check_parity(trained / "output_graph.pb", pixels, expected).holds("f32")
     parity = check_parity(tmp_path / "wrong.pb", pixels, expected)

@@ -1,5 +1,6 @@
 """Engines run a backbone's frozen graph: OpenVINO, or TensorFlow as the reference."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -54,10 +55,13 @@ def _tensorflow(backbone: Backbone, precision: str) -> Engine:
 
 
 def _checked_openvino(backbone: Backbone, precision: str) -> Engine:
-    from retrain.backbones.openvino_engine import OpenVinoEngine
+    from retrain.backbones.openvino_engine import GraphFeed, OpenVinoEngine, compile_graph
 
     try:
-        engine = OpenVinoEngine(backbone.graph_path, FEATURE_NODE, precision=precision)
+        feed = GraphFeed(FEATURE_NODE)
+        engine = OpenVinoEngine(
+            compile_graph(backbone.graph_path, feed, precision, streams=os.cpu_count() or 1)
+        )
     except RuntimeError as error:
         raise RetrainError(
             f"OpenVINO cannot run {backbone.info.name}: {one_line(error)}"

@@ -4,10 +4,13 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+
+from retrain.errors import counted
 
 Token = TypeVar("Token")
 
@@ -25,43 +28,60 @@ def import_openvino() -> Any:
     return openvino
 
 
+@dataclass(frozen=True)
+class GraphFeed:
+    """Which part of a graph to run, and how uint8 pixels reach it: (x - mean) / std, inside the
+    compiled graph, at `input_node`. `size` (height, width) is needed where the graph leaves it
+    open; node names are without `:0`."""
+
+    output_node: str
+    input_node: str = "Placeholder"
+    size: tuple[int, int] | None = None
+    mean: float = 0.0
+    std: float = 255.0
+
+
+def compile_graph(graph: Path, feed: GraphFeed, precision: str, streams: int) -> Any:
+    """OpenVINO's compiled model for one picture at a time, `streams` of them at once.
+
+    Raises RuntimeError (OpenVINO's) for a graph it cannot read, KeyError for a missing node.
+    """
+    ov = import_openvino()
+    model = _single_output_model(ov, graph, feed.input_node, feed.output_node)
+    height, width = feed.size or _fixed_size(model)
+    model.reshape([1, height, width, 3])
+    steps = ov.preprocess.PrePostProcessor(model)
+    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    convert = steps.input().preprocess().convert_element_type(ov.Type.f32)
+    convert.mean(feed.mean).scale(feed.std)
+    return ov.Core().compile_model(steps.build(), "CPU", _settings(precision, streams))
+
+
+def load_compiled(content: bytes, precision: str, streams: int) -> Any:
+    """The compiled model that `export_model` wrote. Raises RuntimeError if it does not fit."""
+    ov = import_openvino()
+    return ov.Core().import_model(content, "CPU", _settings(precision, streams))
+
+
+def _settings(precision: str, streams: int) -> dict[str, Any]:
+    return {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": streams}
+
+
 class OpenVinoEngine:
     """One picture per request and one request per core in flight.
 
     Measured (MobileNet v1 1.0/224, two cores), this is faster than batches and gives each picture
-    the same bits whatever its neighbours. `output` is a node name; pixels are scaled inside the
-    compiled graph to (x - mean) / std.
+    the same bits whatever its neighbours.
     """
 
-    def __init__(
-        self,
-        graph: Path,
-        output: str,
-        *,
-        precision: str = "f32",
-        input_node: str = "Placeholder",
-        size: tuple[int, int] | None = None,
-        mean: float = 0.0,
-        std: float = 255.0,
-        streams: int | None = None,
-    ) -> None:
-        """`size` (height, width) is needed where the graph leaves it open; `streams`: how many
-        pictures are worked on at a time (default: one for each core).
-
-        Raises RuntimeError (OpenVINO's) for a graph it cannot read, KeyError for a missing node.
-        """
+    def __init__(self, compiled: Any) -> None:
         ov = import_openvino()
-        self.name = f"OpenVINO {ov.__version__.split('-')[0]} on {os.cpu_count()} cores"
-        model = _single_output_model(ov, graph, input_node, output)
-        height, width = size or _fixed_size(model)
-        model.reshape([1, height, width, 3])
-        steps = ov.preprocess.PrePostProcessor(model)
-        steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-        steps.input().preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(std)
-        settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": streams or os.cpu_count()}
-        self.compiled = ov.Core().compile_model(steps.build(), "CPU", settings)
-        self.outputs: int = self.compiled.output().get_shape()[-1]
-        self.queue = ov.AsyncInferQueue(self.compiled, 0)
+        self.name = (
+            f"OpenVINO {ov.__version__.split('-')[0]} on {counted(os.cpu_count() or 1, 'core')}"
+        )
+        self.outputs: int = compiled.output().get_shape()[-1]
+        self.compiled = compiled
+        self.queue = ov.AsyncInferQueue(compiled, 0)
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
         done: deque[tuple[Token, np.ndarray]] = deque()

@@ -126,11 +126,10 @@ def label_image(
     if not paths:
         raise click.UsageError("no photo given: label-image --graph output_graph.pb photo.jpg")
 
-    from retrain.label.classifier import Overrides
     from retrain.label.photos import label_photos
+    from retrain.label.spec import Overrides
 
     overrides = Overrides(
-        labels=labels,
         input_layer=input_layer,
         output_layer=output_layer,
         height=input_height,
@@ -139,7 +138,7 @@ def label_image(
         std=input_std,
     )
     failed = 0
-    for number, row in enumerate(label_photos(paths, graph, overrides, top_k, _remark)):
+    for number, row in enumerate(label_photos(paths, graph, overrides, labels, top_k, _remark)):
         if len(paths) > 1:
             print(f"{'' if number == 0 else chr(10)}{row.path}:")
         if row.problem is not None:

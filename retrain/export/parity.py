@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from retrain.label.classifier import Classifier, describe_graph
+from retrain.label.classifier import open_classifier
+from retrain.label.describe import describe_graph
 
 F32_TOLERANCE = 1e-3
 
@@ -31,7 +32,7 @@ def check_parity(graph: Path, pixels: Sequence[np.ndarray], expected: np.ndarray
 
     Read anew, by the code behind `label-image`.
     """
-    classifier = Classifier(graph, describe_graph(graph), photos=len(pixels))
+    classifier = open_classifier(graph, describe_graph(graph), photos=len(pixels))
     found = np.empty_like(expected)
     for row, scores in classifier.scores(enumerate(pixels)):
         found[row] = scores

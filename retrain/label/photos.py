@@ -1,15 +1,20 @@
 """Photos in, one row each out, in order."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from retrain.errors import one_line
+from retrain.files import cannot_read
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import BadPhoto, Recipe, decode
-from retrain.label.classifier import Classifier, Overrides, describe_graph, imagenet_graph, top
+from retrain.label.classifier import Classifier, compile_classifier, streams_for, top
+from retrain.label.compiled_cache import CompiledCache
+from retrain.label.imagenet import imagenet_graph
+from retrain.label.labels_file import read_labels
+from retrain.label.spec import GraphInput, Overrides
 
 
 @dataclass(frozen=True)
@@ -24,27 +29,51 @@ class LabelledPhoto:
 def label_photos(
     paths: Sequence[Path],
     graph: Path | None,
-    overrides: Overrides,
+    said: Overrides,
+    labels: Path | None,
     top_k: int,
     remark: Callable[[str], None],
 ) -> Iterator[LabelledPhoto]:
     """One row for each path, in order; a photo that cannot be used has its problem in its row.
 
-    `graph` None: the bundled module and ImageNet's classes. `remark` gets what had to be guessed
-    about the graph. Raises RetrainError if the graph cannot be used.
+    `graph` None: the bundled module and ImageNet's classes. `labels`: a file to use instead of the
+    graph's own. `remark` gets what had to be guessed about the graph. Raises RetrainError if the
+    graph cannot be used.
     """
-    if graph is None:
-        file, spec = imagenet_graph()
+    file = graph or imagenet_graph()[0]
+    try:
+        cache = CompiledCache(file, said, streams_for(len(paths)))
+    except OSError as error:
+        raise cannot_read("graph", file, error) from error
+    kept = cache.load()
+    if kept is not None:
+        spec, compiled = kept
     else:
-        file, spec = graph, describe_graph(graph, overrides)
+        spec = _describe(graph, said)
+        compiled = compile_classifier(file, spec, cache.streams)
     for guess in spec.guesses:
         remark(guess)
-    classifier = Classifier(file, spec, photos=len(paths))
+    named = spec if labels is None else replace(spec, labels=read_labels(labels))
+    yield from _rows(Classifier(file, named, compiled), paths, top_k)
+    if kept is None:
+        cache.keep(spec, compiled)
+
+
+def _describe(graph: Path | None, said: Overrides) -> GraphInput:
+    if graph is None:
+        return imagenet_graph()[1]
+    from retrain.label.describe import describe_graph  # protobufs: not needed on a cache hit
+
+    return describe_graph(graph, said)
+
+
+def _rows(classifier: Classifier, paths: Sequence[Path], top_k: int) -> Iterator[LabelledPhoto]:
+    recipe = classifier.spec.recipe
     ready: dict[int, LabelledPhoto] = {}
 
     def decoded() -> Iterator[tuple[int, np.ndarray]]:
         for position, result in map_ahead(
-            lambda position: _decode(paths[position], spec.recipe), range(len(paths))
+            lambda position: _decode(paths[position], recipe), range(len(paths))
         ):
             if isinstance(result, np.ndarray):
                 yield position, result

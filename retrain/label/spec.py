@@ -1,0 +1,35 @@
+"""How a graph is fed and what a user may say about it."""
+
+from dataclasses import dataclass
+
+from retrain.images.decode import Recipe
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """How to feed a graph: pixels (x - mean) / std at `input_layer`, after `recipe`.
+
+    `logits`: the output is not yet a probability. `guesses`: what nobody said and the graph does
+    not know, in words for the user.
+    """
+
+    input_layer: str
+    output_layer: str
+    recipe: Recipe
+    mean: float
+    std: float
+    labels: tuple[str, ...] | None
+    logits: bool = False
+    guesses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the user says about a graph; None where nothing was said (0 is a value)."""
+
+    input_layer: str | None = None
+    output_layer: str | None = None
+    height: int | None = None
+    width: int | None = None
+    mean: float | None = None
+    std: float | None = None

@@ -1,0 +1,114 @@
+"""The cache of compiled graphs behind `label-image`."""
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import EXAMPLE_FLOWERS, Run
+
+from retrain.images.decode import decode
+from retrain.label import compiled_cache
+from retrain.label.classifier import Classifier, open_classifier
+from retrain.label.compiled_cache import CompiledCache
+from retrain.label.describe import describe_graph
+from retrain.label.spec import Overrides
+
+PHOTO = next((EXAMPLE_FLOWERS / "tulips").glob("*.jpg"))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RETRAIN_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "compiled"
+
+
+@pytest.fixture
+def graph(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(trained / "output_graph.pb", tmp_path / "graph.pb"))
+
+
+def fill(graph: Path, said: Overrides | None = None) -> CompiledCache:
+    cache = CompiledCache(graph, said or Overrides(), 1)
+    opened = open_classifier(graph, describe_graph(graph), photos=1)
+    cache.keep(opened.spec, opened.engine.compiled)
+    return cache
+
+
+def test_a_kept_graph_gives_the_same_bits(graph: Path) -> None:
+    opened = open_classifier(graph, describe_graph(graph), photos=1)
+    kept = fill(graph).load()
+    assert kept is not None
+    spec, compiled = kept
+    assert spec == opened.spec
+    photos = [decode(p.read_bytes(), spec.recipe) for p in sorted(EXAMPLE_FLOWERS.glob("*/*"))[::9]]
+    again = Classifier(graph, spec, compiled)
+    expected, found = dict(opened.scores(enumerate(photos))), dict(again.scores(enumerate(photos)))
+    assert all((found[number] == scores).all() for number, scores in expected.items())
+
+
+def test_the_command_uses_it(graph: Path, run: Run, own_cache: Path) -> None:
+    first = run("label-image", "--graph", graph, PHOTO)
+    names = sorted(path.suffix for path in own_cache.iterdir())
+    assert names == [".blob", ".json"]
+    written = {path: path.stat().st_ino for path in own_cache.glob("*.blob")}
+    second = run("label-image", "--graph", graph, PHOTO)
+    assert second.stdout == first.stdout and second.returncode == 0
+    assert {path: path.stat().st_ino for path in own_cache.glob("*.blob")} == written
+
+
+def test_a_rewritten_graph_misses(graph: Path) -> None:
+    cache = fill(graph)
+    times = (graph.stat().st_atime_ns, graph.stat().st_mtime_ns)
+    content = graph.read_bytes()
+    graph.unlink()
+    graph.write_bytes(content)  # same size, and the time put back
+    os.utime(graph, ns=times)
+    assert CompiledCache(graph, Overrides(), 1).load() is None
+    assert cache.load() is not None
+
+
+def test_other_settings_miss(graph: Path) -> None:
+    fill(graph)
+    assert CompiledCache(graph, Overrides(mean=1.0), 1).load() is None
+    assert CompiledCache(graph, Overrides(), 2).load() is None
+
+
+@pytest.mark.parametrize("suffix", [".blob", ".json"])
+def test_a_damaged_entry_is_a_miss(suffix: str, graph: Path, run: Run, own_cache: Path) -> None:
+    expected = run("label-image", "--graph", graph, PHOTO).stdout
+    for path in own_cache.glob(f"*{suffix}"):
+        path.write_bytes(path.read_bytes()[:100])
+    done = run("label-image", "--graph", graph, PHOTO)
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+    repaired = run("label-image", "--graph", graph, PHOTO)
+    assert repaired.stdout == expected
+    assert all(path.stat().st_size > 100 for path in own_cache.iterdir())
+
+
+def test_its_size_is_bounded(graph: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(graph)
+    one = sum(path.stat().st_size for path in own_cache.iterdir())
+    monkeypatch.setattr(compiled_cache, "LIMIT_BYTES", int(3.5 * one))
+    kept = []
+    for mean in range(8):
+        kept.append(fill(graph, Overrides(mean=float(mean))))
+        assert sum(path.stat().st_size for path in own_cache.iterdir()) <= 3.5 * one
+    assert [cache.load() is not None for cache in kept] == [False] * 5 + [True] * 3
+
+
+def test_many_processes_at_once(graph: Path, run: Run, own_cache: Path) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        runs = list(pool.map(lambda _: run("label-image", "--graph", graph, PHOTO), range(6)))
+    assert {done.returncode for done in runs} == {0}
+    assert len({done.stdout for done in runs}) == 1
+    assert sorted(path.suffix for path in own_cache.iterdir()) == [".blob", ".json"]
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault(graph: Path, run: Run, own_cache: Path) -> None:
+    own_cache.parent.write_text("a file where the folder should be")
+    done = run("label-image", "--graph", graph, PHOTO)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert np.isclose(float(done.stdout.split("score=")[1][:7]), 1, atol=1)
