@@ -180,7 +180,7 @@ def _without_broken(
     return replace(
         index,
         classes=tuple(index.classes[label] for label in left),
-        photos=tuple(replace(photo, label=renumbered[photo.label]) for photo in usable),
+        photos=tuple(photo._replace(label=renumbered[photo.label]) for photo in usable),
         aside=tuple(sorted(aside, key=lambda a: a.path)),
         remarks=(*index.remarks, *remarks),
     )

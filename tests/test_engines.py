@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +94,19 @@ def test_auto_falls_back_when_the_graph_cannot_be_read(tmp_path: Path) -> None:
     graph.write_bytes(content.replace(b"\x12\x05Relu6", b"\x12\x05Zelu6"))
     with pytest.raises(RetrainError, match="OpenVINO cannot run mobilenet_v1_025_128: "):
         choose_engine("openvino", read_backbone(folder), "f32", Talk("FATAL"))
+
+
+def test_an_engine_ends_cleanly_time_after_time() -> None:
+    """Guards against a deadlock when the model is destroyed: OpenVINO's callbacks had one."""
+    script = """
+from retrain.backbones.catalogue import bundled_backbone
+from retrain.backbones.engine import choose_engine
+from retrain.progress import Talk
+import numpy as np
+pixels = np.zeros((128, 128, 3), np.uint8)
+for _ in range(30):
+    engine = choose_engine("openvino", bundled_backbone("mobilenet_v1_025_128"), "f32", Talk())
+    assert [token for token, _ in engine.run((n, pixels) for n in range(9))] == list(range(9))
+    del engine
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

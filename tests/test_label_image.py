@@ -64,9 +64,12 @@ def test_imagenet_classes_without_a_graph(run: Run) -> None:
 
 def test_labels_option_wins(trained: Path, run: Run, tmp_path: Path) -> None:
     (tmp_path / "fr.txt").write_text("pâquerette\r\npissenlit\nroses\ntournesols\ntulipes\n")
-    done = run("label-image", "--graph", trained / "output_graph.pb",
-               "--labels", tmp_path / "fr.txt", "--num_top_predictions", 1, DAISIES[0])  # fmt: skip
-    assert rows(done.stdout)[0][0] == "pâquerette"
+    names = ["pâquerette", "pissenlit", "roses", "tournesols", "tulipes"]
+    given = ("--graph", trained / "output_graph.pb", "--num_top_predictions", 3, DAISIES[0])
+    own = rows(run("label-image", *given).stdout)
+    french = rows(run("label-image", "--labels", tmp_path / "fr.txt", *given).stdout)
+    classes = ["daisy", "dandelion", "roses", "sunflowers", "tulips"]
+    assert french == [(names[classes.index(label)], score) for label, score in own]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class Engine(Protocol):
     name: str
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
-        """Feature vector (D,) float32 for each (H, W, 3) uint8 picture, perhaps in another order.
+        """Feature vector (D,) float32 for each (H, W, 3) uint8 picture, in order.
 
         A picture's features do not depend on its neighbours, to the bit.
         """

@@ -10,7 +10,7 @@ from retrain.backbones.engine import Engine
 from retrain.bottlenecks.store import BottleneckStore
 from retrain.errors import one_line
 from retrain.images.ahead import map_ahead
-from retrain.images.decode import BadPhoto, Recipe, decode
+from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_of
 from retrain.progress import Meter, Talk
 
@@ -94,12 +94,13 @@ def _decoded(
     def work(position: int) -> np.ndarray | BadPhoto | OSError:
         return _decode_file(paths[order[position]], order[position], recipe)
 
-    for position, result in map_ahead(work, range(len(order))):
-        if isinstance(result, np.ndarray):
-            yield position, result
-        else:
-            units[position // UNIT].set_aside(order[position], result, store)
-            meter.advance(1, aside=1)
+    with pillow_warnings_ignored():
+        for position, result in map_ahead(work, range(len(order))):
+            if isinstance(result, np.ndarray):
+                yield position, result
+            else:
+                units[position // UNIT].set_aside(order[position], result, store)
+                meter.advance(1, aside=1)
 
 
 def _decode_file(path: Path, key: bytes, recipe: Recipe) -> np.ndarray | BadPhoto | OSError:

@@ -1,12 +1,10 @@
-"""Decoding ahead of whoever uses the pixels, in threads, with bounded memory."""
+"""Working ahead of whoever uses the results, in threads, with bounded memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from os import cpu_count
 from typing import TypeVar
-
-from retrain.images.decode import pillow_warnings_ignored
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,12 +17,13 @@ def map_ahead(
 ) -> Iterator[tuple[Item, Result]]:
     """Each item with its result, in order; a thread for each core works on the next ones.
 
-    Pillow releases the interpreter's lock while it decodes. Abandoned early, it stops soon.
+    For work that leaves the interpreter's lock alone: reading, hashing, Pillow's decoding.
+    Abandoned early, it stops soon.
     """
     workers = cpu_count() or 1
     waiting: deque[tuple[Item, Future[Result]]] = deque()
     rest = iter(items)
-    with pillow_warnings_ignored(), ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         try:
             for item in rest:
                 waiting.append((item, pool.submit(work, item)))

@@ -4,16 +4,17 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from retrain.files import atomic_path
+from retrain.images.ahead import map_ahead
 from retrain.images.tree import Index, Photo, SetAside
 from retrain.progress import Talk
 
 DIGEST_BYTES = 16
+CHUNK = 32  # files that one thread reads at a go: handing over each alone would cost more
 SETTLED_NS = 2_000_000_000  # a file changed later than this before we read it may change unseen
 
 
@@ -42,8 +43,8 @@ def digest_photos(
     started = time.time_ns()
     read, aside = _read_digests(index, fresh, talk) if fresh else ({}, [])
     if fresh:
-        settled = {p.path for p in fresh if p.mtime_ns < started - SETTLED_NS}
-        keep = [p for p in index.photos if p.path in known or p.path in settled & read.keys()]
+        settled = {p.path for p in fresh if p.mtime_ns < started - SETTLED_NS and p.path in read}
+        keep = [p for p in index.photos if p.path in known or p.path in settled]
         _write_memo(memo_path, keep, [(known.get(p.path) or read[p.path]) for p in keep])
     return known | read, aside, len(fresh)
 
@@ -51,32 +52,36 @@ def digest_photos(
 def _read_digests(
     index: Index, photos: Sequence[Photo], talk: Talk
 ) -> tuple[dict[str, bytes], list[SetAside]]:
-    def read(photo: Photo) -> bytes | OSError:
-        digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
-        try:
-            with open(index.full_path(photo), "rb") as content:
-                while block := content.read(1 << 20):
-                    digest.update(block)
-        except OSError as error:
-            return error
-        return digest.digest()
+    def read(chunk: Sequence[Photo]) -> list[bytes | OSError]:
+        return [_file_digest(f"{index.root}/{photo.path}") for photo in chunk]
 
     digests: dict[str, bytes] = {}
     aside: list[SetAside] = []
-    workers = min(32, 2 * (os.cpu_count() or 1))
-    with (
-        talk.progress("Reading", len(photos), "photos") as meter,
-        ThreadPoolExecutor(workers) as pool,
-    ):
-        for start in range(0, len(photos), 1024):  # bounded, so that Ctrl-C ends it soon
-            chunk = photos[start : start + 1024]
-            for photo, result in zip(chunk, pool.map(read, chunk), strict=True):
-                if isinstance(result, OSError):
-                    aside.append(SetAside(photo.path, f"cannot be read: {result.strerror}"))
-                else:
+    chunks = [photos[start : start + CHUNK] for start in range(0, len(photos), CHUNK)]
+    with talk.progress("Reading", len(photos), "photos") as meter:
+        for chunk, results in map_ahead(read, chunks):
+            for photo, result in zip(chunk, results, strict=True):
+                if isinstance(result, bytes):
                     digests[photo.path] = result
-                meter.advance(1, aside=int(isinstance(result, OSError)))
+                else:
+                    aside.append(SetAside(photo.path, f"cannot be read: {result.strerror}"))
+            failed = sum(isinstance(result, OSError) for result in results)
+            meter.advance(len(chunk), aside=failed)
     return digests, aside
+
+
+def _file_digest(path: str) -> bytes | OSError:
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:  # not open(): on small files its objects cost more than the reading
+            while block := os.read(file, 1 << 20):
+                digest.update(block)
+        finally:
+            os.close(file)
+    except OSError as error:
+        return error
+    return digest.digest()
 
 
 def _tree_name(root: Path) -> str:

@@ -3,13 +3,13 @@ on the order of files, or on which photos are added later."""
 
 import hashlib
 import os
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from retrain.errors import UsageFault, counted
+from retrain.images.digests import digest_of
 from retrain.images.tree import Index, Photo
 
 SETS = ("train", "validation", "test")
@@ -85,76 +85,74 @@ def _place(percent: float, testing: int, validation: int) -> int:
     return TEST if percent < testing + validation else TRAIN
 
 
-def _percent(key: bytes) -> float:
-    digest = hashlib.blake2b(key, digest_size=8).digest()
-    return int.from_bytes(digest, "big") * (100.0 / 2**64)
-
-
 def _content_sets(
     photos: Sequence[Photo], digests: Mapping[str, bytes], testing: int, validation: int
-) -> list[int]:
-    groups = _groups(photos, digests)
-    place = {number: _place(number, testing, validation) for number in set(groups)}
+) -> np.ndarray:
+    """(n,) int8: the set of each photo."""
+    numbers = _group_numbers(photos, digests)
+    sets = np.full(len(photos), TRAIN, np.int8)
+    sets[numbers < testing + validation] = TEST
+    sets[numbers < validation] = VALIDATION
+
     wanted = [which for which, share in ((TEST, testing), (VALIDATION, validation)) if share]
-    by_class: dict[int, set[float]] = defaultdict(set)
-    for photo, number in zip(photos, groups, strict=True):
-        by_class[photo.label].add(number)
-    moved: dict[float, int] = {}
-    for members in by_class.values():
-        moved |= _fill_empty_sets(sorted(members), place | moved, wanted)
-    place |= moved
-    return [place[number] for number in groups]
+    labels = np.array([photo.label for photo in photos], np.int64)
+    filled = np.zeros((labels.max(initial=-1) + 1, len(SETS)), bool)
+    filled[labels, sets] = True
+    for label in np.flatnonzero(~filled[:, [TRAIN, *wanted]].all(axis=1)):
+        members, first = np.unique(numbers[labels == label], return_index=True)
+        places = sets[labels == label][first].tolist()
+        for number, which in _without_empty_sets(places, wanted).items():
+            sets[numbers == members[number]] = which
+    return sets
 
 
-def _fill_empty_sets(
-    members: list[float], place: Mapping[float, int], wanted: list[int]
-) -> dict[float, int]:
-    """Moves, for one class: each empty wanted set takes the group whose hash lies nearest to it.
+def _without_empty_sets(places: list[int], wanted: list[int]) -> dict[int, int]:
+    """Which of a class's groups move, and where, so that no wanted set is empty.
 
-    Groups are given by their hash, ascending, where validation lies lowest, then test, then
-    train; that order is kept, so a larger percentage only ever adds to validation.
+    `places`: the set of each group in ascending order of their numbers, where validation lies
+    lowest, then test, then train. That order is kept, so an empty set takes the group nearest to
+    it, and a larger percentage only ever adds to validation.
     """
-    if len(members) < len(wanted) + 1:
-        # Too few for every set: one to learn from comes first, then one to test on.
-        wanted = wanted[: max(len(members) - 1, 0)]
-    found = [place[number] for number in members]
-    test, last = int(TEST in wanted), len(members) - 1
-    low = min(max(found.count(VALIDATION), 1), last - test) if VALIDATION in wanted else 0
-    high = min(max(len(members) - found.count(TRAIN), low + test), last) if test else low
-    sets = [VALIDATION] * low + [TEST] * (high - low) + [TRAIN] * (len(members) - high)
-    pairs = zip(members, sets, strict=True)
-    return {number: which for number, which in pairs if which != place[number]}
+    count = len(places)
+    # Too few for every set: one to learn from comes first, then one to test on.
+    wanted = wanted[: max(count - 1, 0)] if count < len(wanted) + 1 else wanted
+    test = int(TEST in wanted)
+    low = 0
+    if VALIDATION in wanted:
+        low = min(max(places.count(VALIDATION), 1), count - 1 - test)
+    high = min(max(count - places.count(TRAIN), low + test), count - 1) if test else low
+    sets = [VALIDATION] * low + [TEST] * (high - low) + [TRAIN] * (count - high)
+    pairs = zip(places, sets, strict=True)
+    return {position: new for position, (old, new) in enumerate(pairs) if new != old}
 
 
-def _groups(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> list[float]:
-    """For each photo the hash, in [0, 100), of the group it belongs to.
+def _group_numbers(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> np.ndarray:
+    """(n,) float64 in [0, 100): the number of each photo's group, which decides its set.
 
-    Photos are tied by equal bytes and by equal names up to `_nohash_`; a group that is tied both
-    ways takes the least of its members' hashes, so that it is the same in any order.
+    Photos are tied by equal bytes and by equal names up to `_nohash_`. A group is known by the
+    digest of its bytes or name; one that is tied both ways by the least of its names', so that it
+    is the same in any order and a new shot of the same name moves nothing.
     """
-    least: dict[bytes, bytes] = {}
+    keys = [digests[photo.path] for photo in photos]
+    names: set[bytes] = set()
+    parent: dict[bytes, bytes] = {}
 
     def find(key: bytes) -> bytes:
-        while (parent := least.setdefault(key, key)) != key:
-            key = parent
+        while key in parent:
+            key = parent[key]
         return key
 
-    keys: list[bytes] = []
-    for photo in photos:
-        content = b"content:" + digests[photo.path]
+    for row, photo in enumerate(photos):
         if NOHASH in photo.path:
-            name = b"name:" + os.fsencode(_shot(photo))
-            low, high = sorted((find(content), find(name)), key=_rank)
-            least[high] = low
-            keys.append(name)
-        else:
-            keys.append(content)
-    return [_percent(find(key)) for key in keys]
-
-
-def _rank(key: bytes) -> tuple[bool, float]:
-    """Names rank before contents, so that a new shot of the same name moves nothing."""
-    return key.startswith(b"content:"), _percent(key)
+            name = digest_of(os.fsencode(_shot(photo)))
+            names.add(name)
+            low, high = sorted((find(keys[row]), find(name)), key=lambda k: (k not in names, k))
+            if low != high:
+                parent[high] = low
+    roots = [find(key) for key in keys] if parent else keys
+    # The digest's last half, for shards are filled in the order of its first.
+    packed = np.frombuffer(b"".join(roots), ">u8").reshape(-1, 2)
+    return packed[:, 1] * (100.0 / 2**64)
 
 
 def _shot(photo: Photo) -> str:
@@ -165,11 +163,14 @@ def _shot(photo: Photo) -> str:
 
 def _conflicts(index: Index, digests: Mapping[str, bytes], sets: np.ndarray) -> tuple[str, ...]:
     """Remarks on equal photos under two classes, or (in given sets) on both sides of the split."""
+    keys = [digests[photo.path] for photo in index.photos]
+    if len(set(keys)) == len(keys):
+        return ()
     first: dict[bytes, int] = {}
     classes: list[tuple[str, str]] = []
     leaks: list[tuple[str, str]] = []
     for row, photo in enumerate(index.photos):
-        other = first.setdefault(digests[photo.path], row)
+        other = first.setdefault(keys[row], row)
         pair = (index.photos[other].path, photo.path)
         if index.photos[other].label != photo.label:
             classes.append(pair)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from retrain.errors import RetrainError, counted
 
@@ -18,8 +19,7 @@ SET_FOLDERS = {
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
+class Photo(NamedTuple):
     """`path` is relative to the root, with `/`; `given_set` is the set its folder names, if any."""
 
     path: str

@@ -62,7 +62,7 @@ class Classifier:
     def scores(
         self, photos: Iterable[tuple[Token, np.ndarray]]
     ) -> Iterator[tuple[Token, np.ndarray]]:
-        """Probabilities (C,) float32 for each decoded photo (H, W, 3) uint8, in any order."""
+        """Probabilities (C,) float32 for each decoded photo (H, W, 3) uint8, in order."""
         for token, output in self.engine.run(photos):
             yield token, softmax(output[None])[0] if self.spec.logits else output
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from retrain.errors import one_line
 from retrain.files import cannot_read
 from retrain.images.ahead import map_ahead
-from retrain.images.decode import BadPhoto, Recipe, decode
+from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.label.classifier import Classifier, compile_classifier, streams_for, top
 from retrain.label.compiled_cache import CompiledCache
 from retrain.label.imagenet import imagenet_graph
@@ -72,13 +73,13 @@ def _rows(classifier: Classifier, paths: Sequence[Path], top_k: int) -> Iterator
     ready: dict[int, LabelledPhoto] = {}
 
     def decoded() -> Iterator[tuple[int, np.ndarray]]:
-        for position, result in map_ahead(
-            lambda position: _decode(paths[position], recipe), range(len(paths))
-        ):
-            if isinstance(result, np.ndarray):
-                yield position, result
-            else:
-                ready[position] = LabelledPhoto(paths[position], [], result)
+        work = partial(_decode, recipe=recipe)
+        with pillow_warnings_ignored():
+            for position, (path, result) in enumerate(map_ahead(work, paths)):
+                if isinstance(result, np.ndarray):
+                    yield position, result
+                else:
+                    ready[position] = LabelledPhoto(path, [], result)
 
     following = 0
     for position, scores in classifier.scores(decoded()):
