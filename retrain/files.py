@@ -83,6 +83,27 @@ def check_folder_can_be_written(folder: Path, flag: str) -> None:
         ) from error
 
 
+def allow_open_files(wanted: int) -> None:
+    """Raises this process's limit of open files to `wanted` where the system has one.
+
+    Each memory-mapped file counts. Raises RetrainError if the system forbids it.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (ValueError, OSError) as error:
+        raise RetrainError(
+            f"this run needs {wanted} open files and the system allows {hard}: "
+            f"raise the limit (ulimit -Hn {wanted}) or name another --bottleneck_dir"
+        ) from error
+
+
 def user_cache_dir() -> Path:
     """Where features and frozen modules are kept when no flag says otherwise.
 

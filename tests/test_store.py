@@ -1,6 +1,8 @@
 """The bottleneck store: what was published comes back, what was damaged is left out."""
 
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -247,3 +249,23 @@ def test_store_unwritable_place(tmp_path: Path, taken: str) -> None:
         store.publish(keys, vectors_of(keys), {})
     assert str(store.root) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_store_with_more_shards_than_files_may_be_open(tmp_path: Path) -> None:
+    script = f"""
+import resource
+import numpy as np
+from pathlib import Path
+from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
+from retrain.images.digests import digest_of
+resource.setrlimit(resource.RLIMIT_NOFILE, (48, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+store = BottleneckStore(Path({str(tmp_path)!r}), StoreIdentity("m", "f", "r", "f32"), 2)
+keys = [digest_of(bytes([number])) for number in range(90)]
+for number, key in enumerate(keys):
+    store.publish([key], np.full((1, 2), number, np.float32), {{}})
+again = BottleneckStore(store.root, store.identity, 2)
+again.refresh()
+assert again.damaged == []
+assert (again.matrix(keys).take(np.arange(90))[:, 0] == np.arange(90)).all()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -1,5 +1,6 @@
 """Features of many photos as one matrix, in memory while they are few, else on disk."""
 
+import mmap
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,9 @@ class FeatureMatrix:
         self._held: np.ndarray | None = None
         if len(rows) * width * 4 <= IN_MEMORY_BYTES:
             self._held = self._gather(np.arange(len(rows)))
+        else:
+            for shard in shards:
+                _expect_random_reads(shard)
 
     @classmethod
     def stacked(cls, matrices: Sequence["FeatureMatrix"]) -> "FeatureMatrix":
@@ -39,3 +43,10 @@ class FeatureMatrix:
             here = np.flatnonzero(numbers == number)
             gathered[here] = self._shards[number][self._rows[rows[here]]]
         return gathered
+
+
+def _expect_random_reads(shard: np.ndarray) -> None:
+    """Else the system reads ahead around each row of a batch, hundreds of times what is asked."""
+    pages = getattr(shard, "_mmap", None)
+    if pages is not None and hasattr(pages, "madvise"):
+        pages.madvise(mmap.MADV_RANDOM)

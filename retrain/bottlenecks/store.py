@@ -23,8 +23,10 @@ import PIL
 
 from retrain import __version__
 from retrain.bottlenecks.matrix import IN_MEMORY_BYTES, FeatureMatrix
-from retrain.files import atomic_path, cannot_write
+from retrain.files import allow_open_files, atomic_path, cannot_write
 from retrain.images.digests import DIGEST_BYTES
+
+SPARE_FILES = 256  # open files that a run needs besides one for each shard
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class BottleneckStore:
             names = sorted(os.listdir(self.folder / "shards"))
         except FileNotFoundError:
             return
+        allow_open_files(len(names) + SPARE_FILES)
         for name in names:
             if name.startswith(".") or name in self._seen:
                 continue
