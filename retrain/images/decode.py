@@ -93,6 +93,10 @@ def decode(content: bytes, recipe: Recipe) -> np.ndarray:
             image.load()
             upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
             rgb = to_rgb(upright)
+            if recipe.distortion is not None:
+                return recipe.distortion.apply(rgb, recipe.height, recipe.width, digest_of(content))
+            size = (recipe.width, recipe.height)
+            return np.asarray(rgb.resize(size, Image.Resampling.BILINEAR))
     except (BadPhoto, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -101,9 +105,6 @@ def decode(content: bytes, recipe: Recipe) -> np.ndarray:
         raise BadPhoto("more than 178 million pixels: scale it down") from None
     except Exception as error:  # Pillow's plugins raise many kinds on broken content
         raise BadPhoto(f"broken: {one_line(error)}") from error
-    if recipe.distortion is not None:
-        return recipe.distortion.apply(rgb, recipe.height, recipe.width, digest_of(content))
-    return np.asarray(rgb.resize((recipe.width, recipe.height), Image.Resampling.BILINEAR))
 
 
 @contextmanager
@@ -141,4 +142,4 @@ def to_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         page = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         image = Image.alpha_composite(page, rgba)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
