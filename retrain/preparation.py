@@ -66,7 +66,7 @@ class Dataset:
         """The photo as the network sees it, (H, W, 3) uint8; kept, so that it is read once."""
         pixels = self.store.read_pixels(self.keys[row])
         if pixels is None:
-            path = self.index.full_path(self.index.photos[row])
+            path = Path(self.index.full_path(self.index.photos[row]))
             with pillow_warnings_ignored():
                 pixels = decode(path.read_bytes(), self.recipe)
             self.store.keep_pixels(self.keys[row], pixels)
@@ -135,7 +135,7 @@ class _Extractor:
         self.computed = self.cached = 0
         self._engine: Engine | None = None
 
-    def features_of(self, paths: Mapping[bytes, Path], recipe: Recipe) -> BottleneckStore:
+    def features_of(self, paths: Mapping[bytes, str], recipe: Recipe) -> BottleneckStore:
         """The store that holds the features of the photos at `paths`, or why there are none."""
         info = self.backbone.info
         precision = self.settings.precision

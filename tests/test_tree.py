@@ -58,7 +58,7 @@ def test_read_tree_typed_root_is_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     for typed in ("img", "img/", "./img"):
         index = read_tree(typed)
         assert index.typed == typed
-        assert index.full_path(index.photos[1]).is_file()
+        assert Path(index.full_path(index.photos[1])).is_file()
 
 
 def test_read_tree_nested_folders(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_read_tree_odd_names(tmp_path: Path) -> None:
     shown = [name for name in names if not name.startswith(".")]
     assert index.classes == tuple(sorted(shown))
     assert paths_of(index) == [f"{name}/{name}.jpg" for name in sorted(shown)]
-    assert all(index.full_path(photo).is_file() for photo in index.photos)
+    assert all(Path(index.full_path(photo)).is_file() for photo in index.photos)
 
 
 def test_read_tree_hidden_left_out(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +22,7 @@ def missing(keys: Sequence[bytes], store: BottleneckStore) -> list[bytes]:
 
 
 def extract(
-    paths: Mapping[bytes, Path],
+    paths: Mapping[bytes, str],
     store: BottleneckStore,
     engine: Engine,
     recipe: Recipe,
@@ -82,7 +81,7 @@ class _Unit:
 
 
 def _decoded(
-    paths: Mapping[bytes, Path],
+    paths: Mapping[bytes, str],
     order: Sequence[bytes],
     recipe: Recipe,
     units: Sequence[_Unit],
@@ -103,10 +102,11 @@ def _decoded(
                 meter.advance(1, aside=1)
 
 
-def _decode_file(path: Path, key: bytes, recipe: Recipe) -> np.ndarray | BadPhoto | OSError:
+def _decode_file(path: str, key: bytes, recipe: Recipe) -> np.ndarray | BadPhoto | OSError:
     """The pixels, or why there are none: for good (BadPhoto) or this time (OSError)."""
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read()
         if digest_of(content) != key:
             return OSError("changed while this run was working; run again")
         return decode(content, recipe)

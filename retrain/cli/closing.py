@@ -12,7 +12,7 @@ def close_run(settings: TrainSettings, result: TrainResult, talk: Talk) -> None:
     if settings.print_misclassified_test_images:
         talk.result("=== MISCLASSIFIED TEST IMAGES ===")
         for row, predicted in result.evaluation.misclassified():
-            path = str(dataset.index.full_path(dataset.index.photos[row]))
+            path = dataset.index.full_path(dataset.index.photos[row])
             talk.result(f"{path:>70}  {result.labels[predicted]}")
     if talk.warnings:
         warnings = list(talk.warnings)

@@ -53,7 +53,7 @@ def _read_digests(
     index: Index, photos: Sequence[Photo], talk: Talk
 ) -> tuple[dict[str, bytes], list[SetAside]]:
     def read(chunk: Sequence[Photo]) -> list[bytes | OSError]:
-        return [_file_digest(f"{index.root}/{photo.path}") for photo in chunk]
+        return [_file_digest(index.full_path(photo)) for photo in chunk]
 
     digests: dict[str, bytes] = {}
     aside: list[SetAside] = []

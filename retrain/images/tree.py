@@ -51,8 +51,8 @@ class Index:
     aside: tuple[SetAside, ...] = ()
     remarks: tuple[str, ...] = ()
 
-    def full_path(self, photo: Photo) -> Path:
-        return self.root / photo.path
+    def full_path(self, photo: Photo) -> str:
+        return f"{self.root}/{photo.path}"
 
     def counts(self) -> list[int]:
         """Photos of each class, in class order."""

@@ -19,6 +19,17 @@ from retrain.backbones.backbone import Backbone
 from retrain.backbones.catalogue import DEFAULT_MODULE, resolve
 from retrain.progress import Talk
 
+# A command as a process; its last word is its own peak of resident memory.
+PROCESS = """
+import atexit, importlib, sys
+from pathlib import Path
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    print(*[line for line in lines if line.startswith("VmHWM")], file=sys.stderr)
+atexit.register(peak)
+importlib.import_module(sys.argv.pop(1)).main()
+"""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -97,8 +108,7 @@ class Bench:
     def run(self, command: str, *arguments: object) -> Finished:
         """Runs `retrain` or `label-image` as a process. Raises if it fails."""
         module = {"retrain": "retrain.cli.train", "label-image": "retrain.cli.label_image"}[command]
-        code = f"import {module} as m; m.main()"
-        words = [sys.executable, "-c", code, *map(str, arguments)]
+        words = [sys.executable, "-c", PROCESS, module, *map(str, arguments)]
         started = time.perf_counter()
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
@@ -107,15 +117,14 @@ class Bench:
             assert process.stdout is not None
             first = process.stdout.readline()
             first_line_s = time.perf_counter() - started
-            rest = process.stdout.read()
-            process.stdout.close()
-            _, status, usage = os.wait4(process.pid, 0)
+            rest, _ = process.communicate()
             seconds = time.perf_counter() - started
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode:
-                errors.seek(0)
-                raise RuntimeError(f"{words[:5]}: {errors.read()[-2000:].decode()}")
-        return Finished(seconds, usage.ru_maxrss / 1024, first + rest, first_line_s)
+            errors.seek(0)
+            said = errors.read().decode()
+        if process.returncode:
+            raise RuntimeError(f"{words[3:]}: {said[-2000:]}")
+        peak_kb = int(said.rsplit("VmHWM:", 1)[1].split()[0])
+        return Finished(seconds, peak_kb / 1024, first + rest, first_line_s)
 
 
 def timed(work: Callable[..., object], *arguments: object) -> float:

@@ -114,7 +114,7 @@ def extract_all(
     photos: list[Path], backbone: Backbone, engine: Engine, recipe: Recipe, folder: Path
 ) -> None:
     """The whole path, from files to published shards."""
-    paths = {digest_of(photo.read_bytes()): photo for photo in photos}
+    paths = {digest_of(photo.read_bytes()): str(photo) for photo in photos}
     info = backbone.info
     identity = StoreIdentity(info.name, info.fingerprint, recipe.text, "f32")
     extract(paths, BottleneckStore(folder, identity, info.feature_width), engine, recipe, QUIET)
