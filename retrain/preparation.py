@@ -173,6 +173,8 @@ def _without_broken(
             usable.append(photo)
         elif key is not None:
             aside.append(SetAside(photo.path, store.failed[key]))
+    if not aside:
+        return index
     left = sorted({photo.label for photo in usable})
     renumbered = {label: position for position, label in enumerate(left)}
     lost = [name for label, name in enumerate(index.classes) if label not in renumbered]

@@ -19,21 +19,28 @@ from retrain.backbones.backbone import Backbone
 from retrain.backbones.catalogue import DEFAULT_MODULE, resolve
 from retrain.progress import Talk
 
-# A command as a process; its last word is its own peak of resident memory.
+# A command as a process; its last word is the most memory it had beyond the page cache, in KB.
 PROCESS = """
-import atexit, importlib, sys
-from pathlib import Path
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    print(*[line for line in lines if line.startswith("VmHWM")], file=sys.stderr)
-atexit.register(peak)
-importlib.import_module(sys.argv.pop(1)).main()
+import importlib, sys, threading, time
+def own():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+peak = [0]
+def watch():
+    while True:
+        peak[0] = max(peak[0], own())
+        time.sleep(0.05)
+threading.Thread(target=watch, daemon=True).start()
+try:
+    importlib.import_module(sys.argv.pop(1)).main()
+finally:
+    print("PEAK", max(peak[0], own()), file=sys.stderr)
 """
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A whole process: wall seconds, peak resident MB, what it printed."""
+    """A whole process: wall seconds, peak memory beyond the page cache, what it printed."""
 
     seconds: float
     peak_mb: float
@@ -123,7 +130,7 @@ class Bench:
             said = errors.read().decode()
         if process.returncode:
             raise RuntimeError(f"{words[3:]}: {said[-2000:]}")
-        peak_kb = int(said.rsplit("VmHWM:", 1)[1].split()[0])
+        peak_kb = int(said.rsplit("PEAK ", 1)[1])
         return Finished(seconds, peak_kb / 1024, first + rest, first_line_s)
 
 
