@@ -37,9 +37,13 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """Shows the everyday options by group; `--help-all` shows every one, grouped the same way."""
+    """Shows the everyday options by group; `--help-all` shows every one, grouped the same way.
 
-    def __init__(self, *args: Any, **more: Any) -> None:
+    `interrupted`: what to say after Ctrl-C.
+    """
+
+    def __init__(self, *args: Any, interrupted: str = "interrupted", **more: Any) -> None:
+        self.interrupted = interrupted
         settings: dict[str, Any] = {"token_normalize_func": lambda name: name.replace("-", "_"),
                     "max_content_width": 100}  # fmt: skip
         super().__init__(*args, **{"context_settings": settings, **more})
@@ -104,6 +108,8 @@ def _no_such_option(given: str, names: Sequence[str]) -> str:
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs a command as a process: its errors in one line on stderr, exit code 1, or 2 for usage.
 
+    Ctrl-C is 130, with the words the command has for it.
+
     `--debug` anywhere among the arguments shows the trace.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -136,8 +142,7 @@ def _run(command: click.Command, arguments: list[str], debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (KeyboardInterrupt, click.Abort):
-        print(f"\n{name}: interrupted; finished features are kept, run the same command to go on",
-              file=sys.stderr)  # fmt: skip
+        print(f"\n{name}: {getattr(command, 'interrupted', 'interrupted')}", file=sys.stderr)
         return 130
     except Exception as error:
         if debug:

@@ -42,7 +42,11 @@ PHOTOS, MODULE, TRAINING = "Photos", "Module and features", "Training"
 DISTORTIONS, OUTPUTS = "Distortions of training photos", "Outputs"
 
 
-@click.command(cls=GroupedCommand, name="retrain")
+@click.command(
+    cls=GroupedCommand,
+    name="retrain",
+    interrupted="interrupted; finished features are kept, run the same command to go on",
+)
 @option(
     "image_dir",
     "Holds one folder of photos per class.",

@@ -178,7 +178,7 @@ def _extraction_rows(
     for other, rates, target in against:
         if rates and target:
             ratio = median([a / b for a, b in zip(ours[precision], rates, strict=True)])
-            said = f"{ratio:.0%}" if target < 1 else f"{ratio:.1f}x"
+            said = f"{ratio:.0%}" if target < 1 else f"{ratio:.2f}x"
             wanted = f">= {target:.0%}" if target < 1 else f">= {target}x"
             alternative = f"{other}: {median(rates):.1f} photos/s"
             yield Row(what, found, alternative, said, wanted, ratio >= target)
