@@ -143,6 +143,7 @@ class _Extractor:
         store = BottleneckStore(self.settings.features_folder, identity, info.feature_width)
         store.refresh()
         wanted = missing(list(paths), store)
+        self.talk.debug(f"features in {store.folder}: {len(wanted)} of {len(paths)} missing")
         for shard in store.damaged if wanted else ():
             self.talk.warn(f"cached features in {shard} are damaged and computed again")
         if wanted:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY
+from conftest import TINY, Run
 
 from retrain import progress
 from retrain.progress import Talk
@@ -42,6 +42,15 @@ def test_verbosity_silences_talk_but_not_results(capsys: pytest.CaptureFixture[s
     said = capsys.readouterr()
     assert (said.out, said.err) == ("a result\n", "")
     assert talk.warnings == ["a warning"]
+
+
+def test_debug_tells_where_features_are(colour_tree: Path, run: Run, tmp_path: Path) -> None:
+    command = ("--image_dir", colour_tree, "--tfhub_module", TINY, "--how_many_training_steps", 5,
+               "--bottleneck_dir", tmp_path / "b")  # fmt: skip
+    done = run("retrain", *command, "--logging_verbosity", "DEBUG")
+    said = re.search(r"^features in (\S+): 72 of 72 missing$", done.stderr, re.M)
+    assert said and Path(said[1]).is_dir()
+    assert "features in" not in run("retrain", *command).stderr
 
 
 def test_a_terminal_shows_bars_and_no_step_lines(colour_tree: Path, tmp_path: Path) -> None:
