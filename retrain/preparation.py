@@ -14,15 +14,13 @@ from retrain.bottlenecks.extract import extract, missing
 from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
 from retrain.config import TrainSettings
-from retrain.errors import RetrainError, counted
+from retrain.errors import RetrainError, counted, one_line
 from retrain.findings import report_aside, say_found, say_split
-from retrain.images.decode import Recipe, decode, pillow_warnings_ignored
+from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_photos
 from retrain.images.split import SETS, TRAIN, Split, split_index
 from retrain.images.tree import Index, SetAside, read_tree
 from retrain.progress import Talk
-
-FEW_PHOTOS = 20  # the ancestor's limit for a warning
 
 
 @dataclass(frozen=True)
@@ -63,12 +61,20 @@ class Dataset:
         return digest.hexdigest()
 
     def read_pixels(self, row: int) -> np.ndarray:
-        """The photo as the network sees it, (H, W, 3) uint8; kept, so that it is read once."""
+        """The photo as the network sees it, (H, W, 3) uint8; kept, so that it is read once.
+
+        Raises RetrainError if it is gone or has changed since its features were computed.
+        """
         pixels = self.store.read_pixels(self.keys[row])
         if pixels is None:
             path = Path(self.index.full_path(self.index.photos[row]))
-            with pillow_warnings_ignored():
-                pixels = decode(path.read_bytes(), self.recipe)
+            try:
+                with pillow_warnings_ignored():
+                    pixels = decode(path.read_bytes(), self.recipe)
+            except (OSError, BadPhoto) as error:
+                raise RetrainError(
+                    f"{path} could be read before and cannot now ({one_line(error)}): run again"
+                ) from error
             self.store.keep_pixels(self.keys[row], pixels)
         return pixels
 

@@ -21,7 +21,7 @@ from retrain.heads.sampling import Sampler
 from retrain.heads.sgd import SgdSettings, StepResult, train_head
 from retrain.heads.summaries import TrainingSummaries, new_run_folder
 from retrain.images.labels import labels_of
-from retrain.images.split import TEST, TRAIN, VALIDATION, check_percentages
+from retrain.images.split import SETS, TEST, TRAIN, VALIDATION, check_percentages
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
 
@@ -30,13 +30,13 @@ PARITY_PHOTOS = 16
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run made. `parity` is None when there was no photo to check with."""
+    """What a run made. `summaries`: the folder of its TensorBoard logs, if any."""
 
     head: Head
     labels: tuple[str, ...]
     dataset: Dataset
     evaluation: Evaluation
-    parity: Parity | None
+    parity: Parity
     summaries: Path | None
 
 
@@ -160,8 +160,9 @@ def _test(settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk) -> 
 
 def _check_export(
     settings: TrainSettings, dataset: Dataset, head: Head, evaluation: Evaluation, talk: Talk
-) -> Parity | None:
+) -> Parity:
     """Scores photos through the written file. Test photos, or training photos if there are none."""
+    which = TEST if evaluation.count else TRAIN
     tested = np.unique(evaluation.rows) if evaluation.count else dataset.split.rows(TRAIN)
     spread = np.linspace(0, len(tested) - 1, min(PARITY_PHOTOS, len(tested))).astype(int)
     rows = tested[spread]
@@ -169,7 +170,7 @@ def _check_export(
     expected = head.probabilities(dataset.features.take(rows))
     parity = check_parity(settings.output_graph, pixels, expected)
     said = (
-        f"{parity.agree} of {parity.photos} test photos, read through "
+        f"{parity.agree} of {parity.photos} {SETS[which]} photos, read through "
         f"{settings.output_graph.name} itself, get the same answer "
         f"(largest difference of a score: {parity.largest_gap:.1e})"
     )

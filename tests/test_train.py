@@ -115,6 +115,7 @@ def test_no_test_photos_still_exports(colour_tree: Path, run: Run, tmp_path: Pat
     done = run("retrain", "--image_dir", colour_tree, *FAST, "--testing_percentage", 0)
     assert done.returncode == 0, done.stderr
     assert "Final test accuracy" not in done.stdout
+    assert "Checked: 16 of 16 train photos" in done.stderr
     assert "there is no test photo" in done.stderr
     assert (tmp_path / "work/output_graph.pb").exists()
 
