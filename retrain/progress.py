@@ -53,14 +53,19 @@ class Talk:
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Meter]:
-        """Shows how far a piece of work of `total` units has come, its rate and its ETA."""
+        """Shows how far a piece of work of `total` units has come, its rate and its ETA.
+
+        A total of 0 is one that is not known.
+        """
         if self.threshold > LEVELS.index("INFO"):
             yield _Silent()
         elif self.terminal:
             with self._rich_progress() as bar:
                 self._bar = bar
                 try:
-                    yield _Bar(bar, bar.add_task(what, total=total, unit=unit, rate="", aside=""))
+                    yield _Bar(
+                        bar, bar.add_task(what, total=total or None, unit=unit, rate="", aside="")
+                    )
                 finally:
                     self._bar = None
         else:
@@ -125,7 +130,7 @@ class _Lines:
             self.last = now
             rate = self.done / (now - self.start)
             left = (self.total - self.done) / rate if rate else 0.0
-            self._print(rate, f", {left:.0f} s left")
+            self._print(rate, f", {left:.0f} s left" if self.total else "")
 
     def finish(self) -> None:
         elapsed = time.monotonic() - self.start
@@ -134,5 +139,6 @@ class _Lines:
 
     def _print(self, rate: float, tail: str) -> None:
         aside = f", {self.aside} set aside" if self.aside else ""
-        line = f"{self.what}: {self.done} of {self.total} {self.unit}, {rate:.0f}/s{tail}{aside}"
+        done = f"{self.done} of {self.total}" if self.total else str(self.done)
+        line = f"{self.what}: {done} {self.unit}, {rate:.0f}/s{tail}{aside}"
         print(line, file=sys.stderr, flush=True)

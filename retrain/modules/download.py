@@ -1,0 +1,235 @@
+"""Downloading one file over HTTP: tried again where that may help, and never waited for endlessly.
+
+Proxies come from the environment (`https_proxy`, `no_proxy`, ...) as `requests` reads them.
+"""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+from urllib3.util import Retry
+
+from retrain import __version__
+from retrain.errors import RetrainError, one_line
+from retrain.files import atomic_path
+from retrain.progress import Talk
+
+CONNECT_S = 3.0  # for looking the name up and connecting, together
+READ_S = 20.0  # between two blocks from the server
+BODY_PAUSES_S = (0.5, 1.0, 2.0)  # before each new try after a body broke off
+BLOCK_BYTES = 1 << 18
+# Retry-After is not respected: it may ask for an hour.
+RETRIES = Retry(
+    total=4,
+    connect=1,
+    read=1,
+    backoff_factor=0.5,
+    status_forcelist=(429, 500, 502, 503, 504),
+    allowed_methods=("GET",),
+    raise_on_status=False,
+    respect_retry_after_header=False,
+)
+WHY_REFUSED = {403: "the server forbids it (403)", 404: "the server has no such file (404)"}
+
+
+class _Refused(Exception):
+    """Why there is no download, as a part of a sentence."""
+
+
+class _BrokenOff(_Refused):
+    """A body that ended before its end: the next try may be luckier."""
+
+
+def download(url: str, target: Path, talk: Talk, advice: str) -> None:
+    """Writes the bytes that an http(s) URL serves to `target`, whole or not at all.
+
+    They are stored as they are sent: an archive that a server declares as gzip-encoded stays one.
+    Raises RetrainError, in a line that ends in `advice`; within CONNECT_S if there is no network.
+    """
+    check_reachable(url, advice)
+    try:
+        with atomic_path(target) as temporary, open(temporary, "wb") as file, _session() as session:
+            _Transfer(session, url, file, talk).run()
+    except _Refused as reason:
+        raise RetrainError(f"cannot download {shown(url)}: {reason}; {advice}") from reason
+
+
+def shown(url: str) -> str:
+    """The URL without a password in it."""
+    return re.sub(r"//[^/?#]*@", "//", url)
+
+
+def check_reachable(url: str, advice: str) -> None:
+    """Finds out within CONNECT_S that the URL's host, or the proxy to it, accepts connections.
+
+    Raises RetrainError if not. Without this, a name server or a firewall that swallows packets
+    would cost half a minute: the system's look-up of names has no time-out that we could set.
+    """
+    try:
+        host, port, who = _peer(url)
+    except ValueError as error:
+        raise RetrainError(f"{shown(url)} is no URL that can be fetched: {advice}") from error
+    outcome: list[OSError | None] = []
+
+    def connect() -> None:
+        for pause in (CONNECT_S / 6, None):
+            try:
+                _connect(host, port)
+                outcome.append(None)
+                return
+            except (OSError, UnicodeError) as error:
+                if pause is None:
+                    outcome.append(error if isinstance(error, OSError) else socket.gaierror())
+                else:
+                    time.sleep(pause)
+
+    thread = Thread(target=connect, daemon=True)  # a daemon's end is waited for by nobody
+    thread.start()
+    thread.join(CONNECT_S)
+    fault = outcome[0] if outcome else TimeoutError()
+    if fault is None:
+        return
+    if isinstance(fault, socket.gaierror):
+        reason = f"the name of {who} is not known: is this machine online?"
+    elif isinstance(fault, TimeoutError):
+        reason = f"{who} did not answer within {CONNECT_S:g} s: is this machine online?"
+    else:
+        reason = f"{who} cannot be reached: {fault.strerror or one_line(fault)}"
+    raise RetrainError(f"cannot download {shown(url)}: {reason}; {advice}") from fault
+
+
+def _peer(url: str) -> tuple[str, int, str]:
+    """Host, port and description of what the first connection goes to. Raises ValueError."""
+    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    if proxy:
+        parts = urlsplit(requests.utils.prepend_scheme_if_needed(proxy, "http"))
+    else:
+        parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 1080)
+    who = f"{parts.hostname}:{port}"
+    return parts.hostname, port, f"the proxy {who} (from the environment)" if proxy else who
+
+
+def _connect(host: str, port: int) -> None:
+    """Tries the host's first address of each family, since IPv6 may be broken where IPv4 works."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = {family: address for family, *_, address in reversed(found)}
+    for number, (family, address) in enumerate(reversed(addresses.items()), 1):
+        with socket.socket(family, socket.SOCK_STREAM) as connection:
+            connection.settimeout(CONNECT_S / 2)
+            try:
+                connection.connect(address)
+                return
+            except OSError:
+                if number == len(addresses):
+                    raise
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.headers["User-Agent"] = f"retrain/{__version__}"
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
+    return session
+
+
+class _Transfer:
+    """One file on its way. A new try goes on where the last broke off, if the server can do that
+    and says (by its ETag) that the file is still the same."""
+
+    def __init__(self, session: requests.Session, url: str, file: BinaryIO, talk: Talk) -> None:
+        self.session, self.url, self.file, self.talk = session, url, file, talk
+        self.tag = ""
+
+    def run(self) -> None:
+        for pause in (*BODY_PAUSES_S, None):
+            try:
+                self._attempt()
+                break
+            except _BrokenOff as reason:
+                if pause is None:
+                    raise
+                self.talk.info(f"The download broke off ({reason}); trying again")
+                time.sleep(pause)
+        if not self.file.tell():
+            raise _Refused("the server sent an empty file")
+
+    def _attempt(self) -> None:
+        headers = {"Accept-Encoding": "identity"}
+        held = self.file.tell() if self.tag else 0
+        if held:
+            headers |= {"Range": f"bytes={held}-", "If-Range": self.tag}
+        with self._get(headers) as response:
+            if response.status_code != 206:
+                held = 0
+            self.file.seek(held)
+            self.file.truncate()
+            tag = response.headers.get("ETag", "")
+            self.tag = "" if tag.startswith("W/") else tag
+            self._receive(response, held)
+
+    def _get(self, headers: dict[str, str]) -> requests.Response:
+        try:
+            response = self.session.get(
+                self.url, headers=headers, stream=True, timeout=(CONNECT_S, READ_S)
+            )
+        except requests.RequestException as error:
+            # The host may be another one than the URL's, after a redirect.
+            host = urlsplit(str(error.request.url)).hostname if error.request else None
+            raise _Refused(f"{host}: {_root(error)}" if host else _root(error)) from error
+        if response.status_code not in (200, 206):
+            response.close()
+            status = f"the server answered {response.status_code} {response.reason}"
+            raise _Refused(WHY_REFUSED.get(response.status_code, status))
+        return response
+
+    def _receive(self, response: requests.Response, held: int) -> None:
+        declared = response.headers.get("Content-Length", "")
+        total = held + int(declared) if declared.isdigit() else 0
+        name = urlsplit(self.url).path.rstrip("/").rsplit("/", 1)[-1] or self.url
+        with self.talk.progress(f"Downloading {name}", total // 1000, "kB") as meter:
+            meter.advance(held // 1000)
+            for block in _blocks(response):
+                if not self.file.tell():
+                    _check_no_page(response, block)
+                before = self.file.tell()
+                self.file.write(block)
+                meter.advance(self.file.tell() // 1000 - before // 1000)
+        if total and self.file.tell() < total:
+            raise _BrokenOff(f"{self.file.tell()} of {total} bytes came")
+
+
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    """The body's bytes without undoing its Content-Encoding, which may be the archive's own."""
+    try:
+        yield from response.raw.stream(BLOCK_BYTES, decode_content=False)
+    except (HTTPError, OSError) as error:
+        raise _BrokenOff(_root(error)) from error
+
+
+def _check_no_page(response: requests.Response, block: bytes) -> None:
+    """Portals of hotels and sites that have moved answer with a page where a file was asked for."""
+    start = block[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    kind = response.headers.get("Content-Type", "").lower()
+    if kind.startswith("text/html") or start.startswith((b"<!doctype html", b"<html")):
+        raise _Refused("the server sent a web page in place of a file")
+
+
+def _root(error: BaseException) -> str:
+    """The first line of the fault at the bottom of those that requests and urllib3 wrapped."""
+    while True:
+        wrapped = (getattr(error, "reason", None), error.__cause__, *error.args)
+        inner = next((one for one in wrapped if isinstance(one, Exception)), None)
+        if inner is None:
+            return getattr(error, "strerror", None) or one_line(error)
+        error = inner
