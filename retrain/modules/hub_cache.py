@@ -1,0 +1,133 @@
+"""TensorFlow Hub's way to fetch a module by its URL, and its folder of fetched modules.
+
+The same folders as tensorflow_hub's own, so that what it fetched is found here and the other way
+round, without importing it: that costs TensorFlow's seconds, and it knows no time-outs.
+
+    $TFHUB_CACHE_DIR, or tfhub_modules in the system's temporary folder
+        <sha1 of the URL>/                  what the archive held
+        <sha1 of the URL>.descriptor.txt
+"""
+
+import datetime
+import hashlib
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+from filelock import FileLock, Timeout
+
+from retrain.errors import RetrainError
+from retrain.files import cannot_write, check_folder_can_be_written, write_bytes
+from retrain.modules.archive import find_saved_model, unpack
+from retrain.modules.completeness import lack_of
+from retrain.progress import Talk
+
+CACHE_VARIABLE = "TFHUB_CACHE_DIR"
+
+
+def hub_cache_folder() -> Path:
+    """Where tensorflow_hub keeps modules."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen) if chosen else Path(tempfile.gettempdir()) / "tfhub_modules"
+
+
+def cached_module(url: str) -> Path | None:
+    """The SavedModel folder that was fetched from this URL, if it is there and whole."""
+    module = find_saved_model(_folder_of(url))
+    return module if module is not None and lack_of(module) is None else None
+
+
+def fetch_module(url: str, talk: Talk, advice: str) -> Path:
+    """The SavedModel folder of the module behind an http(s) URL, downloaded if not yet cached.
+
+    If another process is fetching the same URL, its result is waited for. Raises RetrainError;
+    when the download fails, in a line that ends in `advice`.
+    """
+    found = cached_module(url)
+    if found is not None:
+        return found
+    folder = _folder_of(url)
+    check_folder_can_be_written(folder.parent, CACHE_VARIABLE)
+    with _turn(folder, url, talk):
+        found = cached_module(url)
+        return found if found is not None else _fetch(url, folder, talk, advice)
+
+
+def _fetch(url: str, folder: Path, talk: Talk, advice: str) -> Path:
+    from retrain.modules.download import download, shown
+
+    if folder.exists():
+        talk.warn(f"{folder} is half-written ({_lack(folder)}): fetching {shown(url)} again")
+    talk.info(f"Downloading {shown(url)} (once; kept in {folder})")
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp", ignore_cleanup_errors=True
+    ) as scratch:
+        archive, unpacked = Path(scratch) / "archive", Path(scratch) / "module"
+        download(_compressed(url), archive, talk, advice)
+        unpack(archive, unpacked, shown(url))
+        module = find_saved_model(unpacked)
+        lack = _lack(unpacked)
+        if module is None or lack is not None:
+            raise RetrainError(f"{shown(url)} is no whole TF2 SavedModel: {lack}; {advice}")
+        write_bytes(folder.with_name(f"{folder.name}.descriptor.txt"), _descriptor(url))
+        try:
+            if folder.exists():
+                aside = _free_name(folder)
+                folder.rename(aside)
+                talk.info(f"What was half-written is now {aside}")
+            unpacked.rename(folder)
+        except OSError as error:
+            if cached_module(url) is None:  # else tensorflow_hub was faster
+                raise cannot_write(folder, error) from error
+    return folder / module.relative_to(unpacked)
+
+
+def _lack(folder: Path) -> str | None:
+    module = find_saved_model(folder)
+    return lack_of(module) if module is not None else "it holds no saved_model.pb"
+
+
+def _folder_of(url: str) -> Path:
+    return hub_cache_folder() / hashlib.sha1(url.encode()).hexdigest()
+
+
+def _compressed(url: str) -> str:
+    """The URL under which a hub serves a module as one archive; others ignore the query."""
+    address, _, query = url.partition("#")[0].partition("?")
+    return f"{address}?{urlencode([*parse_qsl(query), ('tf-hub-format', 'compressed')])}"
+
+
+def _descriptor(url: str) -> bytes:
+    """For people who wonder what the folder is; no program reads it."""
+    return (
+        f"Module: {url}\nDownload Time: {datetime.datetime.today()}\n"
+        f"Downloader Hostname: {socket.gethostname()} (PID:{os.getpid()})"
+    ).encode()
+
+
+def _free_name(folder: Path) -> Path:
+    names = (folder.with_name(f"{folder.name}.half-written-{n}") for n in count(1))
+    return next(name for name in names if not name.exists())
+
+
+@contextmanager
+def _turn(folder: Path, url: str, talk: Talk) -> Iterator[None]:
+    """One process at a time. Not by tensorflow_hub's `.lock` files, which outlive a killed owner;
+    beside a tensorflow_hub that fetches the same module, it is fetched twice and kept once."""
+    lock = FileLock(folder.with_name(f".{folder.name}.retrain-lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        talk.info(f"Waiting for another process that downloads {url}")
+        lock.acquire()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
