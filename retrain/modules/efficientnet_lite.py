@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from retrain.backbones.tensorflow import import_tensorflow
-from retrain.errors import RetrainError
+from retrain.errors import RetrainError, one_line
 from retrain.modules.torch_weights import read_torch_weights
 
 EPSILON = 0.001  # of the batch normalisation
@@ -108,7 +108,7 @@ def build_efficientnet_lite(variant: int, weights: Path, folder: Path) -> None:
     It has TF Hub's form for images: float32 [batch, S, S, 3] in [0, 1] to [batch, 1280], with
     `variables` and `trainable_variables`; the signature `image_classification` gives the `logits`
     [batch, 1000] of ImageNet's classes, without a background. Raises RetrainError if the file
-    `weights` does not hold just this network's weights.
+    `weights` does not hold just this network's weights, or the disk refuses.
     """
     blocks, size = list(_blocks(VARIANTS[variant])), VARIANTS[variant].size
     arrays = read_torch_weights(weights)
@@ -116,7 +116,13 @@ def build_efficientnet_lite(variant: int, weights: Path, folder: Path) -> None:
     tf = import_tensorflow()
     images = tf.TensorSpec([None, size, size, 3], tf.float32, name="images")
     root, signatures = _reusable(tf, _Network(tf, blocks, arrays), images)
-    tf.saved_model.save(root, str(folder), signatures=signatures)
+    try:
+        tf.saved_model.save(root, str(folder), signatures=signatures)
+    except (OSError, tf.errors.OpError) as error:
+        raise RetrainError(
+            f"cannot write EfficientNet-Lite{variant} into {folder.absolute()}: {one_line(error)}; "
+            "choose another place"
+        ) from error
 
 
 def _blocks(variant: Variant) -> Iterator[Block]:
@@ -217,7 +223,7 @@ class _Network:
         self.weights = tf.Variable(arrays["_fc.weight"].T, name="weights")
         self.biases = tf.Variable(arrays["_fc.bias"], name="biases")
 
-    def features(self, images: Any, training: bool) -> Any:
+    def features(self, images: Any, training: bool = False) -> Any:
         x = images * (255 / STD) - MEAN / STD
         for layers, residual in self.blocks:
             before = x
@@ -227,7 +233,7 @@ class _Network:
         return self.tf.reduce_mean(x, [1, 2])
 
     def logits(self, images: Any) -> Any:
-        return self.features(images, training=False) @ self.weights + self.biases
+        return self.features(images) @ self.weights + self.biases
 
 
 def _reusable(tf: Any, network: _Network, images: Any) -> tuple[Any, dict[str, Any]]:
