@@ -64,13 +64,12 @@ def bootstrap(
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
 ) -> Interval:
-    """Bootstrap interval for a statistic in [0, 1] of a confusion matrix (C, C) of counts.
+    """Bootstrap interval for a statistic in [0, 1] of a confusion matrix (C, C), not all 0.
 
     Photos are drawn with replacement. The percentile interval is moved by the bootstrap's own
     estimate of bias (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10
     and 13): a resample lacks a third of the photos, so with a few photos a class its macro F1 is
     too low, and the plain interval may leave out the very figure it belongs to.
-    Raises ValueError when the matrix holds no photo.
     """
     photos = np.repeat(np.arange(confusion.size), confusion.ravel())  # the cell of each
     values = np.empty(resamples)
