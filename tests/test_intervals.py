@@ -50,6 +50,11 @@ def test_wilson_is_scipys_and_holds_the_share(share: tuple[int, int], confidence
     assert 0 <= found.low <= right / count <= found.high <= 1
 
 
+def test_wilson_ends_at_0_and_1_without_rounding() -> None:
+    for count in range(1, 200):
+        assert wilson(0, count).low == 0.0 and wilson(count, count).high == 1.0
+
+
 def test_eight_photos_are_too_few_whatever_the_outcome_and_nine_are_not() -> None:
     assert [too_few(count) for count in (0, 1, 8, 9, 1000)] == [True, True, True, False, False]
     for count in (8, 9):

@@ -13,8 +13,9 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     """The T in [COLDEST, HOTTEST] that gives softmax(logits / T) the least log loss.
 
     `logits` (n, C), `truth` (n,) classes. C. Guo et al., "On calibration of modern neural
-    networks", ICML 2017, section 4.2: below 1 the head was too timid, above 1 too sure; the order
-    of a photo's classes stays, up to rounding. The log loss on the given photos is never more than with T = 1.
+    networks", ICML 2017, section 4.2: below 1 the head was too timid, above 1 too sure. The
+    order of a photo's classes stays, but for rounding, and the log loss on the given photos is
+    never more than with T = 1.
 
     Without a mistake among the photos the best T would be 0, boundless confidence learnt from no
     counter-example, so T is then 1, as it is without photos or where no T is better than 1.
