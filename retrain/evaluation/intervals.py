@@ -40,10 +40,8 @@ def wilson(right: int, count: int, confidence: float = CONFIDENCE) -> Interval:
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (right + z * z / 2) / (count + z * z)
     half = z * math.sqrt(right * (count - right) / count + z * z / 4) / (count + z * z)
-    # At the ends the limit is exact; rounding would leave the share itself outside.
-    return Interval(
-        0.0 if right == 0 else float(centre - half), 1.0 if right == count else float(centre + half)
-    )
+    # With all right the limit is 1, which rounding may miss; with none right it is exactly 0.
+    return Interval(centre - half, 1.0 if right == count else centre + half)
 
 
 def too_few(count: int) -> bool:
@@ -58,11 +56,7 @@ def too_few(count: int) -> bool:
 
 
 def bootstrap(
-    statistic: Callable[[np.ndarray], float],
-    confusion: np.ndarray,
-    rng: np.random.Generator,
-    resamples: int = RESAMPLES,
-    confidence: float = CONFIDENCE,
+    statistic: Callable[[np.ndarray], float], confusion: np.ndarray, rng: np.random.Generator
 ) -> Interval:
     """Bootstrap interval for a statistic in [0, 1] of a confusion matrix (C, C), not all 0.
 
@@ -72,12 +66,12 @@ def bootstrap(
     too low, and the plain interval may leave out the very figure it belongs to.
     """
     photos = np.repeat(np.arange(confusion.size), confusion.ravel())  # the cell of each
-    values = np.empty(resamples)
-    for number in range(resamples):
+    values = np.empty(RESAMPLES)
+    for number in range(RESAMPLES):
         drawn = photos[rng.integers(len(photos), size=len(photos))]
         counts = np.bincount(drawn, minlength=confusion.size)
         values[number] = statistic(counts.reshape(confusion.shape))
-    tail = (1 - confidence) / 2
+    tail = (1 - CONFIDENCE) / 2
     limits = np.quantile(values, (tail, 1 - tail)) + (statistic(confusion) - values.mean())
     low, high = np.clip(limits, 0, 1).tolist()
     return Interval(low, high)
