@@ -1,6 +1,7 @@
 """A server on 127.0.0.1 that serves modules as TensorFlow Hub does, and misbehaves where asked."""
 
 import io
+import json
 import tarfile
 import time
 from collections.abc import Iterator
@@ -10,16 +11,24 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from urllib.parse import urlsplit
 
-from conftest import REPO, TINY
+from conftest import TINY
 
+from retrain.backbones.catalogue import BUNDLED_FOLDER, fingerprint_of
+
+TINY_FINGERPRINT = fingerprint_of(BUNDLED_FOLDER / TINY)
 HANG_S = 20.0
+KAGGLE_FILES = (
+    "saved_model.pb",
+    "variables/variables.index",
+    "variables/variables.data-00000-of-00001",
+)
 
 
 def module_archive(top: str = "", leave_out: str = "no such file") -> bytes:
     """A .tar.gz of the small bundled module's own files, under the folder `top`."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
-        root = REPO / "retrain" / "data" / TINY
+        root = BUNDLED_FOLDER / TINY
         variables = root / "variables"
         for path in [root / "saved_model.pb", variables, *sorted(variables.iterdir())]:
             if leave_out not in path.name:
@@ -37,6 +46,8 @@ class HubServer:
     /page        a web page; /page-as-gzip one that claims to be an archive
     /breaks      breaks the body off, each time further on; /breaks-always never comes far
     /resumes     breaks off twice, and goes on where a Range says
+    /api/...     Kaggle's own protocol (POST): the module as version 2, its files at /kaggle/...;
+                 `kaggle` says what to do instead: "", a status, "hangs" or "breaks"
     /slow        sends the module in pieces; /unsized too, without its length
     /hangs says nothing; /stalls stops in the body while `stalling`
     """
@@ -47,6 +58,7 @@ class HubServer:
         self.headers: dict[str, dict[str, str]] = {}
         self.redirect = ""
         self.stalling = True
+        self.kaggle = ""
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.stopping = Event()
         self.lock = Lock()
@@ -113,6 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_part(plan.module, 0, 0.1)
         elif name == "resumes":
             self.resume(plan.module, plan.asked("/resumes"))
+        elif name == "kaggle":
+            self.send(200, (BUNDLED_FOLDER / TINY / rest).read_bytes())
         elif name == "slow":
             self.send(200, plan.module, piece=len(plan.module) // 10, pause=0.15)
         elif name == "unsized":
@@ -129,6 +143,33 @@ class _Handler(BaseHTTPRequestHandler):
                 plan.stopping.wait(HANG_S)
         else:
             self.send(404, b"no")
+
+    def do_POST(self) -> None:
+        plan = self.server_plan
+        path = urlsplit(self.path).path
+        with plan.lock:
+            plan.requests.append((path, dict(self.headers)))
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        _, _, call = path.partition("/models.ModelApiService/")
+        if plan.kaggle == "hangs":
+            plan.stopping.wait(HANG_S)
+        elif plan.kaggle == "breaks" and call == "DownloadModelInstanceVersion":
+            self.send_part(plan.module, 0, 0.5)
+        elif plan.kaggle.isdigit():
+            answer = {"code": int(plan.kaggle), "message": "line one\nline two"}
+            self.send_json(int(plan.kaggle), answer)
+        elif call == "GetModelInstance":
+            self.send_json(200, {"slug": asked["instanceSlug"], "versionNumber": 2})
+        elif call == "ListModelInstanceVersionFiles":
+            self.send_json(200, {"files": [{"name": name} for name in KAGGLE_FILES]})
+        elif call == "DownloadModelInstanceVersion":
+            self.send(302, b"", Location=f"/kaggle/{asked['path']}")
+        else:
+            self.send(404, b"no")
+
+    def send_json(self, status: int, answer: dict[str, object]) -> None:
+        body = json.dumps(answer).encode()
+        self.send(status, body, Content_Type="application/json; charset=utf-8")
 
     def send(
         self, status: int, body: bytes, piece: int = 1 << 20, pause: float = 0.0, **headers: str

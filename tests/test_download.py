@@ -284,8 +284,8 @@ def test_a_certificate_nobody_vouches_for_is_named(hub: HubServer, tmp_path: Pat
 
 @pytest.mark.parametrize("url", ["http:///m", "http://host:99999/m", "http://[host/m"])
 def test_what_is_no_url_is_refused(url: str, tmp_path: Path) -> None:
-    with pytest.raises(RetrainError, match=f"is no URL that can be fetched: {ADVICE}$"):
-        download(url, tmp_path / "m", Talk(), ADVICE)
+    fault = fault_of(url, tmp_path / "new" / "m")
+    assert fault == f"cannot download {url}: this is no URL that can be fetched"
 
 
 def test_a_place_that_cannot_be_written_is_named(hub: HubServer) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hub_server import HubServer, module_archive
+from hub_server import TINY_FINGERPRINT, HubServer, module_archive
 
 from retrain.backbones.catalogue import BUNDLED_FOLDER, fingerprint_of
 from retrain.errors import RetrainError
@@ -20,7 +20,6 @@ from retrain.modules.completeness import lack_of
 from retrain.modules.hub_cache import cached_module, fetch_module, hub_cache_folder
 from retrain.progress import Talk
 
-TINY_FINGERPRINT = fingerprint_of(BUNDLED_FOLDER / "mobilenet_v1_025_128")
 ADVICE = "get it elsewhere and give its folder"
 
 

@@ -54,8 +54,10 @@ def download(url: str, target: Path, talk: Talk, advice: str) -> None:
     They are stored as they are sent: an archive that a server declares as gzip-encoded stays one.
     Raises RetrainError, in a line that ends in `advice`; within CONNECT_S if there is no network.
     """
-    check_reachable(url, advice)
     try:
+        unreachable = why_unreachable(url)
+        if unreachable is not None:
+            raise _Refused(unreachable)
         with atomic_path(target) as temporary, open(temporary, "wb") as file, _session() as session:
             _Transfer(session, url, file, talk).run()
     except _Refused as reason:
@@ -67,16 +69,17 @@ def shown(url: str) -> str:
     return re.sub(r"//[^/?#]*@", "//", url)
 
 
-def check_reachable(url: str, advice: str) -> None:
-    """Finds out within CONNECT_S that the URL's host, or the proxy to it, accepts connections.
+def why_unreachable(url: str) -> str | None:
+    """Why the URL's host, or the proxy to it, accepts no connection, for a sentence; None if it
+    does. Takes at most CONNECT_S.
 
-    Raises RetrainError if not. Without this, a name server or a firewall that swallows packets
-    would cost half a minute: the system's look-up of names has no time-out that we could set.
+    Without this, a name server or a firewall that swallows packets would cost half a minute: the
+    system's look-up of names has no time-out that we could set.
     """
     try:
         host, port, who = _peer(url)
-    except ValueError as error:
-        raise RetrainError(f"{shown(url)} is no URL that can be fetched: {advice}") from error
+    except ValueError:
+        return "this is no URL that can be fetched"
     outcome: list[OSError | None] = []
 
     def connect() -> None:
@@ -96,14 +99,12 @@ def check_reachable(url: str, advice: str) -> None:
     thread.join(CONNECT_S)
     fault = outcome[0] if outcome else TimeoutError()
     if fault is None:
-        return
+        return None
     if isinstance(fault, socket.gaierror):
-        reason = f"the name of {who} is not known: is this machine online?"
-    elif isinstance(fault, TimeoutError):
-        reason = f"{who} did not answer within {CONNECT_S:g} s: is this machine online?"
-    else:
-        reason = f"{who} cannot be reached: {fault.strerror or one_line(fault)}"
-    raise RetrainError(f"cannot download {shown(url)}: {reason}; {advice}") from fault
+        return f"the name of {who} is not known: is this machine online?"
+    if isinstance(fault, TimeoutError):
+        return f"{who} did not answer within {CONNECT_S:g} s: is this machine online?"
+    return f"{who} cannot be reached: {fault.strerror or one_line(fault)}"
 
 
 def _peer(url: str) -> tuple[str, int, str]:
@@ -186,7 +187,7 @@ class _Transfer:
         except requests.RequestException as error:
             # The host may be another one than the URL's, after a redirect.
             host = urlsplit(str(error.request.url)).hostname if error.request else None
-            raise _Refused(f"{host}: {_root(error)}" if host else _root(error)) from error
+            raise _Refused(f"{host}: {root_of(error)}" if host else root_of(error)) from error
         if response.status_code not in (200, 206):
             response.close()
             status = f"the server answered {response.status_code} {response.reason}"
@@ -214,7 +215,7 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
     try:
         yield from response.raw.stream(BLOCK_BYTES, decode_content=False)
     except (HTTPError, OSError) as error:
-        raise _BrokenOff(_root(error)) from error
+        raise _BrokenOff(root_of(error)) from error
 
 
 def _check_no_page(response: requests.Response, block: bytes) -> None:
@@ -225,7 +226,7 @@ def _check_no_page(response: requests.Response, block: bytes) -> None:
         raise _Refused("the server sent a web page in place of a file")
 
 
-def _root(error: BaseException) -> str:
+def root_of(error: BaseException) -> str:
     """The first line of the fault at the bottom of those that requests and urllib3 wrapped."""
     while True:
         wrapped = (getattr(error, "reason", None), error.__cause__, *error.args)

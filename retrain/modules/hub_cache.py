@@ -13,18 +13,15 @@ import hashlib
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
-
-from filelock import FileLock, Timeout
 
 from retrain.errors import RetrainError
 from retrain.files import cannot_write, check_folder_can_be_written, write_bytes
 from retrain.modules.archive import find_saved_model, unpack
 from retrain.modules.completeness import lack_of
+from retrain.modules.turns import turn
 from retrain.progress import Talk
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
@@ -53,7 +50,9 @@ def fetch_module(url: str, talk: Talk, advice: str) -> Path:
         return found
     folder = _folder_of(url)
     check_folder_can_be_written(folder.parent, CACHE_VARIABLE)
-    with _turn(folder, url, talk):
+    # Not by tensorflow_hub's `.lock` files, which outlive a killed owner: beside a tensorflow_hub
+    # that fetches the same module, it is fetched twice and kept once.
+    with turn(folder, url, talk):
         found = cached_module(url)
         return found if found is not None else _fetch(url, folder, talk, advice)
 
@@ -113,21 +112,3 @@ def _descriptor(url: str) -> bytes:
 def _free_name(folder: Path) -> Path:
     names = (folder.with_name(f"{folder.name}.half-written-{n}") for n in count(1))
     return next(name for name in names if not name.exists())
-
-
-@contextmanager
-def _turn(folder: Path, url: str, talk: Talk) -> Iterator[None]:
-    """One process at a time. Not by tensorflow_hub's `.lock` files, which outlive a killed owner;
-    beside a tensorflow_hub that fetches the same module, it is fetched twice and kept once."""
-    lock = FileLock(folder.with_name(f".{folder.name}.retrain-lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        talk.info(f"Waiting for another process that downloads {url}")
-        lock.acquire()
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
