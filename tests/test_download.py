@@ -120,12 +120,12 @@ def test_a_broken_off_body_is_tried_again(
     asked = [headers.get("Range") for _, headers in hub.requests]
     thirds = [len(hub.module) // 3, 2 * len(hub.module) // 3]
     assert asked == [None, f"bytes={thirds[0]}-", f"bytes={thirds[1]}-"]
-    assert capsys.readouterr().err.count("The download broke off (") == 2
+    assert capsys.readouterr().err.count("The download broke off after ") == 2
 
 
 def test_a_body_that_never_ends_is_given_up(hub: HubServer, tmp_path: Path) -> None:
     fault = fault_of(f"{hub.url}/breaks-always", tmp_path / "new" / "m")
-    assert re.search(r"/breaks-always: .*IncompleteRead|bytes came", fault)
+    assert "/breaks-always: it broke off 4 times (" in fault
     assert hub.asked("/") == 4
 
 

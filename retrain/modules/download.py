@@ -159,8 +159,10 @@ class _Transfer:
                 break
             except _BrokenOff as reason:
                 if pause is None:
-                    raise
-                self.talk.info(f"The download broke off ({reason}); trying again")
+                    tries = len(BODY_PAUSES_S) + 1
+                    raise _Refused(f"it broke off {tries} times ({reason})") from reason
+                megabytes = self.file.tell() / 1e6
+                self.talk.info(f"The download broke off after {megabytes:.1f} MB; trying again")
                 time.sleep(pause)
         if not self.file.tell():
             raise _Refused("the server sent an empty file")
