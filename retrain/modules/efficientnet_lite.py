@@ -157,10 +157,8 @@ def _bottleneck(
 
 
 def _scaled(channels: int, width: float) -> int:
-    """A multiple of 8 near the product, and not less than nine tenths of it."""
-    wanted = channels * width
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded if rounded >= 0.9 * wanted else rounded + 8
+    """The multiple of 8 nearest to the product."""
+    return int(channels * width + 4) // 8 * 8
 
 
 def _check_weights(
