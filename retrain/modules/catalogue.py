@@ -13,9 +13,9 @@ MobileNet v2, v3 https://github.com/tensorflow/models/tree/master/research/slim/
 Inception, ResNet v2 (measured at 299 pixels), NASNet
 https://github.com/tensorflow/models/tree/master/research/slim#pre-trained-models
 EfficientNet-Lite https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
-EfficientNet v2 https://tfhub.dev/google/collections/efficientnet_v2/1
+EfficientNet v2 https://tfhub.dev/google/imagenet/efficientnet_v2_imagenet1k_b0/feature_vector/2
 ResNet v1, Xception, DenseNet, EfficientNet https://keras.io/api/applications/
-ConvNeXt https://arxiv.org/abs/2201.03545, tables 9 and 10.
+ConvNeXt https://arxiv.org/abs/2201.03545, table 1 (base: trained on ImageNet-22K before).
 Versions of hub modules: https://github.com/tensorflow/tfhub.dev, assets/docs.
 """
 

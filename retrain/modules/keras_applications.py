@@ -35,7 +35,10 @@ def build_keras_application(application: KerasApplication, size: int, folder: Pa
                 **width,
             )
         except Exception as error:  # Keras raises plain Exception when a download fails
-            raise _without_weights(application.name, error) from error
+            fault = _weights_fault(application.name, error)
+            if fault is None:
+                raise
+            raise fault from error
     module = as_hub_module(model, preprocessing_of(constructor), size)
     tf.saved_model.save(module, str(folder), signatures=module.serving)
 
@@ -77,8 +80,8 @@ def _import_keras() -> Any:
     return keras
 
 
-def _without_weights(name: str, error: Exception) -> Exception:
-    """The fault to raise; errors that have nothing to do with weights come back as they are."""
+def _weights_fault(name: str, error: Exception) -> RetrainError | None:
+    """What is wrong with the weights, if that is what the error is about."""
     variables: dict[str, Any] = {}
     for frame, _ in walk_tb(error.__traceback__):
         variables |= frame.f_locals  # Keras' messages do not name the file, nor always the URL
@@ -93,4 +96,4 @@ def _without_weights(name: str, error: Exception) -> Exception:
             f"the weights of {name} in {variables['weights_path']} are damaged "
             f"({one_line(error)}): delete the file, it is downloaded again"
         )
-    return error
+    return None
