@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from conftest import TINY, Run
 
-from retrain.backbones.catalogue import BUNDLED_FOLDER, bundled_name
+from retrain.backbones.bundled import BUNDLED_FOLDER
 from retrain.backbones.tensorflow import import_tensorflow
 
 
@@ -38,6 +38,8 @@ def test_a_saved_model_folder_is_a_module(
     done = run("retrain", *command)
     assert done.returncode == 0, done.stderr
     assert "Freezing " in done.stderr
+    found = "Module mean colour (TF2 SavedModel): pictures 24x32, 3 channels in [0, 1], 8 features"
+    assert found in done.stderr
     assert "mean colour (f32) with OpenVINO" in done.stderr
     assert "Final test accuracy = 100.0%" in done.stdout
     labelled = run("label-image", "--graph", "output_graph.pb", colour_tree / "green/001.png")
@@ -73,25 +75,35 @@ def test_the_bundled_folder_by_its_path(colour_tree: Path, run: Run, tmp_path: P
     ("spoil", "said"),
     [
         ("garbage", "does not load as a TensorFlow module"),
-        ("open size", "does not fix the size of its input pictures"),
-        ("feature map", "does not give one feature vector for each picture"),
+        ("open size", "give --input_size"),
+        ("rank 3", "does not give one feature vector for each picture"),
+        ("text", "does not take pictures as [batch, height, width, 3]"),
+        ("two inputs", "takes one batch of pictures"),
     ],
 )
 def test_folders_that_are_no_modules_are_refused(
     spoil: str, said: str, tf: Any, colour_tree: Path, run: Run, tmp_path: Path
 ) -> None:
     folder = tmp_path / "module"
-    shape = [None, None, None, 3] if spoil == "open size" else [None, 8, 8, 3]
-    module = tf.Module()
+    shape = {"open size": [None, None, None, 3], "text": [None, 8]}.get(spoil, [None, 8, 8, 3])
+    spec = tf.TensorSpec(shape, tf.float32, name="a")
+    module, holder = tf.Module(), tf.Module()
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+    @tf.function(input_signature=[spec])
     def call(images: Any) -> Any:
-        return images * 2.0
+        return tf.reduce_mean(images, 1)
+
+    @tf.function(input_signature=[spec, tf.TensorSpec(shape, tf.float32, name="b")])
+    def two(a: Any, b: Any) -> Any:
+        return a + b
 
     module.__call__ = call
+    holder.two = two
     if spoil == "garbage":
         folder.mkdir()
         (folder / "saved_model.pb").write_bytes(b"not a protobuf")
+    elif spoil == "two inputs":
+        tf.saved_model.save(holder, str(folder), signatures=two)
     else:
         tf.saved_model.save(module, str(folder))
     done = run("retrain", "--image_dir", colour_tree, "--tfhub_module", folder,
@@ -101,10 +113,3 @@ def test_folders_that_are_no_modules_are_refused(
     assert last.startswith(f"retrain: {folder}") and said in last
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "modules").iterdir()) == []
-
-
-def test_the_older_scripts_names() -> None:
-    assert bundled_name("mobilenet_1.0_224") == "mobilenet_v1_100_224"
-    assert bundled_name("MobileNet_0.25_128") == "mobilenet_v1_025_128"
-    assert bundled_name("mobilenet_0.25_224") is None
-    assert bundled_name("inception_v3") is None

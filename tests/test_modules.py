@@ -1,5 +1,6 @@
 """The bundled modules: the SavedModels, their frozen graphs, and where both come from."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +8,17 @@ import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS, TINY
 
-from retrain.backbones.catalogue import (
+from retrain.backbones.bundled import (
     BUNDLED,
     BUNDLED_FOLDER,
     DEFAULT_MODULE,
     IMAGENET_LABELS,
     bundled_backbone,
-    fingerprint_of,
 )
 from retrain.backbones.tensorflow import import_tensorflow
 from retrain.graphs import read_graph
 from retrain.images.decode import Recipe, decode
+from retrain.modules.frozen_store import fingerprint_of
 
 SOURCES = {
     "mobilenet_v1_100_224": "mobilenet_v1_1.0_224_frozen.pb",
@@ -126,9 +127,14 @@ def test_recorded_fingerprint_is_that_of_the_files(name: str) -> None:
     assert bundled_backbone(name).info.fingerprint == fingerprint_of(BUNDLED_FOLDER / name)
 
 
-def test_frozen_graph_holds_constants_only(name: str) -> None:
-    ops = {node.op for node in read_graph(bundled_backbone(name).graph_path).node}
+def test_frozen_graph_is_folded(name: str) -> None:
+    """Constants only, one convolution for each layer, and what is left of the normalisation is an
+    addition."""
+    ops = Counter(node.op for node in read_graph(bundled_backbone(name).graph_path).node)
     assert not [op for op in ops if "Variable" in op or "Call" in op]
+    assert (ops["Conv2D"], ops["DepthwiseConv2dNative"], ops["Relu6"]) == (14, 13, 27)
+    assert not ops["Rsqrt"] and not ops["FusedBatchNormV3"]
+    assert ops["Mul"] == 1  # of the pixels
 
 
 @pytest.mark.parametrize("name", BUNDLED)

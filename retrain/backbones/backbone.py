@@ -1,7 +1,8 @@
 """A backbone: one frozen inference graph and what is known about it."""
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,17 @@ FEATURE_NODE = "feature_vector"  # float32 [None, D]
 LOGITS_NODE = "logits"  # float32 [None, 1001]; only in modules that kept their classifier
 
 GRAPH_FILE = "frozen_graph.pb"
+ONNX_FILE = "frozen_graph.onnx"  # in place of GRAPH_FILE, for a module that came in ONNX
 INFO_FILE = "backbone.json"
 REFERENCE_FILE = "reference.npz"
 
 
 @dataclass(frozen=True)
 class BackboneInfo:
-    """`fingerprint`: hex BLAKE2b-128 of the module's own files, the identity of its features."""
+    """`fingerprint`: hex BLAKE2b-128 of the module's own files, with what the user said of its
+    input: the identity of its features. `channels` and `input_range` (low, high) are the module's;
+    its frozen graph always takes three channels in [0, 1]. `kind` is the format it came in,
+    `graph_digest` the hex BLAKE2b-128 of the frozen graph."""
 
     name: str
     fingerprint: str
@@ -25,6 +30,10 @@ class BackboneInfo:
     width: int
     feature_width: int
     has_logits: bool
+    kind: str = "TF2 SavedModel"
+    channels: int = 3
+    input_range: tuple[float, float] = (0.0, 1.0)
+    graph_digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,12 @@ class Backbone:
     folder: Path
 
     @property
+    def is_onnx(self) -> bool:
+        return self.graph_path.name == ONNX_FILE
+
+    @property
     def graph_path(self) -> Path:
-        return self.folder / GRAPH_FILE
+        return graph_in(self.folder)
 
     def read_reference(self) -> tuple[np.ndarray, np.ndarray]:
         """Test pictures (n, H, W, 3) uint8 and TensorFlow's features for them (n, D) float32."""
@@ -44,13 +57,29 @@ class Backbone:
             return stored["pixels"], stored["features"]
 
 
+def graph_in(folder: Path) -> Path:
+    """The frozen graph of the backbone in the folder."""
+    onnx = folder / ONNX_FILE
+    return onnx if onnx.is_file() else folder / GRAPH_FILE
+
+
 def read_backbone(folder: Path) -> Backbone:
     facts = json.loads((folder / INFO_FILE).read_text(encoding="utf-8"))
+    if "input_range" in facts:
+        facts["input_range"] = tuple(facts["input_range"])
     return Backbone(BackboneInfo(**facts), folder)
 
 
 def write_info(folder: Path, info: BackboneInfo) -> None:
+    """Writes the facts, and the digest of the graph, beside the graph in `folder`."""
+    info = replace(info, graph_digest=digest_of_graph(folder))
     (folder / INFO_FILE).write_text(json.dumps(asdict(info), indent=1) + "\n", encoding="utf-8")
+
+
+def digest_of_graph(folder: Path) -> str:
+    """Hex BLAKE2b-128 of the frozen graph in the folder."""
+    content = graph_in(folder).read_bytes()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def reference_pixels(height: int, width: int) -> np.ndarray:

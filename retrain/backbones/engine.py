@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from retrain.backbones.backbone import FEATURE_NODE, Backbone
-from retrain.errors import RetrainError, one_line
+from retrain.errors import RetrainError, UsageFault, one_line
 from retrain.progress import Talk
 
 Token = TypeVar("Token")
@@ -36,7 +36,15 @@ def choose_engine(wanted: str, backbone: Backbone, precision: str, talk: Talk) -
     `auto` is TensorFlow where there is an NVIDIA GPU, else OpenVINO. OpenVINO is first compared
     with TensorFlow's own answers, recorded when the module was frozen; if it cannot read the graph
     or its answers differ, `auto` falls back to TensorFlow and `openvino` raises RetrainError.
+    A module that came in ONNX is run by OpenVINO only.
     """
+    if backbone.is_onnx:
+        if wanted == "tensorflow":
+            raise UsageFault(
+                f"TensorFlow cannot run the ONNX module {backbone.info.name}: leave out "
+                "--engine tensorflow"
+            )
+        return _checked_openvino(backbone, precision)
     if wanted == "tensorflow" or (wanted == "auto" and _nvidia_gpu_present()):
         return _tensorflow(backbone, precision)
     try:
@@ -66,13 +74,14 @@ def _checked_openvino(backbone: Backbone, precision: str) -> Engine:
         raise RetrainError(
             f"OpenVINO cannot run {backbone.info.name}: {one_line(error)}"
         ) from error
+    own = "ONNX's reference" if backbone.is_onnx else "TensorFlow's"
     pixels, expected = backbone.read_reference()
     given = np.stack([vector for _, vector in sorted(engine.run(enumerate(pixels)),
                                                      key=lambda pair: pair[0])])  # fmt: skip
     gap = float(np.abs(given - expected).max() / np.abs(expected).max())
     if not gap <= (F32_TOLERANCE if precision == "f32" else BF16_TOLERANCE):
         raise RetrainError(
-            f"OpenVINO's features of {backbone.info.name} differ from TensorFlow's by {gap:.1%}"
+            f"OpenVINO's features of {backbone.info.name} differ from {own} by {gap:.1%}"
         )
     return engine
 

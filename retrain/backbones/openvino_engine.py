@@ -112,14 +112,19 @@ class OpenVinoEngine:
 def _single_output_model(ov: Any, graph: Path, input_node: str, output: str) -> Any:
     """The part of the graph between the two nodes."""
     model = ov.Core().read_model(graph)
-    inputs = [p for p in model.get_parameters() if f"{input_node}:0" in p.output(0).get_names()]
+    inputs = [p for p in model.get_parameters() if _is_called(p.output(0), input_node)]
     if not inputs:
         raise KeyError(input_node)
     for operation in model.get_ordered_ops():
         for tensor in operation.outputs():
-            if f"{output}:0" in tensor.get_names():
+            if _is_called(tensor, output):
                 return ov.Model([tensor], inputs)
     raise KeyError(output)
+
+
+def _is_called(tensor: Any, node: str) -> bool:
+    """Whether it is the node's output: `node:0` in TensorFlow graphs, `node` in ONNX ones."""
+    return not {node, f"{node}:0"}.isdisjoint(tensor.get_names())
 
 
 def _fixed_size(model: Any) -> tuple[int, int]:

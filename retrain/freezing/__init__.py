@@ -1,0 +1,1 @@
+"""From a module in any format to one frozen inference graph. Needs TensorFlow, or ONNX."""
