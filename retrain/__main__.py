@@ -1,5 +1,5 @@
 """`python -m retrain` is `retrain`."""
 
-from retrain.cli.train import main
+from retrain.cli.main import main
 
 main()

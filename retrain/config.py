@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrain.backbones.catalogue import DEFAULT_MODULE
+from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.errors import UsageFault
 from retrain.files import user_cache_dir
+from retrain.freezing.wanted import InputWanted
 from retrain.images.distort import Distortion
 
 
@@ -14,11 +15,14 @@ class TrainSettings:
     """Fields have the names of the flags; `retrain --help-all` explains each.
 
     Folders that are None lie in the user's cache folder; `saved_model_dir`, `checkpoint_path`
-    and `summaries_dir` are not written when None.
+    and `summaries_dir` are not written when None. `input_size` is (height, width), `input_range`
+    (low, high); None: as the module says.
     """
 
     image_dir: str
     tfhub_module: str = DEFAULT_MODULE
+    input_size: tuple[int, int] | None = None
+    input_range: tuple[float, float] | None = None
     engine: str = "auto"
     precision: str = "f32"
     model_dir: Path | None = None
@@ -64,7 +68,11 @@ class TrainSettings:
 
     @property
     def modules_folder(self) -> Path:
-        return self.model_dir or user_cache_dir() / "modules"
+        return self.model_dir or default_modules_folder()
+
+    @property
+    def input_wanted(self) -> InputWanted:
+        return InputWanted(self.input_size, self.input_range)
 
     def check_numbers(self) -> None:
         """Raises UsageFault for a number that no run can use."""
@@ -86,3 +94,8 @@ class TrainSettings:
         for name in ("train_batch_size", "validation_batch_size", "test_batch_size"):
             if getattr(self, name) == 0:
                 raise UsageFault(f"--{name} 0: give a number of photos, or -1 for all")
+
+
+def default_modules_folder() -> Path:
+    """Where modules are kept when no flag says otherwise."""
+    return user_cache_dir() / "modules"

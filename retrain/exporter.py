@@ -1,6 +1,8 @@
 """What a run writes: graphs with their manifests, labels, checkpoints."""
 
 import platform
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 
 from retrain import __version__
@@ -8,11 +10,13 @@ from retrain.backbones.backbone import INPUT_NODE
 from retrain.config import TrainSettings
 from retrain.evaluation.evaluate import Evaluation
 from retrain.export.frozen_graph import graph_bytes
+from retrain.export.onnx_graph import onnx_bytes
 from retrain.files import write_bytes
 from retrain.graphs import read_graph
 from retrain.heads.head import Head, write_checkpoint
 from retrain.images.split import SETS
 from retrain.manifest import Manifest
+from retrain.onnx_graphs import read_onnx
 from retrain.preparation import Dataset
 from retrain.progress import Talk
 
@@ -40,7 +44,12 @@ class Exporter:
 
     def __init__(self, settings: TrainSettings, dataset: Dataset, labels: tuple[str, ...]) -> None:
         self.settings, self.dataset, self.labels = settings, dataset, labels
-        self.backbone = read_graph(dataset.backbone.graph_path)
+        path = dataset.backbone.graph_path
+        self._bytes: Callable[[Head, Manifest], bytes]
+        if dataset.backbone.is_onnx:
+            self._bytes = partial(onnx_bytes, read_onnx(path))
+        else:
+            self._bytes = partial(graph_bytes, read_graph(path))
 
     def manifest(self, evaluation: Evaluation | None = None) -> Manifest:
         """Without a time stamp, so that the same run gives the same file."""
@@ -74,15 +83,16 @@ class Exporter:
         )
 
     def write_intermediate(self, head: Head, step: int, talk: Talk) -> None:
-        path = self.settings.intermediate_output_graphs_dir / f"intermediate_{step}.pb"
-        write_bytes(path, graph_bytes(self.backbone, head, self.manifest()))
+        name = f"intermediate_{step}{self.settings.output_graph.suffix}"
+        path = self.settings.intermediate_output_graphs_dir / name
+        write_bytes(path, self._bytes(head, self.manifest()))
         if self.settings.checkpoint_path:
             write_checkpoint(self.settings.checkpoint_path, head, step)
         talk.info(f"Saved intermediate graph {path}")
 
     def write_final(self, head: Head, evaluation: Evaluation) -> bytes:
         """Writes the graph and its labels; returns the graph's bytes."""
-        content = graph_bytes(self.backbone, head, self.manifest(evaluation))
+        content = self._bytes(head, self.manifest(evaluation))
         write_bytes(self.settings.output_graph, content)
         lines = "".join(f"{label}\n" for label in self.labels)
         write_bytes(self.settings.output_labels, lines.encode("utf-8", "surrogateescape"))

@@ -32,22 +32,26 @@ class Manifest:
     format: int = FORMAT
 
 
-def add_manifest(graph: GraphDef, manifest: Manifest) -> None:
-    add_text_constant(graph, NODE, json.dumps(asdict(manifest), indent=1))
+def manifest_text(manifest: Manifest) -> str:
+    return json.dumps(asdict(manifest), indent=1)
 
 
-def find_manifest(graph: GraphDef) -> Manifest | None:
-    """The graph's manifest, or None for a graph that other tools made.
-
-    Raises RetrainError for one that a later version wrote.
-    """
-    node = find_node(graph, NODE)
-    if node is None:
-        return None
-    facts = json.loads(read_text_constant(node))
+def parse_manifest(text: str) -> Manifest:
+    """What `manifest_text` wrote. Raises RetrainError for one that a later version wrote."""
+    facts = json.loads(text)
     if facts.get("format") != FORMAT:
         raise RetrainError(
             f"the graph's manifest has format {facts.get('format')}, this version reads {FORMAT}: "
             "install the version of retrain that made the graph"
         )
     return Manifest(**{**facts, "labels": tuple(facts["labels"])})
+
+
+def add_manifest(graph: GraphDef, manifest: Manifest) -> None:
+    add_text_constant(graph, NODE, manifest_text(manifest))
+
+
+def find_manifest(graph: GraphDef) -> Manifest | None:
+    """The graph's manifest, or None for a graph that other tools made. Raises RetrainError."""
+    node = find_node(graph, NODE)
+    return None if node is None else parse_manifest(read_text_constant(node))

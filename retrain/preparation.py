@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from retrain.backbones.backbone import Backbone
-from retrain.backbones.catalogue import resolve
 from retrain.backbones.engine import Engine, choose_engine
 from retrain.bottlenecks.extract import extract, missing
 from retrain.bottlenecks.matrix import FeatureMatrix
@@ -20,6 +19,7 @@ from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_igno
 from retrain.images.digests import digest_photos
 from retrain.images.split import SETS, TRAIN, Split, split_index
 from retrain.images.tree import Index, SetAside, read_tree
+from retrain.modules.resolve import resolve
 from retrain.progress import Talk
 
 
@@ -80,45 +80,35 @@ class Dataset:
 
 
 def prepare(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Dataset:
-    """Reads the tree, computes the missing features, sets aside what is broken, splits the rest.
+    """Reads the photos, splits them, adds the distorted copies.
 
     `outputs`: folders of this run that are no classes, should they lie in the tree.
     Raises RetrainError.
     """
-    index = read_tree(settings.image_dir, ignore=outputs)
-    backbone = resolve(settings.tfhub_module, settings.modules_folder, talk)
-    say_found(index, talk)
-
-    digests, unreadable, read = digest_photos(index, settings.features_folder / "digests", talk)
-    extractor = _Extractor(settings, backbone, talk)
-    recipe = Recipe(backbone.info.height, backbone.info.width)
-    paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
-    store = extractor.features_of(paths, recipe)
-    index = _without_broken(index, digests, unreadable, store)
+    photos = read_photos(settings, outputs, talk)
+    index, extractor = photos.index, photos.extractor
     report_aside(index.aside, settings, talk)
-    _check_enough(index)
     split = split_index(
-        index, digests, settings.testing_percentage, settings.validation_percentage, settings.split
+        index,
+        photos.digests,
+        settings.testing_percentage,
+        settings.validation_percentage,
+        settings.split,
     )
-    labels = np.array([photo.label for photo in index.photos], np.int32)
+    labels, keys = photos.labels, photos.keys
     say_split(index, labels, split, settings, talk)
 
-    keys = [digests[photo.path] for photo in index.photos]
     train_rows = split.rows(TRAIN)
     train_keys = [keys[row] for row in train_rows]
-    matrices = [store.matrix(keys)]
+    paths = {keys[row]: index.full_path(index.photos[row]) for row in train_rows}
+    matrices = [photos.features()]
     for distortion in settings.distortions():
-        copies = extractor.features_of(
-            {key: paths[key] for key in train_keys}, replace(recipe, distortion=distortion)
-        )
+        copies = extractor.features_of(paths, replace(photos.recipe, distortion=distortion))
         lost = [paths[key] for key in train_keys if key not in copies]
         if lost:
             raise RetrainError(f"{lost[0]} could be read before and cannot now: run again")
         matrices.append(copies.matrix(train_keys))
-    talk.info(
-        f"{counted(extractor.computed, 'feature')} computed, {extractor.cached} cached; "
-        f"{counted(read, 'photo')} read for their digests"
-    )
+    extractor.say_done()
     copied = len(matrices) - 1
     return Dataset(
         index=index,
@@ -127,17 +117,61 @@ def prepare(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Dat
         features=FeatureMatrix.stacked(matrices),
         training_rows=np.concatenate([train_rows, len(keys) + np.arange(copied * len(train_keys))]),
         split=split,
-        backbone=backbone,
-        recipe=recipe,
-        store=store,
+        backbone=photos.backbone,
+        recipe=photos.recipe,
+        store=photos.store,
     )
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The usable photos of a tree, whose features are all in `store`, by digest."""
+
+    index: Index
+    digests: Mapping[str, bytes]
+    backbone: Backbone
+    recipe: Recipe
+    store: BottleneckStore
+    extractor: "_Extractor"
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The digest of each photo."""
+        return [self.digests[photo.path] for photo in self.index.photos]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(N,) int32 class of each photo."""
+        return np.array([photo.label for photo in self.index.photos], np.int32)
+
+    def features(self) -> FeatureMatrix:
+        """(N, D)."""
+        return self.store.matrix(self.keys)
+
+
+def read_photos(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Photos:
+    """Reads the tree, computes the missing features, leaves out what is broken.
+
+    `outputs` as in `prepare`. Raises RetrainError.
+    """
+    index = read_tree(settings.image_dir, ignore=outputs)
+    backbone = resolve(settings.tfhub_module, settings.input_wanted, settings.modules_folder, talk)
+    say_found(index, talk)
+    digests, unreadable, read = digest_photos(index, settings.features_folder / "digests", talk)
+    extractor = _Extractor(settings, backbone, read, talk)
+    recipe = Recipe(backbone.info.height, backbone.info.width)
+    paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
+    store = extractor.features_of(paths, recipe)
+    usable = _without_broken(index, digests, unreadable, store)
+    _check_enough(usable)
+    return Photos(usable, digests, backbone, recipe, store, extractor)
 
 
 class _Extractor:
     """Fills one store after another; the engine is started when the first feature is missing."""
 
-    def __init__(self, settings: TrainSettings, backbone: Backbone, talk: Talk) -> None:
-        self.settings, self.backbone, self.talk = settings, backbone, talk
+    def __init__(self, settings: TrainSettings, backbone: Backbone, read: int, talk: Talk) -> None:
+        self.settings, self.backbone, self.read, self.talk = settings, backbone, read, talk
         self.computed = self.cached = 0
         self._engine: Engine | None = None
 
@@ -163,6 +197,12 @@ class _Extractor:
         self.computed += sum(key in store for key in wanted)
         self.cached += len(paths) - len(wanted)
         return store
+
+    def say_done(self) -> None:
+        self.talk.info(
+            f"{counted(self.computed, 'feature')} computed, {self.cached} cached; "
+            f"{counted(self.read, 'photo')} read for their digests"
+        )
 
 
 def _without_broken(

@@ -11,6 +11,7 @@ from retrain.config import TrainSettings
 from retrain.errors import RetrainError
 from retrain.evaluation.evaluate import Evaluation, evaluate
 from retrain.export.frozen_graph import check_final_tensor_name
+from retrain.export.onnx_graph import check_onnx_outputs
 from retrain.export.parity import Parity, check_parity
 from retrain.export.saved_model import check_saved_model_dir, write_saved_model
 from retrain.exporter import Exporter
@@ -22,6 +23,7 @@ from retrain.heads.sgd import SgdSettings, StepResult, train_head
 from retrain.heads.summaries import TrainingSummaries, new_run_folder
 from retrain.images.labels import labels_of
 from retrain.images.split import SETS, TEST, TRAIN, VALIDATION, check_percentages
+from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
 
@@ -64,6 +66,8 @@ def _check(settings: TrainSettings) -> None:
     settings.check_numbers()
     check_percentages(settings.testing_percentage, settings.validation_percentage)
     check_final_tensor_name(settings.final_tensor_name)
+    if settings.tfhub_module.lower().endswith(ONNX):
+        check_onnx_outputs(settings.tfhub_module, settings.output_graph, settings.saved_model_dir)
     check_file_can_be_written(settings.output_graph, "--output_graph")
     check_file_can_be_written(settings.output_labels, "--output_labels")
     check_file_can_be_written(aside_csv(settings), "--output_graph")
@@ -115,21 +119,26 @@ def _train(
             dataset.training_rows,
             dataset.split.rows(VALIDATION),
             len(dataset.index.classes),
-            SgdSettings(
-                steps=steps,
-                learning_rate=settings.learning_rate,
-                train_batch_size=settings.train_batch_size,
-                validation_batch_size=settings.validation_batch_size,
-                eval_step_interval=settings.eval_step_interval,
-                sampling=settings.sampling,
-                seed=settings.seed,
-            ),
+            sgd_settings(settings),
             on_step,
             on_evaluation,
         )
     if settings.checkpoint_path:
         write_checkpoint(settings.checkpoint_path, head, steps)
     return head
+
+
+def sgd_settings(settings: TrainSettings) -> SgdSettings:
+    """What the solver needs to know of a run's settings."""
+    return SgdSettings(
+        steps=settings.how_many_training_steps,
+        learning_rate=settings.learning_rate,
+        train_batch_size=settings.train_batch_size,
+        validation_batch_size=settings.validation_batch_size,
+        eval_step_interval=settings.eval_step_interval,
+        sampling=settings.sampling,
+        seed=settings.seed,
+    )
 
 
 def _say_step(result: StepResult, talk: Talk) -> None:

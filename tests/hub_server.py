@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from conftest import TINY
 
-from retrain.backbones.catalogue import BUNDLED_FOLDER, fingerprint_of
+from retrain.backbones.bundled import BUNDLED_FOLDER
+from retrain.modules.frozen_store import fingerprint_of
 
 TINY_FINGERPRINT = fingerprint_of(BUNDLED_FOLDER / TINY)
 HANG_S = 20.0

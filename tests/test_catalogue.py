@@ -8,17 +8,17 @@ import sys
 import pytest
 from conftest import REPO
 
+from retrain.backbones.bundled import BUNDLED, DEFAULT_MODULE
 from retrain.backbones.tensorflow import import_tensorflow
 from retrain.modules.catalogue import (
-    BUNDLED,
-    DEFAULT_MODULE,
     Bundled,
     Entry,
     HubUrl,
     KerasApplication,
     PipPackage,
+    entries,
     find,
-    names,
+    find_by_url,
     nearest,
 )
 
@@ -29,8 +29,8 @@ HUB_FORM = re.compile(
 )
 
 
-def entries() -> list[Entry]:
-    return [entry_of(name) for name in names()]
+def names() -> list[str]:
+    return [entry.name for entry in entries()]
 
 
 def entry_of(name: str) -> Entry:
@@ -194,5 +194,13 @@ def test_networks_of_keras_exist_there_and_are_found_by_its_names() -> None:
 
 
 def test_catalogue_is_read_without_tensorflow() -> None:
-    script = "import retrain.modules.catalogue, sys; assert not {'tensorflow', 'keras', 'numpy'} "
+    script = "import retrain.modules.catalogue, sys; assert not {'tensorflow', 'keras'} "
     subprocess.run([sys.executable, "-c", f"{script} & set(sys.modules)"], check=True, timeout=60)
+
+
+def test_a_url_of_any_version_is_known() -> None:
+    """The ancestor's own default was version 3, in a format that does not say its input's size."""
+    url = "https://tfhub.dev/google/imagenet/inception_v3/feature_vector"
+    assert find_by_url(f"{url}/3") is find("inception_v3")
+    assert find_by_url(f"{url}/5?tf-hub-format=compressed") is find("inception_v3")
+    assert find_by_url("https://example.org/inception_v3/feature_vector/5") is None

@@ -234,7 +234,7 @@ time {sys.executable} -c "$DEAF" "$DOWNLOAD" http://module.example.org/m {tmp_pa
     if "mount:" in done.stderr or "ip:" in done.stderr:
         pytest.skip("no mount or network of its own")
     said, seconds = done.stdout.splitlines()
-    assert said.startswith("RetrainError cannot download http://module.example.org/m: ")
+    assert said.startswith("NoNetwork cannot download http://module.example.org/m: ")
     assert "did not answer within 3 s" in said and said.endswith("; ADVICE")
     assert float(seconds) < 4.0
     assert float(done.stderr.splitlines()[-1]) < 8.0  # nor does the process's end wait for it

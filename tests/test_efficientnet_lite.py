@@ -10,12 +10,14 @@ import pytest
 from conftest import EXAMPLE_FLOWERS
 
 from retrain.backbones.backbone import INPUT_NODE, LOGITS_NODE, Backbone
-from retrain.backbones.catalogue import IMAGENET_LABELS
+from retrain.backbones.bundled import IMAGENET_LABELS
 from retrain.backbones.engine import choose_engine
-from retrain.backbones.freeze import freeze
 from retrain.backbones.openvino_engine import GraphFeed, OpenVinoEngine, compile_graph
 from retrain.backbones.tensorflow import import_tensorflow
 from retrain.errors import RetrainError
+from retrain.freezing.freeze import freeze
+from retrain.freezing.saved_model import read_saved_model
+from retrain.freezing.wanted import InputWanted
 from retrain.graphs import read_graph
 from retrain.images.decode import Recipe, decode
 from retrain.modules.efficientnet_lite import build_efficientnet_lite, installed_weights
@@ -49,7 +51,9 @@ def module(lite0: Path, tf: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def backbone(lite0: Path, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
-    return freeze(lite0, "efficientnet_lite0", "f1ngerpr1nt", tmp_path_factory.mktemp("frozen"))
+    folder = tmp_path_factory.mktemp("frozen")
+    network = read_saved_model(lite0)
+    return freeze(network, lite0, "efficientnet_lite0", "f1ngerpr1nt", InputWanted(), folder)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from conftest import EXAMPLE_FLOWERS, TINY
 
 from retrain.backbones.backbone import INFO_FILE, REFERENCE_FILE, Backbone, read_backbone
-from retrain.backbones.catalogue import bundled_backbone
+from retrain.backbones.bundled import bundled_backbone
 from retrain.backbones.engine import Engine, choose_engine
 from retrain.errors import RetrainError
 from retrain.images.decode import Recipe, decode
@@ -99,7 +99,7 @@ def test_auto_falls_back_when_the_graph_cannot_be_read(tmp_path: Path) -> None:
 def test_an_engine_ends_cleanly_time_after_time() -> None:
     """Guards against a deadlock when the model is destroyed: OpenVINO's callbacks had one."""
     script = """
-from retrain.backbones.catalogue import bundled_backbone
+from retrain.backbones.bundled import bundled_backbone
 from retrain.backbones.engine import choose_engine
 from retrain.progress import Talk
 import numpy as np

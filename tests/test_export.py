@@ -10,7 +10,7 @@ import pytest
 from conftest import EXAMPLE_FLOWERS, TINY, Run
 from PIL import Image
 
-from retrain.backbones.catalogue import bundled_backbone
+from retrain.backbones.bundled import bundled_backbone
 from retrain.backbones.tensorflow import import_tensorflow
 from retrain.errors import RetrainError
 from retrain.export.frozen_graph import build_graph

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from hub_server import TINY_FINGERPRINT, HubServer, module_archive
 
-from retrain.backbones.catalogue import BUNDLED_FOLDER, fingerprint_of
+from retrain.backbones.bundled import BUNDLED_FOLDER
 from retrain.errors import RetrainError
 from retrain.modules.completeness import lack_of
+from retrain.modules.frozen_store import fingerprint_of
 from retrain.modules.hub_cache import cached_module, fetch_module, hub_cache_folder
 from retrain.progress import Talk
 

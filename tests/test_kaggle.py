@@ -11,9 +11,9 @@ import pytest
 from hub_server import TINY_FINGERPRINT, HubServer
 from test_download import in_namespace
 
-from retrain.backbones.catalogue import fingerprint_of
 from retrain.errors import RetrainError
 from retrain.modules import kaggle
+from retrain.modules.frozen_store import fingerprint_of
 from retrain.modules.kaggle import fetch_kaggle, kaggle_handle
 from retrain.progress import Talk
 

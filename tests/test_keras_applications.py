@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from retrain.backbones.backbone import reference_pixels
-from retrain.backbones.freeze import freeze
 from retrain.backbones.tensorflow import import_tensorflow
+from retrain.freezing.freeze import freeze
+from retrain.freezing.saved_model import read_saved_model
+from retrain.freezing.wanted import InputWanted
 from retrain.modules.keras_applications import as_hub_module, preprocessing_of
 
 CAFFE_MEANS = np.array([103.939, 116.779, 123.68])  # blue, green, red
@@ -71,7 +73,10 @@ def test_module_computes_what_the_network_does_and_freezes(tmp_path: Path) -> No
     assert len(loaded.variables) == len(model.variables)
 
     (tmp_path / "frozen").mkdir()
-    backbone = freeze(tmp_path / "module", "tiny", "f1ngerpr1nt", tmp_path / "frozen")
+    network = read_saved_model(tmp_path / "module")
+    backbone = freeze(
+        network, tmp_path / "module", "tiny", "f1ngerpr1nt", InputWanted(), tmp_path / "frozen"
+    )
     info = backbone.info
     assert (info.height, info.width, info.feature_width) == (96, 96, 1280)
     np.testing.assert_allclose(backbone.read_reference()[1], expected, rtol=1e-4, atol=1e-5)

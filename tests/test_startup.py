@@ -36,7 +36,7 @@ def imported(module: str, *arguments: object, cwd: Path) -> tuple[str, list[str]
 
 
 @pytest.mark.parametrize("argument", ["--help", "--help-all", "--version"])
-@pytest.mark.parametrize("module", ["retrain.cli.train", "retrain.cli.label_image"])
+@pytest.mark.parametrize("module", ["retrain.cli.main", "retrain.cli.label_image"])
 def test_help_imports_nothing_heavy(module: str, argument: str, tmp_path: Path) -> None:
     assert imported(module, argument, cwd=tmp_path) == ("", [])
 
@@ -55,7 +55,7 @@ def test_label_image_without_graph_imports_no_tensorflow(tmp_path: Path) -> None
 
 def test_a_whole_run_imports_no_tensorflow(colour_tree: Path, tmp_path: Path) -> None:
     _, heavy = imported(
-        "retrain.cli.train", "--image_dir", colour_tree, "--tfhub_module", TINY,
+        "retrain.cli.main", "--image_dir", colour_tree, "--tfhub_module", TINY,
         "--how_many_training_steps", 20, "--bottleneck_dir", tmp_path / "b", cwd=tmp_path,
     )  # fmt: skip
     assert "tensorflow" not in heavy and "keras" not in heavy

@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +24,19 @@ class UserPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 FILE = UserPath()
+
+
+class Parsed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A value that `parse` makes of the text; it raises UsageFault for a text that is wrong."""
+
+    def __init__(self, parse: Callable[[str], Any]) -> None:
+        self.name = parse.__name__
+        self.parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return self.parse(value) if isinstance(value, str) else value
+
+
 FIRST_COLUMN = 28  # of the help; a longer option stands on a line of its own
 
 

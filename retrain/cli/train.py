@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from retrain import __version__
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption, run
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, Parsed
 from retrain.config import TrainSettings
 from retrain.errors import UsageFault
+from retrain.freezing.wanted import parse_range, parse_size
+from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.progress import LEVELS, Talk
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -75,10 +77,11 @@ DISTORTIONS, OUTPUTS = "Distortions of training photos", "Outputs"
 )
 @option(
     "tfhub_module",
-    "Bundled module or SavedModel folder.",
+    "Module: a name (see: retrain modules list), folder, .tar.gz, .keras, .h5, .onnx, hub URL or "
+    "Kaggle handle.",
     MODULE,
     True,
-    metavar="NAME|DIR",
+    metavar="MODULE",
 )
 @click.option(
     "--architecture",
@@ -86,6 +89,20 @@ DISTORTIONS, OUTPUTS = "Distortions of training photos", "Outputs"
     group=MODULE,
     metavar="NAME",
     help="The older script's name for --tfhub_module.",
+)
+@option(
+    "input_size",
+    "Size of the module's pictures; needed where it takes any.",
+    MODULE,
+    metavar="N|HxW",
+    type=Parsed(parse_size),
+)
+@option(
+    "input_range",
+    "Values that the module's pixels have, if it is not 0 to 1.",
+    MODULE,
+    metavar="LOW,HIGH",
+    type=Parsed(parse_range),
 )
 @option(
     "engine",
@@ -210,6 +227,8 @@ def retrain(
         given["tfhub_module"] = architecture
     if str(given["summaries_dir"]) in ("", "."):
         given["summaries_dir"] = None
+    if given["tfhub_module"].lower().endswith(ONNX) and not _was_given(ctx, "output_graph"):
+        given["output_graph"] = given["output_graph"].with_suffix(ONNX)
     settings = TrainSettings(**given)
     talk = Talk(logging_verbosity)
 
@@ -223,8 +242,3 @@ def retrain(
 
 def _was_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    run(retrain)

@@ -89,7 +89,7 @@ def _content_sets(
     photos: Sequence[Photo], digests: Mapping[str, bytes], testing: int, validation: int
 ) -> np.ndarray:
     """(n,) int8: the set of each photo."""
-    numbers = _group_numbers(photos, digests)
+    numbers = group_numbers(photos, digests)
     sets = np.full(len(photos), TRAIN, np.int8)
     sets[numbers < testing + validation] = TEST
     sets[numbers < validation] = VALIDATION
@@ -126,7 +126,7 @@ def _without_empty_sets(places: list[int], wanted: list[int]) -> dict[int, int]:
     return {position: new for position, (old, new) in enumerate(pairs) if new != old}
 
 
-def _group_numbers(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> np.ndarray:
+def group_numbers(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> np.ndarray:
     """(n,) float64 in [0, 100): the number of each photo's group, which decides its set.
 
     Photos are tied by equal bytes and by equal names up to `_nohash_`. A group is known by the

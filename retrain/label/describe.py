@@ -9,7 +9,10 @@ from retrain.errors import RetrainError
 from retrain.graphs import find_node, placeholder_shape, read_graph
 from retrain.images.decode import Recipe
 from retrain.label.spec import GraphInput, Overrides
-from retrain.manifest import find_manifest
+from retrain.manifest import NODE as MANIFEST_KEY
+from retrain.manifest import Manifest, find_manifest, parse_manifest
+from retrain.onnx_graphs import SUFFIX as ONNX
+from retrain.onnx_graphs import read_onnx
 
 # Mean and std by the name of the input, as the tools that made such graphs scaled their pixels.
 LEGACY_SCALING = {"Placeholder": (0.0, 255.0), "input": (127.5, 127.5), "Mul": (128.0, 128.0)}
@@ -23,15 +26,12 @@ def describe_graph(path: Path, overrides: Overrides | None = None) -> GraphInput
     graph does not know. Raises RetrainError if the graph or the labels cannot be used.
     """
     said = overrides or Overrides()
-    graph = read_graph(path)
-    manifest = find_manifest(graph)
-    if manifest is not None:
-        recipe = Recipe.parse(manifest.recipe)
-        found = GraphInput(
-            manifest.input_node, manifest.output_node, recipe, 0.0, 255.0, manifest.labels
-        )
+    if path.suffix.lower() == ONNX:
+        found = _describe_own(onnx_manifest(path))
     else:
-        found = _describe_foreign(graph, path, said)
+        graph = read_graph(path)
+        manifest = find_manifest(graph)
+        found = _describe_own(manifest) if manifest else _describe_foreign(graph, path, said)
     recipe = Recipe(
         height=said.height or found.recipe.height, width=said.width or found.recipe.width
     )
@@ -45,6 +45,24 @@ def describe_graph(path: Path, overrides: Overrides | None = None) -> GraphInput
         mean=found.mean if said.mean is None else said.mean,
         std=found.std if said.std is None else said.std,
     )
+
+
+def _describe_own(manifest: Manifest) -> GraphInput:
+    recipe = Recipe.parse(manifest.recipe)
+    return GraphInput(
+        manifest.input_node, manifest.output_node, recipe, 0.0, 255.0, manifest.labels
+    )
+
+
+def onnx_manifest(path: Path) -> Manifest:
+    """The manifest in an ONNX classifier. Raises RetrainError for one that other tools made."""
+    properties = {entry.key: entry.value for entry in read_onnx(path).metadata_props}
+    if MANIFEST_KEY not in properties:
+        raise RetrainError(
+            f"{path.absolute()} was not made by retrain: of ONNX files, only those that it wrote "
+            "can be used"
+        )
+    return parse_manifest(properties[MANIFEST_KEY])
 
 
 def _describe_foreign(graph: GraphDef, path: Path, said: Overrides) -> GraphInput:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from retrain.backbones.backbone import INPUT_NODE, LOGITS_NODE
-from retrain.backbones.catalogue import DEFAULT_MODULE, IMAGENET_LABELS, bundled_backbone
+from retrain.backbones.bundled import DEFAULT_MODULE, IMAGENET_LABELS, bundled_backbone
 from retrain.images.decode import Recipe
 from retrain.label.spec import GraphInput
 

@@ -24,8 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-DEFAULT_MODULE = "mobilenet_v1_100_224"
-BUNDLED = (DEFAULT_MODULE, "mobilenet_v1_025_128")
+from retrain.backbones.bundled import BUNDLED
 
 SIGNED, UNIT, BYTES = (-1.0, 1.0), (0.0, 1.0), (0.0, 255.0)
 APACHE, BSD, MIT = "Apache-2.0", "BSD-3-Clause", "MIT"
@@ -95,9 +94,14 @@ def find(name: str) -> Entry | None:
     return _BY_KEY.get(_key(name))
 
 
-def names() -> tuple[str, ...]:
-    """All names, family by family; the ones for quantised training last."""
-    return tuple(entry.name for entry in _ENTRIES)
+def find_by_url(url: str) -> Entry | None:
+    """The module that a URL of TF Hub is of, whatever version of it."""
+    return _BY_URL.get(_without_version(url))
+
+
+def entries() -> tuple[Entry, ...]:
+    """All of them, family by family; the ones for quantised training last."""
+    return _ENTRIES
 
 
 def nearest(name: str) -> str | None:
@@ -295,4 +299,14 @@ def _by_key() -> dict[str, Entry]:
     return found
 
 
+def _without_version(url: str) -> str:
+    return re.sub(r"/\d+/?$", "", url.partition("?")[0])
+
+
 _BY_KEY = _by_key()
+_BY_URL = {
+    _without_version(source.url): entry
+    for entry in _ENTRIES
+    for source in entry.sources
+    if isinstance(source, HubUrl)
+}

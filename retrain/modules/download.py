@@ -40,6 +40,10 @@ RETRIES = Retry(
 WHY_REFUSED = {403: "the server forbids it (403)", 404: "the server has no such file (404)"}
 
 
+class NoNetwork(RetrainError):
+    """The host, or the proxy to it, accepts no connection."""
+
+
 class _Refused(Exception):
     """Why there is no download, as a part of a sentence."""
 
@@ -57,7 +61,7 @@ def download(url: str, target: Path, talk: Talk, advice: str) -> None:
     try:
         unreachable = why_unreachable(url)
         if unreachable is not None:
-            raise _Refused(unreachable)
+            raise NoNetwork(f"cannot download {shown(url)}: {unreachable}; {advice}")
         with atomic_path(target) as temporary, open(temporary, "wb") as file, _session() as session:
             _Transfer(session, url, file, talk).run()
     except _Refused as reason:

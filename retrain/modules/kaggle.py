@@ -165,7 +165,7 @@ def _run_kagglehub(handle: str, sender: "Connection[object, object]") -> None:
 
 
 def _fetch_with_kagglehub(handle: str) -> str:
-    from kagglesdk.kaggle_env import get_endpoint, get_env  # type: ignore[import-untyped]
+    from kagglesdk.kaggle_env import get_endpoint, get_env
 
     from retrain.modules.download import why_unreachable
 
@@ -173,7 +173,7 @@ def _fetch_with_kagglehub(handle: str) -> str:
         unreachable = why_unreachable(get_endpoint(get_env()))
         if unreachable is not None:
             raise RetrainError(unreachable)
-    import kagglehub  # type: ignore[import-untyped]
+    import kagglehub
 
     return str(kagglehub.model_download(handle))
 

@@ -13,6 +13,8 @@ from retrain.backbones.tensorflow import import_tensorflow
 from retrain.errors import RetrainError, one_line
 from retrain.modules.catalogue import KerasApplication
 
+WEIGHTS_HOST = "https://storage.googleapis.com"  # where Keras gets them
+
 
 def build_keras_application(application: KerasApplication, size: int, folder: Path) -> None:
     """Writes the network with ImageNet's weights as a TF2 SavedModel into `folder`.

@@ -16,7 +16,9 @@ import numpy as np
 from PIL import Image
 
 from retrain.backbones.backbone import Backbone
-from retrain.backbones.catalogue import DEFAULT_MODULE, resolve
+from retrain.backbones.bundled import DEFAULT_MODULE
+from retrain.freezing.wanted import InputWanted
+from retrain.modules.resolve import resolve
 from retrain.progress import Talk
 
 # A command as a process; its last word is the most memory it had beyond the page cache, in KB.
@@ -110,11 +112,14 @@ class Bench:
             "Inception-v3-shaped": str(self.inception_folder),
         }
         cache = self.folder / "cache" / "modules"
-        return {name: resolve(handle, cache, Talk("ERROR")) for name, handle in handles.items()}
+        return {
+            name: resolve(handle, InputWanted(), cache, Talk("ERROR"))
+            for name, handle in handles.items()
+        }
 
     def run(self, command: str, *arguments: object) -> Finished:
         """Runs `retrain` or `label-image` as a process. Raises if it fails."""
-        module = {"retrain": "retrain.cli.train", "label-image": "retrain.cli.label_image"}[command]
+        module = {"retrain": "retrain.cli.main", "label-image": "retrain.cli.label_image"}[command]
         words = [sys.executable, "-c", PROCESS, module, *map(str, arguments)]
         started = time.perf_counter()
         with tempfile.TemporaryFile() as errors:

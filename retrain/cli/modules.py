@@ -1,0 +1,203 @@
+"""`retrain modules`: which modules there are, getting them, comparing them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.config import TrainSettings, default_modules_folder
+from retrain.progress import LEVELS, Talk
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def _options(command: Decorated) -> Decorated:
+    """What all of them take."""
+    for wrap in (
+        click.option(
+            "--debug",
+            cls=GroupedOption,
+            is_flag=True,
+            expose_value=False,
+            help="Show where in the code an error arose.",
+        ),
+        click.option(
+            "--logging_verbosity",
+            "verbosity",
+            cls=GroupedOption,
+            type=click.Choice(LEVELS),
+            metavar="|".join(LEVELS),
+            default="INFO",
+            show_default=True,
+            help="How much to say while working.",
+        ),
+        click.option(
+            "--model_dir",
+            cls=GroupedOption,
+            everyday=True,
+            type=FILE,
+            metavar="DIR",
+            show_default="the user's cache",
+            help="Where modules are kept.",
+        ),
+    ):
+        command = wrap(command)
+    return command
+
+
+@click.group(
+    name="retrain modules", context_settings={"max_content_width": 100}, no_args_is_help=False
+)
+def command() -> None:
+    """The networks that turn photos into features: list them, get them, compare them."""
+
+
+@command.command("list", cls=GroupedCommand)
+@_options
+def list_command(model_dir: Path | None, verbosity: str) -> None:
+    """Every named module: what it is, and whether it can be used without network."""
+    from retrain.modules.inventory import inventory
+
+    rows = [("name", "here", "size", "features", "Mparams", "top-1 %", "licence")]
+    for item in inventory(model_dir or default_modules_folder()):
+        rows.append(
+            (item.name, item.here, item.size, item.features, item.parameters, item.top1,
+             item.licence)
+        )  # fmt: skip
+    _print_table(rows, left=(0, 1, 6))
+
+
+@command.command("show", cls=GroupedCommand)
+@click.argument("name")
+@_options
+def show_command(name: str, model_dir: Path | None, verbosity: str) -> None:
+    """All that is known of module NAME, and where it lies. Fetches nothing."""
+    from retrain.modules.inventory import facts_of
+
+    rows = facts_of(name, model_dir or default_modules_folder())
+    width = max(len(key) for key, _ in rows)
+    for key, value in rows:
+        click.echo(f"{key:<{width}}  {value}")
+
+
+@command.command("fetch", cls=GroupedCommand)
+@click.argument("names", nargs=-1, required=True, metavar="MODULE...")
+@_options
+def fetch_command(names: tuple[str, ...], model_dir: Path | None, verbosity: str) -> None:
+    """Get and freeze modules, so that they can be used without network.
+
+    \b
+    retrain modules fetch inception_v3 --model_dir modules/
+    retrain --image_dir flowers/ --architecture inception_v3 --model_dir modules/
+    """
+    from retrain.freezing.wanted import InputWanted
+    from retrain.modules.resolve import resolve
+
+    talk = Talk(verbosity)
+    for name in names:
+        backbone = resolve(name, InputWanted(), model_dir or default_modules_folder(), talk)
+        talk.result(f"{backbone.info.name}: {backbone.folder.absolute()}")
+
+
+@command.command("verify", cls=GroupedCommand)
+@click.argument("names", nargs=-1, metavar="[MODULE...]")
+@_options
+def verify_command(names: tuple[str, ...], model_dir: Path | None, verbosity: str) -> int:
+    """Check that the modules that are here are what was frozen, and give TensorFlow's answers.
+
+    Without names: all of them. Exit code 1 if one is damaged.
+    """
+    from retrain.modules.inventory import verify
+
+    talk = Talk(verbosity)
+    damaged = 0
+    for name, fault in verify(names, model_dir or default_modules_folder(), talk):
+        damaged += fault is not None
+        talk.result(f"{name}: {fault or 'ok'}")
+    return 1 if damaged else 0
+
+
+@command.command("compare", cls=GroupedCommand)
+@click.argument("names", nargs=-1, required=True, metavar="MODULE...")
+@click.option(
+    "--image_dir",
+    cls=GroupedOption,
+    everyday=True,
+    required=True,
+    metavar="DIR",
+    help="Holds one folder of photos per class.",
+)
+@click.option(
+    "--bottleneck_dir",
+    cls=GroupedOption,
+    everyday=True,
+    type=FILE,
+    metavar="DIR",
+    show_default="the user's cache",
+    help="Where features are kept.",
+)
+@click.option(
+    "--how_many_training_steps",
+    cls=GroupedOption,
+    everyday=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=TrainSettings.how_many_training_steps,
+    show_default=True,
+    help="Random batches for each fold.",
+)
+@click.option(
+    "--seed",
+    cls=GroupedOption,
+    everyday=True,
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=TrainSettings.seed,
+    show_default=True,
+    help="Decides the folds and the batches.",
+)
+@_options
+def compare_command(names: tuple[str, ...], verbosity: str, **given: Any) -> None:
+    """Train and test on the same five folds of your photos with each MODULE, and compare.
+
+    \b
+    retrain modules compare mobilenet_v1_100_224 efficientnet_lite0 --image_dir flowers/
+
+    The difference is to the first module, on the same photos; both intervals are for 95 %.
+    """
+    from retrain.bakeoff import compare_modules
+
+    settings = TrainSettings(**given)
+    rows: list[Sequence[str]] = [
+        ("module", "accuracy", "interval", "difference", "interval", "photos/s", "MB", "features")
+    ]
+    for one in compare_modules(names, settings, Talk(verbosity)):
+        against = one.against_first
+        rows.append(
+            (
+                one.name,
+                f"{one.accuracy:.1%}",
+                f"{one.interval.low:.1%} to {one.interval.high:.1%}",
+                f"{100 * against.difference:+.1f}" if against else "",
+                f"{100 * against.interval.low:+.1f} to {100 * against.interval.high:+.1f}"
+                if against
+                else "",
+                f"{one.photos_per_second:.0f}",
+                f"{one.megabytes:.1f}",
+                str(one.feature_width),
+            )
+        )
+    _print_table(rows, left=(0,))
+
+
+def _print_table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:
+    """Columns as wide as they must be, to the right but for those in `left`."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            f"{cell:<{width}}" if column in left else f"{cell:>{width}}"
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        click.echo("  ".join(cells).rstrip())

@@ -1,0 +1,91 @@
+"""Modules that lie on this machine: SavedModel folders, archives of them, Keras and ONNX files."""
+
+from pathlib import Path
+
+from retrain.backbones.backbone import Backbone
+from retrain.errors import RetrainError
+from retrain.freezing.wanted import InputWanted
+from retrain.modules.archive import find_saved_model, unpack
+from retrain.modules.frozen_store import FrozenStore, fingerprint_of
+from retrain.onnx_graphs import SUFFIX as ONNX
+from retrain.progress import Talk
+
+KERAS = (".keras", ".h5", ".hdf5")
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip", ".tar.bz2", ".tar.xz")
+
+
+def local_backbone(
+    path: Path,
+    wanted: InputWanted,
+    store: FrozenStore,
+    talk: Talk,
+    name: str | None = None,
+    fingerprint: str | None = None,
+) -> Backbone:
+    """The backbone of a module's folder or file, frozen when it is new to `store`.
+
+    `name`: what to call it; else the folder's or file's own name. `fingerprint`: what to know it
+    by; else its content. Raises RetrainError.
+    """
+    module = _module_in(path, store, talk)
+    fingerprint = fingerprint or fingerprint_of(module)
+    known = store.find(fingerprint, wanted)
+    if known is not None:
+        return known
+    called = name or _plain_name(path)
+
+    def write(folder: Path) -> None:
+        if module.suffix.lower() == ONNX:
+            from retrain.freezing.onnx_file import freeze_onnx
+
+            freeze_onnx(module, called, fingerprint, wanted, folder)
+            return
+        from retrain.freezing.freeze import freeze
+        from retrain.freezing.keras_file import read_keras_file
+        from retrain.freezing.saved_model import read_saved_model
+
+        network = read_saved_model(module) if module.is_dir() else read_keras_file(module)
+        for remark in network.remarks:
+            talk.warn(f"{path}: {remark}")
+        freeze(network, module, called, fingerprint, wanted, folder)
+
+    store.make(f"Freezing {called}", store.folder / (fingerprint + wanted.suffix), talk, write)
+    found = store.find(fingerprint, wanted)
+    if found is None:
+        raise RetrainError(f"{store.folder.absolute()} lost a module just frozen: run again")
+    return found
+
+
+def is_module_file(path: Path) -> bool:
+    """Whether the name says that it is a module: an archive, a Keras or an ONNX file."""
+    return path.name.lower().endswith((*ARCHIVES, *KERAS, ONNX))
+
+
+def _module_in(path: Path, store: FrozenStore, talk: Talk) -> Path:
+    """The SavedModel folder or single file to read."""
+    if path.is_dir():
+        return _saved_model_in(path, path)
+    if not path.name.lower().endswith(ARCHIVES):
+        return path
+    folder = store.folder / "unpacked" / fingerprint_of(path)
+    if not folder.is_dir():
+        talk.info(f"Unpacking {path}")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unpack(path, folder, str(path))
+    return _saved_model_in(folder, path)
+
+
+def _saved_model_in(folder: Path, given: Path) -> Path:
+    found = find_saved_model(folder)
+    if found is None:
+        raise RetrainError(
+            f"{given.absolute()} holds no saved_model.pb: give the folder or the .tar.gz of a "
+            "SavedModel (`retrain modules list` names modules that are here)"
+        )
+    return found
+
+
+def _plain_name(path: Path) -> str:
+    name = path.absolute().name
+    ending = next((e for e in (*ARCHIVES, *KERAS, ONNX) if name.lower().endswith(e)), "")
+    return name[: len(name) - len(ending)] or name

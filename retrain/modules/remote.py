@@ -1,0 +1,54 @@
+"""Modules behind a URL or on Kaggle."""
+
+import re
+
+from retrain.backbones.backbone import Backbone
+from retrain.freezing.wanted import InputWanted
+from retrain.modules.archive import find_saved_model
+from retrain.modules.frozen_store import FrozenStore, fingerprint_of
+from retrain.modules.hub_cache import fetch_module
+from retrain.modules.kaggle import fetch_kaggle
+from retrain.modules.local import local_backbone
+from retrain.progress import Talk
+
+INSTEAD = (
+    "without network, download it elsewhere and give its folder or .tar.gz to --tfhub_module, or "
+    "take a module that is here (`retrain modules list`)"
+)
+
+
+def remote_backbone(
+    handle: str,
+    on_kaggle: bool,
+    wanted: InputWanted,
+    store: FrozenStore,
+    talk: Talk,
+    name: str | None = None,
+    advice: str = INSTEAD,
+) -> Backbone:
+    """The backbone of a URL or Kaggle handle, fetched and frozen once.
+
+    `advice` ends the one line that says why it could not be fetched (RetrainError).
+    """
+    known = recalled(handle, wanted, store)
+    if known is not None:
+        return known
+    module = (fetch_kaggle if on_kaggle else fetch_module)(handle, talk, advice)
+    backbone = local_backbone(module, wanted, store, talk, name or _name_of(handle))
+    saved_model = find_saved_model(module) or module
+    store.remember(handle, fingerprint_of(saved_model), saved_model)
+    return backbone
+
+
+def recalled(handle: str, wanted: InputWanted, store: FrozenStore) -> Backbone | None:
+    """The backbone of a handle that was fetched before, if nothing has to be fetched again."""
+    memory = store.recall(handle)
+    return store.find(memory.fingerprint, wanted) if memory else None
+
+
+def _name_of(handle: str) -> str:
+    """`https://tfhub.dev/google/imagenet/inception_v3/feature_vector/5` is
+    `imagenet-inception_v3-feature_vector-5`."""
+    path = re.sub(r"^https?://[^/]*/|[?#].*$", "", handle)
+    path = re.sub(r"\.(tar\.gz|tgz|tar|zip)$", "", path)
+    return re.sub(r"[^A-Za-z0-9._]+", "-", "/".join(path.split("/")[-4:])).strip("-") or "module"
