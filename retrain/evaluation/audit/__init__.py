@@ -1,0 +1,1 @@
+"""What is wrong with the photos themselves: copies, leaks, wrong labels, odd ones out."""

@@ -1,0 +1,84 @@
+"""What only a look at the files tells: too small, too large, blank, named for another format."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+from PIL import Image
+
+from retrain.errors import RetrainError, one_line
+from retrain.images.ahead import map_ahead
+from retrain.images.decode import FORMATS, BadPhoto, Recipe, decode, pillow_warnings_ignored
+from retrain.progress import Talk
+
+LOOK = Recipe(64, 64)
+THUMBNAIL = 16  # pixels a side
+LEAST_SIDE = 32
+MOST_ENLARGED = 4  # times that a photo may be enlarged to fill the network's input
+MOST_PIXELS = 50_000_000
+BLANK_SPREAD = 3.0  # standard deviation of the livelier colour channel, of 255
+
+
+@dataclass(frozen=True)
+class Look:
+    """One photo: content `format` (Pillow's name), size in pixels as stored, the largest standard
+    deviation of a colour channel in [0, 127.5], and a grey thumbnail (THUMBNAIL, THUMBNAIL) uint8.
+    """
+
+    format: str
+    width: int
+    height: int
+    spread: float
+    thumbnail: np.ndarray
+
+
+def read_looks(paths: Sequence[str], talk: Talk) -> list[Look]:
+    """A look at each photo, in the order of `paths`.
+
+    Raises RetrainError if one can no longer be read.
+    """
+    looks = []
+    with talk.progress("Looking at", len(paths), "photos") as meter, pillow_warnings_ignored():
+        for path, look in map_ahead(_read_look, paths):
+            if isinstance(look, Exception):
+                raise RetrainError(
+                    f"{path} could be read before and cannot now ({one_line(look)}): run again"
+                )
+            looks.append(look)
+            meter.advance()
+    return looks
+
+
+def complaints(path: str, look: Look, recipe: Recipe) -> list[tuple[str, str]]:
+    """(kind, detail) of all that is odd about the file; `recipe` knows the network's input."""
+    found = []
+    shortest = min(look.width, look.height)
+    size = f"{look.width}x{look.height} pixels"
+    if shortest < max(LEAST_SIDE, min(recipe.height, recipe.width) // MOST_ENLARGED):
+        found.append(("tiny", f"{size}, enlarged to {recipe.width}x{recipe.height}"))
+    if look.width * look.height > MOST_PIXELS:
+        found.append(("oversized", f"{size}, reduced to {recipe.width}x{recipe.height}"))
+    if look.spread < BLANK_SPREAD:
+        found.append(("blank", f"one colour (standard deviation {look.spread:.1f} of 255)"))
+    suffix = PurePath(path).suffix
+    if Image.EXTENSION.get(suffix.lower()) != look.format:
+        named = f"named {suffix}" if suffix else "named without a suffix"
+        found.append(("mis_suffixed", f"a {look.format} file {named}"))
+    return found
+
+
+def _read_look(path: str) -> Look | BadPhoto | OSError:
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+        pixels = decode(content, LOOK).astype(np.float32)
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            kind, (width, height) = str(image.format), image.size
+    except (BadPhoto, OSError) as error:
+        return error
+    cell = LOOK.height // THUMBNAIL
+    grey = pixels.mean(axis=2).reshape(THUMBNAIL, cell, THUMBNAIL, cell).mean(axis=(1, 3))
+    spread = float(pixels.std(axis=(0, 1)).max())
+    return Look(kind, width, height, spread, grey.round().astype(np.uint8))

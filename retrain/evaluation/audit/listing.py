@@ -1,0 +1,75 @@
+"""An audit as a table, as JSON and as a few lines for the terminal."""
+
+import csv
+import io
+import json
+from collections import Counter
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from retrain.errors import counted
+from retrain.evaluation.audit.audit import KINDS, Audit, Finding, leaks
+from retrain.files import write_bytes
+
+SHOWN = 3  # findings of a kind on the terminal
+
+
+def write_audit_csv(audit: Audit, path: Path) -> None:
+    """One row for each finding, the columns named as Finding's fields. Raises RetrainError."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    names = [field.name for field in fields(Finding)]
+    writer.writerow(names)
+    for finding in audit.findings:
+        values = [getattr(finding, name) for name in names]
+        writer.writerow(f"{value:.4f}" if isinstance(value, float) else value for value in values)
+    write_bytes(path, table.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def write_audit_json(audit: Audit, path: Path) -> None:
+    """The findings and their counts; `score` is null where there is none. Raises RetrainError."""
+    kinds = Counter(finding.kind for finding in audit.findings)
+    content = {
+        "photos": audit.photos,
+        "classes": audit.classes,
+        "balance": {**asdict(audit.balance), "ratio": audit.balance.ratio},
+        "leaks": len(leaks(audit)),
+        "counts": {kind: kinds[kind] for kind in KINDS},
+        "findings": [asdict(finding) for finding in audit.findings],
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def audit_lines(audit: Audit) -> list[str]:
+    """A line for each kind that was found, then its worst; the leaks before all others."""
+    lines = []
+    leaking = leaks(audit)
+    if leaking:
+        pictures = counted(len(leaking), "pair") + " of equal pictures in two sets"
+        lines.append(f"ERROR: {pictures}, which flatters the accuracy")
+        lines += _worst(leaking)
+    for kind, meaning in KINDS.items():
+        found = [f for f in audit.of_kind(kind) if f.severity != "error"]
+        if kind == "suspected_label":
+            found = [f for f in found if f.severity == "warning"]
+        if found:
+            severities = {finding.severity for finding in found}
+            severity = "warning" if "warning" in severities else "note"
+            name = kind.replace("_", " ")
+            lines.append(f"{severity}: {name} ({meaning}): {len(found)}")
+            found.sort(key=lambda finding: finding.severity != "warning")
+            lines += _worst(found)
+    if not lines:
+        lines.append(f"nothing odd about {counted(audit.photos, 'photo')}")
+    return lines
+
+
+def _worst(findings: list[Finding]) -> list[str]:
+    lines = []
+    for finding in findings[:SHOWN]:
+        what = " and ".join(path for path in (finding.path, finding.other) if path)
+        lines.append(f"  {what}: {finding.detail}" if what else f"  {finding.detail}")
+    if len(findings) > SHOWN:
+        lines.append(f"  and {len(findings) - SHOWN} more")
+    return lines
