@@ -14,8 +14,6 @@ from retrain.evaluation.audit.audit import Audit, leaks, run_audit
 from retrain.preparation import prepare
 from retrain.progress import Talk
 
-TREE = tuple[list[Path], list[str]]
-
 
 def audited(root: Path, session_cache: Path, module: str = DEFAULT_MODULE) -> Audit:
     age(root)

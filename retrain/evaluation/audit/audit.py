@@ -72,8 +72,7 @@ class Audit:
 
 def leaks(audit: Audit) -> list[Finding]:
     """The pairs of equal pictures in two sets: what was learnt by heart is then asked again."""
-    return [finding for finding in audit.findings if finding.other_set != finding.set != ""
-            and finding.other]  # fmt: skip
+    return [f for f in audit.findings if f.other and f.other_set != f.set]
 
 
 def run_audit(

@@ -1,0 +1,319 @@
+"""Each rule of the audit on faults planted among small arrays and files."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import TINY, age, write_colour_tree
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.config import TrainSettings
+from retrain.errors import RetrainError
+from retrain.evaluation.audit.audit import KINDS, Audit, leaks, run_audit
+from retrain.evaluation.audit.balance import balance
+from retrain.evaluation.audit.duplicates import exact_duplicates, near_duplicates
+from retrain.evaluation.audit.files import complaints, read_looks
+from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
+from retrain.evaluation.audit.neighbours import nearest, unit_vectors
+from retrain.evaluation.audit.outliers import outliers
+from retrain.evaluation.audit.suspects import Suspect, suspected_labels
+from retrain.images.decode import Recipe
+from retrain.preparation import prepare
+from retrain.progress import Talk
+
+QUIET = Talk("ERROR")
+NETWORK = Recipe(128, 128)
+
+
+def units(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
+
+
+def clusters(rng: np.random.Generator, each: int, classes: int = 3) -> tuple[np.ndarray, ...]:
+    """Features (n, 20) around one centre for each class, and labels (n,)."""
+    labels = np.repeat(np.arange(classes), each)
+    features = 3 * rng.normal(size=(classes, 20))[labels] + rng.normal(size=(len(labels), 20))
+    return features.astype(np.float32), labels
+
+
+def test_unit_vectors_have_length_one_and_point_the_same_way() -> None:
+    stored = np.random.default_rng(0).normal(size=(9000, 4)).astype(np.float32)
+    rows = np.arange(0, 9000, 2)
+    matrix = FeatureMatrix([stored], np.zeros(9000, np.int64), np.arange(9000), 4)
+    np.testing.assert_allclose(unit_vectors(matrix, rows), units(stored[rows]), rtol=1e-5)
+
+
+def test_nearest_neighbours_are_those_of_the_whole_table() -> None:
+    vectors = units(np.random.default_rng(1).normal(size=(5000, 8)))  # more than one block
+    found = nearest(vectors, 3, QUIET)
+    some = np.arange(0, 5000, 97)
+    table = vectors[some] @ vectors.T
+    table[np.arange(len(some)), some] = -9
+    expected = np.sort(table, axis=1)[:, :-4:-1]
+    np.testing.assert_allclose(found.similarity[some], expected, atol=1e-5)
+    at = np.take_along_axis(table, found.rows[some], axis=1)
+    np.testing.assert_allclose(at, expected, atol=1e-5)
+
+
+def test_a_row_is_not_its_own_neighbour_among_many_equal_ones() -> None:
+    found = nearest(units(np.ones((30, 4))), 5, QUIET)
+    assert found.rows.shape == (30, 5)
+    assert not (found.rows == np.arange(30)[:, None]).any()
+
+
+@given(st.lists(st.binary(max_size=1), max_size=30))
+def test_exact_duplicates_are_the_rows_of_one_key(keys: list[bytes]) -> None:
+    groups = exact_duplicates(keys)
+    together = {row for group in groups for row in group}
+    assert all(len({keys[row] for row in group}) == 1 < len(group) for group in groups)
+    assert together == {row for row, key in enumerate(keys) if keys.count(key) > 1}
+    assert len({keys[group[0]] for group in groups}) == len(groups)
+
+
+def test_near_duplicates_need_both_features_and_pixels() -> None:
+    rng = np.random.default_rng(2)
+    vectors = rng.normal(size=(40, 32))
+    pictures = rng.integers(0, 256, (40, 16, 16))
+    for copy, original in ((30, 3), (31, 4)):  # features of a copy
+        vectors[copy] = vectors[original] + 0.05 * rng.normal(size=32)
+    for copy, original in ((30, 3), (32, 5)):  # pixels of a copy, darker and with less contrast
+        pictures[copy] = pictures[original] * 0.6 + rng.integers(0, 9, (16, 16))
+    (pair,) = near_duplicates(nearest(units(vectors), 5, QUIET), pictures.astype(np.uint8))
+    assert (pair.a, pair.b) == (3, 30)
+    assert 0.9 < pair.similarity <= 1
+
+
+def test_blank_pictures_are_not_called_the_same() -> None:
+    blank = np.full((4, 16, 16), 200, np.uint8)
+    assert near_duplicates(nearest(units(np.ones((4, 3))), 3, QUIET), blank) == []
+
+
+def test_photos_like_no_other_are_outliers_and_copies_do_not_hide_them() -> None:
+    rng = np.random.default_rng(3)
+    features, labels = clusters(rng, 60)
+    odd = np.array([7, 8, 9])
+    features[odd] = -3 * features[labels == 1].mean(axis=0)  # three copies of one odd picture
+    found = outliers(nearest(units(features), 5, QUIET), labels)
+    assert {outlier.row for outlier in found} == set(odd.tolist())
+    assert all(outlier.score > 3.5 for outlier in found)
+
+
+def test_a_motley_class_is_not_all_outliers() -> None:
+    rng = np.random.default_rng(4)
+    features, labels = clusters(rng, 100, 2)
+    other = 5 * rng.normal(size=(40, 20))
+    features = np.concatenate([features, other])
+    labels = np.concatenate([labels, np.full(40, 2)])
+    assert len(outliers(nearest(units(features), 5, QUIET), labels)) < 4
+
+
+def suspects_of(
+    features: np.ndarray, labels: np.ndarray, groups: list[bytes] | None = None
+) -> list[Suspect]:
+    groups = groups or [str(row).encode() for row in range(len(labels))]
+    return suspected_labels(features.copy(), labels, groups, 0, QUIET)
+
+
+def test_wrong_labels_are_suspected_first_with_the_right_suggestion() -> None:
+    features, truth = clusters(np.random.default_rng(5), 50)
+    given = truth.copy()
+    wrong = [3, 60, 110]
+    given[wrong] = (truth[wrong] + 1) % 3
+    found = suspects_of(features, given)
+    assert {suspect.row for suspect in found[:3]} == set(wrong)
+    for suspect in found[:3]:
+        assert (suspect.given, suspect.suggested) == (given[suspect.row], truth[suspect.row])
+    assert [s.score for s in found] == sorted(s.score for s in found)
+    assert found == suspects_of(features, given)
+    assert suspects_of(features, truth) == []
+
+
+def test_confident_suspects_are_more_often_wrong_than_the_others() -> None:
+    rng = np.random.default_rng(8)
+    features, truth = clusters(rng, 200)
+    features += 4 * rng.normal(size=features.shape).astype(np.float32)  # now they overlap
+    given = truth.copy()
+    wrong = rng.choice(len(truth), 30, replace=False)
+    given[wrong] = (truth[wrong] + 1) % 3
+    found = suspects_of(features, given)
+    hits = {
+        confident: np.isin([s.row for s in found if s.confident is confident], wrong)
+        for confident in (True, False)
+    }
+    assert len(hits[True]) > 5 and len(hits[False]) > 5
+    assert hits[True].mean() > hits[False].mean() + 0.1
+
+
+def test_copies_with_one_wrong_label_do_not_vouch_for_each_other() -> None:
+    features, labels = clusters(np.random.default_rng(6), 40)
+    copies = np.arange(8)
+    features[copies] = features[0]
+    labels[copies] = 1
+    tied = [b"copy" if row in copies else str(row).encode() for row in range(len(labels))]
+    assert {s.row for s in suspects_of(features, labels, tied)} == set(copies.tolist())
+
+
+def test_a_class_of_one_photo_is_not_judged() -> None:
+    features, labels = clusters(np.random.default_rng(7), 30)
+    labels[5] = 3
+    assert all(suspect.row != 5 for suspect in suspects_of(features, labels))
+
+
+def test_the_balance_speaks_up_where_it_matters() -> None:
+    assert balance(["a", "b"], [20, 30]).sentence() == ""
+    uneven = balance(["a", "b", "c"], [300, 10, 40])
+    assert (uneven.smallest, uneven.largest, uneven.ratio) == ("b", "a", 30)
+    assert "'b' has 10 photos" in uneven.sentence() and "30.0 times" in uneven.sentence()
+
+
+def noise(width: int, height: int) -> Image.Image:
+    pixels = np.random.default_rng(width * height).integers(0, 256, (height, width, 3))
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "picture", "kinds"),
+    [
+        ("fine.jpg", noise(200, 100), []),
+        ("fine.JPEG", noise(200, 100), []),
+        ("fine.tiff", noise(40, 40), []),
+        ("small.png", noise(300, 20), ["tiny"]),
+        ("dot.png", Image.new("RGB", (1, 1)), ["tiny", "blank"]),
+        ("white.png", Image.new("RGB", (200, 200), "white"), ["blank"]),
+        ("clear.png", Image.new("RGBA", (200, 200), (9, 99, 9, 0)), ["blank"]),
+        ("huge.png", Image.new("L", (9000, 6000)), ["oversized", "blank"]),
+    ],
+)
+def test_odd_files(name: str, picture: Image.Image, kinds: list[str], tmp_path: Path) -> None:
+    picture.save(tmp_path / name)
+    (look,) = read_looks([str(tmp_path / name)], QUIET)
+    assert (look.width, look.height) == picture.size
+    assert [kind for kind, _ in complaints(name, look, NETWORK)] == kinds
+
+
+def test_a_suffix_that_does_not_name_the_content(tmp_path: Path) -> None:
+    for name in ("photo.jpg", "photo", "photo.txt"):
+        noise(100, 100).save(tmp_path / name, format="PNG")
+        (look,) = read_looks([str(tmp_path / name)], QUIET)
+        ((kind, detail),) = complaints(name, look, NETWORK)
+        assert kind == "mis_suffixed" and "a PNG file" in detail
+
+
+def test_a_turned_photo_has_the_thumbnail_that_is_seen(tmp_path: Path) -> None:
+    upright = noise(8, 12).resize((200, 300))
+    upright.save(tmp_path / "upright.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    one, other = read_looks(
+        [str(tmp_path / f"{name}.png") for name in ("upright", "turned")], QUIET
+    )
+    assert np.abs(one.thumbnail.astype(int) - other.thumbnail).max() <= 1
+
+
+def test_a_photo_that_has_gone_is_an_expected_fault(tmp_path: Path) -> None:
+    with pytest.raises(RetrainError, match=r"gone\.jpg could be read before"):
+        read_looks([str(tmp_path / "gone.jpg")], QUIET)
+
+
+def audit_of(root: Path, session_cache: Path) -> Audit:
+    age(root)
+    settings = TrainSettings(
+        image_dir=str(root),
+        tfhub_module=TINY,
+        bottleneck_dir=session_cache / "bottlenecks",
+        output_graph=root.parent / "g.pb",
+    )
+    data = prepare(settings, [], QUIET)
+    return run_audit(data.index, data.keys, data.features, data.split.sets, data.recipe, QUIET)
+
+
+def pattern(path: Path, seed: int, scale: float = 1, **save: int) -> None:
+    """A picture with shapes of its own."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (6, 6, 3)).astype(np.uint8)
+    big = Image.fromarray(pixels).resize((240, 240), Image.Resampling.BICUBIC)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    big.resize((int(240 * scale),) * 2).save(path, **save)
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Audit:
+    """Two sets as folders; copies within and across sets and classes; odd files."""
+    root = tmp_path_factory.mktemp("faulty") / "photos"
+    for name in ("train", "test"):
+        write_colour_tree(root / name, 12 if name == "train" else 6)
+    for place in (root / "test").rglob("*.png"):  # the tree repeats its pictures
+        with Image.open(place) as image:
+            image.rotate(90).save(place)
+    pattern(root / "train/red/a.jpg", 1)
+    pattern(root / "test/red/a-again.jpg", 1)
+    pattern(root / "train/red/b.jpg", 2)
+    pattern(root / "test/blue/b-smaller.jpg", 2, 0.6, quality=60)
+    pattern(root / "train/blue/c.jpg", 3)
+    pattern(root / "train/green/c.jpg", 3)
+    pattern(root / "train/green/d_nohash_1.jpg", 4)
+    pattern(root / "train/green/d_nohash_2.jpg", 4, 0.7, quality=70)
+    pattern(root / "train/green/e.jpg", 5)
+    pattern(root / "train/green/e.png.jpg", 5, 0.7, quality=70)
+    noise(100, 100).save(root / "train/blue/png.jpg", format="PNG")
+    (root / "train/blue/broken.jpg").write_bytes(b"no picture")
+    return audit_of(root, session_cache)
+
+
+def pairs(audit: Audit, kind: str) -> dict[tuple[str, str], str]:
+    return {(f.path, f.other): f.severity for f in audit.of_kind(kind)}
+
+
+def test_copies_are_told_by_sets_and_classes(faulty: Audit) -> None:
+    assert pairs(faulty, "exact_duplicate") == {
+        ("test/red/a-again.jpg", "train/red/a.jpg"): "error",
+        ("train/blue/c.jpg", "train/green/c.jpg"): "warning",
+    }
+    assert pairs(faulty, "near_duplicate") == {
+        ("test/blue/b-smaller.jpg", "train/red/b.jpg"): "error",
+        ("train/green/e.jpg", "train/green/e.png.jpg"): "note",
+    }
+    assert [(f.set, f.other_set) for f in leaks(faulty)] == [("test", "train")] * 2
+
+
+def test_odd_files_are_findings(faulty: Audit) -> None:
+    assert [f.path for f in faulty.of_kind("broken")] == ["train/blue/broken.jpg"]
+    assert [f.path for f in faulty.of_kind("mis_suffixed")] == ["train/blue/png.jpg"]
+
+
+def test_the_table_has_a_row_for_each_finding(faulty: Audit, tmp_path: Path) -> None:
+    write_audit_csv(faulty, tmp_path / "audit.csv")
+    with open(tmp_path / "audit.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["kind"], row["path"], row["other"]) for row in rows] == [
+        (finding.kind, finding.path, finding.other) for finding in faulty.findings
+    ]
+    order = [list(KINDS).index(row["kind"]) for row in rows]
+    assert order == sorted(order)
+    assert float(rows[0]["score"]) == 1.0
+
+
+def test_the_json_counts_what_it_lists(faulty: Audit, tmp_path: Path) -> None:
+    write_audit_json(faulty, tmp_path / "audit.json")
+    told = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
+    assert told["leaks"] == 2 and told["photos"] == faulty.photos
+    assert sum(told["counts"].values()) == len(told["findings"]) == len(faulty.findings)
+    assert set(told["counts"]) == set(KINDS)
+
+
+def test_the_summary_starts_with_the_leaks_and_stays_short(faulty: Audit) -> None:
+    lines = audit_lines(faulty)
+    assert lines[0].startswith("ERROR: 2 pairs of equal pictures in two sets")
+    assert "test/red/a-again.jpg and train/red/a.jpg" in lines[1]
+    assert len(lines) <= 5 * (len(KINDS) + 1)
+
+
+def test_nothing_odd_is_said_in_one_line(faulty: Audit) -> None:
+    clean = Audit(9, ("a", "b"), balance(["a", "b"], [5, 4]), ())
+    assert audit_lines(clean) == ["nothing odd about 9 photos"]
