@@ -100,6 +100,7 @@ def _right_answers(photos: Photos, settings: TrainSettings, talk: Talk) -> np.nd
 
 def _rate(photos: Photos, settings: TrainSettings, talk: Talk) -> float:
     """Photos per second from file to features, measured anew: cached features tell nothing."""
+    talk.info(f"Measuring how fast {photos.backbone.info.name} is ({RATE_SECONDS:g} s at most)")
     engine = choose_engine(settings.engine, photos.backbone, settings.precision, talk)
     paths = [photos.index.full_path(photo) for photo in photos.index.photos]
     end = time.monotonic() + RATE_SECONDS

@@ -48,6 +48,7 @@ DISTORTIONS, OUTPUTS = "Distortions of training photos", "Outputs"
     cls=GroupedCommand,
     name="retrain",
     interrupted="interrupted; finished features are kept, run the same command to go on",
+    epilog="Networks: retrain modules --help.",
 )
 @option(
     "image_dir",
