@@ -1,0 +1,25 @@
+"""Figures and names as words on the page."""
+
+from retrain.evaluation.intervals import Interval
+
+NONE = "\N{EN DASH}"
+
+
+def printable(text: str) -> str:
+    """The text with a replacement sign for what is no character, as in undecodable file names."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def shortened(text: str, length: int) -> str:
+    """At most `length` characters, the end cut off."""
+    return text if len(text) <= length else text[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """0.917 as `91.7 %`; a dash for None."""
+    return NONE if share is None else f"{share * 100:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def between(interval: Interval, digits: int = 1) -> str:
+    """`88.4 to 93.5 %`."""
+    return f"{interval.low * 100:.{digits}f} to {percent(interval.high, digits)}"
