@@ -1,15 +1,13 @@
 """TensorBoard event files with the ancestor's tags, written without TensorFlow."""
 
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
 
+from retrain.event_file import EventFile
 from retrain.heads.head import Head, softmax
 from retrain.heads.sgd import BatchResult, StepResult
 
@@ -42,8 +40,8 @@ class TrainingSummaries:
         """`steps`: how many the training has."""
         self.steps = steps
         self._next_histograms = 0.0
-        self._train = _EventFile(folder / "train")
-        self._validation = _EventFile(folder / "validation")
+        self._train = EventFile(folder / "train")
+        self._validation = EventFile(folder / "validation")
 
     def __enter__(self) -> "TrainingSummaries":
         return self
@@ -104,21 +102,3 @@ def _histogram(tag: str, values: np.ndarray) -> Summary.Value:
         bucket=counts,
     )
     return Summary.Value(tag=tag, histo=histogram)
-
-
-class _EventFile:
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
-        self._file = open(folder / name, "xb")
-        self._records = RecordWriter(self._file)
-        self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
-
-    def _write(self, event: Event) -> None:
-        self._records.write(event.SerializeToString())
-
-    def add(self, step: int, values: list[Summary.Value]) -> None:
-        self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
-
-    def close(self) -> None:
-        self._records.close()
