@@ -1,0 +1,1 @@
+"""What TensorBoard shows of a trained head beyond its training, written without TensorFlow."""
