@@ -65,8 +65,7 @@ def suspected(audit: Audit) -> tuple[list[Shot], int]:
     """The suspected label errors that deserve a look, and how many more there are."""
     found = [f for f in audit.of_kind("suspected_label") if f.severity == "warning"]
     shots = [
-        Shot(f.path, (f"labelled {f.label}", f"looks like {f.suggested}"))
-        for f in found[:SUSPECTS]
+        Shot(f.path, (f"labelled {f.label}", f"looks like {f.suggested}")) for f in found[:SUSPECTS]
     ]
     return shots, len(found) - len(shots)
 

@@ -9,6 +9,7 @@ from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import counted
 from retrain.evaluation.evaluate import evaluate
 from retrain.evaluation.intervals import Interval, paired_difference, too_few, wilson
+from retrain.evaluation.report.text import percent
 from retrain.heads.head import Head
 
 FRACTIONS = (0.125, 0.25, 0.5, 1.0)  # each doubling shows what the next one may bring
@@ -36,9 +37,7 @@ class LearningCurve:
 
     def accuracy(self, part: int) -> tuple[float, Interval]:
         """Share of test photos right in [0, 1], and its Wilson interval."""
-        return float(self.right[part].mean()), wilson(
-            int(self.right[part].sum()), len(self.truth)
-        )
+        return float(self.right[part].mean()), wilson(int(self.right[part].sum()), len(self.truth))
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,8 @@ def _judge(half: np.ndarray, full: np.ndarray, before: int, now: int) -> tuple[s
     if right == count:
         return "no", f"All {seen} are right already."
     gain = paired_difference(full, half)
-    step = f"from {half.mean():.0%} with {before} to {full.mean():.0%} with {now} training photos"
+    low, high = percent(float(half.mean()), 0), percent(float(full.mean()), 0)
+    step = f"from {low} with {before} to {high} with {now} training photos"
     if gain.interval.low > 0:
         return "yes", f"Recall rose {step}, more than chance explains."
     if gain.interval.high < MATTERS:

@@ -18,16 +18,14 @@ from retrain.progress import Talk
 
 TEMPLATES = Path(__file__).parent / "template"
 SHOWN = 160, 60  # side in pixels and JPEG quality of photos on the page itself
-BEHIND = 72, 40  # and of those behind the cells
+BEHIND = 80, 40  # and of those behind the cells
 ROOM = 8_000_000  # bytes for the photos behind the cells: a page of 5,000 stays below 10 MB
 PAIRS = 40  # of classes, in the list beside a large matrix
 REMARKED = ("outlier", "broken", "blank", "tiny", "oversized", "mis_suffixed", "imbalance")
 REMARKS = 12  # of one kind
 
 
-def write_report(
-    inputs: ReportInputs, path: Path, rng: np.random.Generator, talk: Talk
-) -> None:
+def write_report(inputs: ReportInputs, path: Path, rng: np.random.Generator, talk: Talk) -> None:
     """Writes the page to `path`; `rng` draws its random batch. Raises RetrainError.
 
     Photos that can no longer be read are left out of it.
@@ -96,7 +94,9 @@ def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]
 
 def _photos(inputs: ReportInputs, shown: dict[str, Any], talk: Talk) -> dict[str, Any]:
     """`thumbnails`, by path, of the photos shown; `behind` the cells, those that only open."""
-    shots = [shot for name in ("batch", "mistakes", "uncertain", "suspects") for shot in shown[name]]
+    shots = [
+        shot for name in ("batch", "mistakes", "uncertain", "suspects") for shot in shown[name]
+    ]
     shots += [shot for _, first, second in shown["copies"] for shot in (first, second)]
     paths = list(dict.fromkeys(shot.path for shot in shots))
     rows = by_turns(inputs.photos)
@@ -108,7 +108,9 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any], talk: Talk) -> dict[str
             meter.advance()
         behind: dict[int, str | None] = {}
         room = ROOM
-        small = read_thumbnails([inputs.full_path(inputs.photos.paths[row]) for row in rows], *BEHIND)
+        small = read_thumbnails(
+            [inputs.full_path(inputs.photos.paths[row]) for row in rows], *BEHIND
+        )
         for row, thumbnail in zip(rows, small, strict=False):
             room -= len(thumbnail or "")
             if room < 0:

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from retrain.images.split import SETS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 WIDTH = 5.0  # inches of 72 units: little wider than a phone, so that the text is readable there
 NAME = 24  # characters of a class name
@@ -34,7 +35,7 @@ IN_PAGE = {
     GREEN: "var(--green)",
 }
 
-STYLE = {
+STYLE: "dict[RcKeyType, Any]" = {
     "axes.edgecolor": INK,
     "axes.formatter.useoffset": False,
     "axes.grid": True,
@@ -71,7 +72,8 @@ def class_balance(labels: Sequence[str], counts: np.ndarray) -> str:
         axes = figure.subplots()
         for which, colour in enumerate((BLUE, ORANGE, GREEN)):
             bars = counts[order, which]
-            axes.barh(places, bars, 0.7 if named else 1, left, color=colour, label=SETS[which])
+            height = 0.7 if named else 1.2  # without gaps
+            axes.barh(places, bars, height, left, color=colour, label=SETS[which])
             left += bars
         names = [shortened(printable(label), NAME) for label in labels]
         axes.set_yticks(places if named else [], names if named else [], parse_math=False)
@@ -80,6 +82,7 @@ def class_balance(labels: Sequence[str], counts: np.ndarray) -> str:
         if not named:
             axes.set_ylabel(f"{len(labels)} classes, the largest first")
         axes.grid(visible=False, axis="y")
+        axes.locator_params(axis="x", integer=True)
         figure.legend(loc="outside upper left", ncols=3)
         return _svg(figure, "Bar chart: photos of each class in each set")
 
@@ -152,9 +155,7 @@ def reliability(after: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin
         return _svg(figure, "Reliability diagram: share right against confidence")
 
 
-def _reliability_line(
-    axes: "Axes", bins: Sequence[ReliabilityBin], colour: str, name: str
-) -> None:
+def _reliability_line(axes: "Axes", bins: Sequence[ReliabilityBin], colour: str, name: str) -> None:
     filled = [(b.confidence, b.accuracy) for b in bins if b.count]
     axes.plot(*zip(*filled, strict=True), color=colour, marker="o", markersize=4, label=name)
 
