@@ -18,7 +18,7 @@ from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.evaluation.audit.audit import Audit, Finding
 from retrain.evaluation.audit.balance import balance
 from retrain.evaluation.metrics import compute_metrics
-from retrain.evaluation.report import page
+from retrain.evaluation.report import page, plots
 from retrain.evaluation.report.facts import CurvePoint, JudgedPhotos, ReportInputs
 from retrain.evaluation.report.learning_curve import LearningCurve, advice, learning_curve
 from retrain.evaluation.report.thumbnails import read_thumbnails
@@ -266,6 +266,20 @@ def test_plots_are_quiet_where_no_cache_can_be_written_and_imported_late(tmp_pat
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
     )
     assert (done.stdout, done.stderr) == ("<svg\n", "")
+
+
+def test_the_least_and_the_oddest_data_has_its_plots() -> None:
+    nothing_learnt = LearningCurve(np.ones((4, 2), int), np.arange(2), np.zeros((4, 2), bool))
+    plots.accuracy_by_photos(nothing_learnt)
+    plots.training_curves([CurvePoint(0, 1.0, 0.0, None, None)])
+    sure = np.array([[1.0, 0.0]])
+    one = compute_metrics(sure, np.array([0]), ["a", "b"], np.random.default_rng(0))
+    plots.reliability(one.reliability, None)
+    odd = plots.class_balance(["漢" * 40, "$<b>\n", "W" * 40], np.zeros((3, 3), np.int64))
+    assert "$&lt;b&gt;" in odd
+    assert "W" * 23 + "…" in odd
+    many = plots.class_balance([f"class {n}" for n in range(200)], np.ones((200, 3), np.int64))
+    assert "200 classes, the largest first" in many and "class 7" not in many
 
 
 def matrix_of(features: np.ndarray) -> FeatureMatrix:

@@ -108,4 +108,5 @@ def _judge(half: np.ndarray, full: np.ndarray, before: int, now: int) -> tuple[s
         return "yes", f"Recall rose {step}, more than chance explains."
     if gain.interval.high < MATTERS:
         return "no", f"Recall went {step}: look at its mistakes and labels instead."
-    return "unclear", f"Recall went {step}, which may be chance with {seen}."
+    limits = f"{100 * gain.interval.low:+.0f} and {100 * gain.interval.high:+.0f}"
+    return "unclear", f"Recall went {step}; by {seen} the true change is between {limits} points."
