@@ -1,4 +1,4 @@
-"""The ancestor's solver: softmax regression by plain gradient descent on random batches."""
+"""Softmax regression by steps along the gradient of random batches: the ancestor's way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,14 +7,25 @@ import numpy as np
 
 from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import RetrainError
+from retrain.heads.early_stopping import EarlyStopping
 from retrain.heads.head import Head, accuracy, cross_entropy, softmax
+from retrain.heads.loss import SoftmaxLoss, class_weights
 from retrain.heads.sampling import Sampler
+from retrain.heads.updates import Update, learning_rate, update_rule
 
 INITIAL_STDDEV = 0.001  # ancestor: truncated normal, redrawn beyond two standard deviations
 
 
 @dataclass(frozen=True)
 class SgdSettings:
+    """With the defaults, the ancestor's plain gradient descent.
+
+    `solver` is one of updates.RULES, `schedule` `constant` or `cosine`, `class_weight` `none` or
+    `balanced` (see loss.class_weights; with `balanced` sampling it would be done twice). The
+    objective's `l2` and `label_smoothing` are those of lbfgs.solve. `patience`: after how many
+    evaluations in a row without a smaller validation loss the training ends; 0 for never.
+    """
+
     steps: int
     learning_rate: float
     train_batch_size: int
@@ -22,6 +33,12 @@ class SgdSettings:
     eval_step_interval: int
     sampling: str
     seed: int
+    solver: str = "sgd"
+    schedule: str = "constant"
+    l2: float = 0.0
+    label_smoothing: float = 0.0
+    class_weight: str = "none"
+    patience: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,12 +53,16 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class StepResult:
-    """After an evaluated step: the training batch re-scored, and a validation batch, if any."""
+    """After an evaluated step: the training batch re-scored, and a validation batch, if any.
+
+    `best_step`: with early stopping, the step whose head would be returned if this were the last.
+    """
 
     step: int
     head: Head
     train: BatchResult
     validation: BatchResult | None
+    best_step: int | None = None
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a diverging loss is reported in words
@@ -59,6 +80,8 @@ def train_head(
 
     The same arguments give the same head, bit for bit, on the same machine. `on_step` is called
     after each step, `on_evaluation` after each `eval_step_interval`-th and the last one.
+    With early stopping and validation photos, the head with the least validation loss (log loss
+    weighted by class) is returned, and training ends when it was not lowered for so long.
     Raises RetrainError when the loss is no longer a number.
     """
     seeds = np.random.SeedSequence(settings.seed).spawn(3)
@@ -68,15 +91,16 @@ def train_head(
     head = Head(weights, biases)  # updated in place
     batches = Sampler(train_rows, labels, settings.sampling, draw)
     checks = Sampler(validation_rows, labels, settings.sampling, look)
-    rate = np.float32(settings.learning_rate)
+    loss = SoftmaxLoss(
+        class_weights(labels[train_rows], classes, settings.class_weight), settings.label_smoothing
+    )
+    update = update_rule(settings.solver)
+    stopping = EarlyStopping(settings.patience, loss.class_weights)
     for step in range(settings.steps):
         rows = batches.draw(settings.train_batch_size)
         batch, truth = features.take(rows), labels[rows]
-        gradient = softmax(head.logits(batch))
-        gradient[np.arange(len(truth)), truth] -= 1
-        gradient *= rate / np.float32(len(truth))
-        weights -= batch.T @ gradient
-        biases -= gradient.sum(axis=0)
+        rate = learning_rate(settings.schedule, settings.learning_rate, step, settings.steps)
+        _take_step(head, batch, loss.slopes(head.logits(batch), truth), settings.l2, update, rate)
         if step % settings.eval_step_interval == 0 or step == settings.steps - 1:
             trained = _score(head, batch, truth)
             if not np.isfinite(trained.cross_entropy) or not np.isfinite(weights).all():
@@ -86,9 +110,30 @@ def train_head(
                 )
             seen = checks.draw(settings.validation_batch_size)
             checked = _score(head, features.take(seen), labels[seen]) if len(seen) else None
-            on_evaluation(StepResult(step, head, trained, checked))
+            if checked is not None and settings.patience:
+                stopping.look(step, head, checked.logits, labels[seen])
+            on_evaluation(StepResult(step, head, trained, checked, stopping.best_step))
         on_step(step, head)
-    return head
+        if stopping.over:
+            break
+    return stopping.best or head
+
+
+def _take_step(
+    head: Head, batch: np.ndarray, slopes: np.ndarray, l2: float, update: Update, rate: float
+) -> None:
+    """Changes the head. `slopes` (n, C): derivatives of the photos' losses by their logits."""
+
+    def gradient_times(factor: np.float32) -> tuple[np.ndarray, np.ndarray]:
+        scaled = slopes * (factor / np.float32(len(batch)))
+        by_weights = batch.T @ scaled
+        if l2:
+            by_weights += factor * np.float32(l2) * head.weights
+        return by_weights, scaled.sum(axis=0)
+
+    weights_change, biases_change = update.change(gradient_times, np.float32(rate))
+    np.subtract(head.weights, weights_change, out=head.weights)
+    np.subtract(head.biases, biases_change, out=head.biases)
 
 
 def _score(head: Head, batch: np.ndarray, truth: np.ndarray) -> BatchResult:

@@ -1,0 +1,98 @@
+"""How a step follows from a gradient: rules and schedules of learning rates."""
+
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+Arrays = tuple[np.ndarray, np.ndarray]  # for weights (D, C) and biases (C,), float32
+GradientTimes = Callable[[np.float32], Arrays]  # cheaper, before the sum over photos, than after
+
+
+class Update(Protocol):
+    """A rule with the memory of one training."""
+
+    def change(self, gradient_times: GradientTimes, rate: np.float32) -> Arrays:
+        """What to subtract from weights and biases; `gradient_times(f)` is f * the gradient."""
+        ...
+
+
+class Descent:
+    """rate * gradient, the ancestor's."""
+
+    def change(self, gradient_times: GradientTimes, rate: np.float32) -> Arrays:
+        return gradient_times(rate)
+
+
+class Momentum:
+    """DECAY of the change before, and rate * gradient more.
+
+    B. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    """
+
+    DECAY = np.float32(0.9)
+
+    def __init__(self) -> None:
+        self._last: Arrays | None = None
+
+    def change(self, gradient_times: GradientTimes, rate: np.float32) -> Arrays:
+        change = gradient_times(rate)
+        if self._last is not None:
+            for now, before in zip(change, self._last, strict=True):
+                now += self.DECAY * before
+        self._last = change
+        return change
+
+
+class Adam:
+    """D. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
+
+    With the paper's constants. A penalty is part of the gradient, not a decay apart (AdamW).
+    """
+
+    FIRST, SECOND, EPSILON = 0.9, 0.999, np.float32(1e-8)
+
+    def __init__(self) -> None:
+        self._step = 0
+        self._moments: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+
+    def change(self, gradient_times: GradientTimes, rate: np.float32) -> Arrays:
+        gradient = gradient_times(np.float32(1))
+        self._step += 1
+        if not self._moments:
+            self._moments = tuple((np.zeros_like(g), np.zeros_like(g)) for g in gradient)
+        weights, biases = (
+            self._one(g, first, second, rate)
+            for g, (first, second) in zip(gradient, self._moments, strict=True)
+        )
+        return weights, biases
+
+    def _one(
+        self, gradient: np.ndarray, first: np.ndarray, second: np.ndarray, rate: np.float32
+    ) -> np.ndarray:
+        first += np.float32(1 - self.FIRST) * (gradient - first)
+        second += np.float32(1 - self.SECOND) * (gradient * gradient - second)
+        size = np.sqrt(second / np.float32(1 - self.SECOND**self._step)) + self.EPSILON
+        change: np.ndarray = rate / np.float32(1 - self.FIRST**self._step) * first / size
+        return change
+
+
+RULES: dict[str, Callable[[], Update]] = {"sgd": Descent, "momentum": Momentum, "adam": Adam}
+
+
+def update_rule(solver: str) -> Update:
+    """A new one of the rules `sgd`, `momentum` and `adam`."""
+    return RULES[solver]()
+
+
+def learning_rate(schedule: str, initial: float, step: int, steps: int) -> float:
+    """The rate of `step`, from 0 to `steps` - 1.
+
+    `constant`: always `initial`. `cosine`: half a cosine from `initial` at step 0 to 0 at `steps`
+    (I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR
+    2017, equation 5, without restarts).
+    """
+    if schedule == "cosine":
+        return initial * (1 + math.cos(math.pi * step / steps)) / 2
+    return initial
