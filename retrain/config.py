@@ -16,7 +16,8 @@ class TrainSettings:
 
     Folders that are None lie in the user's cache folder; `saved_model_dir`, `checkpoint_path`
     and `summaries_dir` are not written when None. `input_size` is (height, width), `input_range`
-    (low, high); None: as the module says.
+    (low, high); None: as the module says. `report_file` None: beside the graph. Gates that are
+    None or empty are not there; `assert_recall` holds (class, least recall).
     """
 
     image_dir: str
@@ -54,6 +55,23 @@ class TrainSettings:
     checkpoint_path: Path | None = None
     summaries_dir: Path | None = Path("retrain_logs")
     print_misclassified_test_images: bool = False
+    calibration: bool = True
+    reject_precision: float | None = None
+    report: bool = True
+    report_file: Path | None = None
+    tensorboard_projector: bool = False
+    assert_accuracy: float | None = None
+    assert_recall: tuple[tuple[str, float], ...] = ()
+    max_leaks: int | None = None
+
+    @property
+    def page(self) -> Path | None:
+        """Where the report goes: beside the graph, unless said otherwise; None: nowhere."""
+        return (self.report_file or self.beside("report.html")) if self.report else None
+
+    def beside(self, name: str) -> Path:
+        """A file in the folder of the graph."""
+        return self.output_graph.parent / name
 
     @property
     def features_folder(self) -> Path:
@@ -89,6 +107,12 @@ class TrainSettings:
         for name, minimum in least.items():
             if getattr(self, name) < minimum:
                 raise UsageFault(f"--{name} {getattr(self, name)}: give {minimum} or more")
+        for name in ("reject_precision", "assert_accuracy"):
+            share = getattr(self, name)
+            if share is not None and not 0 < share <= 1:
+                raise UsageFault(f"--{name} {share:g}: give a share above 0 and up to 1")
+        if self.max_leaks is not None and self.max_leaks < 0:
+            raise UsageFault(f"--max_leaks {self.max_leaks}: give 0 or more")
         if not self.learning_rate > 0:
             raise UsageFault(f"--learning_rate {self.learning_rate:g}: give a number above 0")
         for name in ("train_batch_size", "validation_batch_size", "test_batch_size"):

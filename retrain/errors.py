@@ -7,6 +7,12 @@ class RetrainError(Exception):
     exit_code = 1
 
 
+class GateFault(RetrainError):
+    """A result is worse than the user allows; everything is written all the same. Exit code 3."""
+
+    exit_code = 3
+
+
 class UsageFault(RetrainError):
     """The command line asks for something impossible; nothing was read or written."""
 

@@ -4,11 +4,13 @@ import platform
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from retrain import __version__
+from retrain.assessment import Assessment, Calibration
 from retrain.backbones.backbone import INPUT_NODE
 from retrain.config import TrainSettings
-from retrain.evaluation.evaluate import Evaluation
+from retrain.evaluation.metrics import Metrics
 from retrain.export.frozen_graph import graph_bytes
 from retrain.export.onnx_graph import onnx_bytes
 from retrain.files import write_bytes
@@ -51,8 +53,9 @@ class Exporter:
         else:
             self._bytes = partial(graph_bytes, read_graph(path))
 
-    def manifest(self, evaluation: Evaluation | None = None) -> Manifest:
+    def manifest(self, judged: tuple[Calibration, Assessment] | None = None) -> Manifest:
         """Without a time stamp, so that the same run gives the same file."""
+        calibration, assessment = judged if judged is not None else (None, None)
         settings, dataset, info = self.settings, self.dataset, self.dataset.backbone.info
         counts = dataset.split.counts(dataset.photo_labels, len(self.labels)).sum(axis=0)
         return Manifest(
@@ -73,13 +76,13 @@ class Exporter:
                 "split_digest": dataset.split_digest(),
                 **dict(zip(SETS, counts.tolist(), strict=True)),
             },
-            training={name: getattr(settings, name) for name in RECORDED_SETTINGS},
-            metrics=_metrics(evaluation) if evaluation is not None else {},
-            versions={
-                "retrain": __version__,
-                "python": platform.python_version(),
-                **{name: version(name) for name in LIBRARIES},
+            training={
+                **{name: getattr(settings, name) for name in RECORDED_SETTINGS},
+                **({"temperature": calibration.temperature} if calibration is not None else {}),
             },
+            metrics=_metrics(assessment.metrics) if assessment is not None else {},
+            unknown_below=calibration.threshold if calibration is not None else None,
+            versions=_versions(),
         )
 
     def write_intermediate(self, head: Head, step: int, talk: Talk) -> None:
@@ -90,16 +93,38 @@ class Exporter:
             write_checkpoint(self.settings.checkpoint_path, head, step)
         talk.info(f"Saved intermediate graph {path}")
 
-    def write_final(self, head: Head, evaluation: Evaluation) -> bytes:
-        """Writes the graph and its labels; returns the graph's bytes."""
-        content = self._bytes(head, self.manifest(evaluation))
+    def write_final(self, calibration: Calibration, assessment: Assessment) -> bytes:
+        """Writes the graph of the calibrated head and its labels; returns the graph's bytes."""
+        content = self._bytes(calibration.head, self.manifest((calibration, assessment)))
         write_bytes(self.settings.output_graph, content)
         lines = "".join(f"{label}\n" for label in self.labels)
         write_bytes(self.settings.output_labels, lines.encode("utf-8", "surrogateescape"))
         return content
 
 
-def _metrics(evaluation: Evaluation) -> dict[str, float]:
-    if not evaluation.count:
+def library_versions() -> str:
+    """retrain's version, Python's and those of the libraries that results depend on."""
+    return ", ".join(f"{name} {number}" for name, number in _versions().items())
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "retrain": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
+
+
+def _metrics(metrics: Metrics) -> dict[str, Any]:
+    """The headline figures; all others are in `evaluation.json`."""
+    if metrics.accuracy_interval is None:
         return {}
-    return {"test_accuracy": evaluation.accuracy, "test_photos": evaluation.count}
+    interval = metrics.accuracy_interval
+    return {
+        "test_accuracy": metrics.accuracy,
+        "test_accuracy_interval": [interval.low, interval.high],
+        "test_photos": metrics.count,
+        "macro_f1": metrics.macro_f1,
+        "log_loss": metrics.log_loss,
+        "calibration_error": metrics.calibration_error,
+    }

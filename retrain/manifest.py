@@ -16,7 +16,8 @@ FORMAT = 1
 @dataclass(frozen=True)
 class Manifest:
     """Pixels reach `input_node` as float32 [n, height, width, 3] in [0, 1], made by `recipe`;
-    `output_node` gives a probability for each label. The other fields are provenance."""
+    `output_node` gives a probability for each label; a photo whose best is under `unknown_below` is
+    to be called unknown. The other fields are provenance."""
 
     labels: tuple[str, ...]
     input_node: str
@@ -28,6 +29,7 @@ class Manifest:
     data: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    unknown_below: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 

@@ -1,15 +1,20 @@
 """The main job: an image tree in, a frozen graph and its labels out."""
 
+import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from retrain.assessment import assess, calibrate
+from retrain.auditing import audit_of
 from retrain.config import TrainSettings
-from retrain.errors import RetrainError
-from retrain.evaluation.evaluate import Evaluation, evaluate
+from retrain.errors import RetrainError, UsageFault
+from retrain.evaluation.evaluate import Evaluation
+from retrain.evaluation.report.facts import CurvePoint
+from retrain.evaluation.tensorboard.projector import write_projector
+from retrain.evaluation.tensorboard.summaries import write_test_summaries
 from retrain.export.frozen_graph import check_final_tensor_name
 from retrain.export.onnx_graph import check_onnx_outputs
 from retrain.export.parity import Parity, check_parity
@@ -17,8 +22,8 @@ from retrain.export.saved_model import check_saved_model_dir, write_saved_model
 from retrain.exporter import Exporter
 from retrain.files import check_file_can_be_written, check_folder_can_be_written
 from retrain.findings import aside_csv
+from retrain.gates import check_recall_labels
 from retrain.heads.head import Head, write_checkpoint
-from retrain.heads.sampling import Sampler
 from retrain.heads.sgd import SgdSettings, StepResult, train_head
 from retrain.heads.summaries import TrainingSummaries, new_run_folder
 from retrain.images.labels import labels_of
@@ -26,39 +31,104 @@ from retrain.images.split import SETS, TEST, TRAIN, VALIDATION, check_percentage
 from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
+from retrain.records import (
+    EVALUATION,
+    PREDICTIONS,
+    calibration_facts,
+    write_evaluation,
+    write_predictions,
+)
+from retrain.reporting import report_run
+from retrain.result import TrainResult
 
 PARITY_PHOTOS = 16
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a run made. `summaries`: the folder of its TensorBoard logs, if any."""
-
-    head: Head
-    labels: tuple[str, ...]
-    dataset: Dataset
-    evaluation: Evaluation
-    parity: Parity
-    summaries: Path | None
 
 
 def train(settings: TrainSettings, talk: Talk) -> TrainResult:
     """Runs the whole job and writes its outputs. Raises RetrainError."""
     _check(settings)
+    laps = _Laps()
     outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
                settings.modules_folder]  # fmt: skip
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
     dataset = prepare(settings, outputs, talk)
     labels = labels_of(dataset.index.classes, settings.legacy_labels)
+    check_recall_labels(settings.assert_recall, labels)
+    laps.end("features")
     exporter = Exporter(settings, dataset, labels)
     summaries = new_run_folder(settings.summaries_dir) if settings.summaries_dir else None
-    head = _train(settings, dataset, exporter, summaries, talk)
-    evaluation = _test(settings, dataset, head, talk)
-    content = exporter.write_final(head, evaluation)
+    curve: list[CurvePoint] = []
+    head = _train(settings, dataset, exporter, summaries, curve, talk)
+    laps.end("training")
+    calibration = calibrate(settings, dataset, head, talk)
+    assessment = assess(settings, dataset, labels, head, calibration, talk)
+    content = exporter.write_final(calibration, assessment)
     if settings.saved_model_dir:
-        write_saved_model(content, exporter.manifest(evaluation), settings.saved_model_dir)
-    parity = _check_export(settings, dataset, head, evaluation, talk)
-    return TrainResult(head, labels, dataset, evaluation, parity, summaries)
+        manifest = exporter.manifest((calibration, assessment))
+        write_saved_model(content, manifest, settings.saved_model_dir)
+    parity = _check_export(settings, dataset, calibration.head, assessment.evaluation, talk)
+    laps.end("test and export")
+    audit = audit_of(settings, dataset, talk)
+    laps.end("audit")
+    result = TrainResult(
+        head=head,
+        labels=labels,
+        dataset=dataset,
+        calibration=calibration,
+        assessment=assessment,
+        parity=parity,
+        curve=tuple(curve),
+        audit=audit,
+        summaries=summaries,
+        seconds=tuple(laps.seconds),
+    )
+    _write_records(settings, result, talk)
+    return result
+
+
+class _Laps:
+    """How long the parts of a run took."""
+
+    def __init__(self) -> None:
+        self.seconds: list[tuple[str, float]] = []
+        self._start = time.monotonic()
+
+    def end(self, what: str) -> None:
+        now = time.monotonic()
+        self.seconds.append((what, now - self._start))
+        self._start = now
+
+
+def _write_records(settings: TrainSettings, result: TrainResult, talk: Talk) -> None:
+    """What people and programs look at: figures, predictions, TensorBoard's pictures, the page."""
+    write_evaluation(
+        settings.beside(EVALUATION),
+        result.assessment.metrics,
+        result.labels,
+        calibration_facts(result.assessment, result.calibration),
+    )
+    write_predictions(
+        settings.beside(PREDICTIONS), result.dataset, result.labels, result.calibration
+    )
+    dataset, evaluation = result.dataset, result.assessment.evaluation
+    if result.summaries is not None:
+        photos = [dataset.index.photos[row] for row in evaluation.rows.tolist()]
+        write_test_summaries(
+            result.summaries,
+            settings.how_many_training_steps,
+            result.assessment.metrics,
+            evaluation.probabilities,
+            evaluation.truth,
+            [dataset.index.full_path(photo) for photo in photos],
+            talk,
+        )
+        if settings.tensorboard_projector:
+            sets = dataset.split.sets
+            write_projector(
+                result.summaries, dataset.features, dataset.index, result.labels, sets, talk
+            )
+    if settings.page is not None:
+        report_run(settings, result, settings.page, talk)
 
 
 def _check(settings: TrainSettings) -> None:
@@ -70,7 +140,10 @@ def _check(settings: TrainSettings) -> None:
         check_onnx_outputs(settings.tfhub_module, settings.output_graph, settings.saved_model_dir)
     check_file_can_be_written(settings.output_graph, "--output_graph")
     check_file_can_be_written(settings.output_labels, "--output_labels")
-    check_file_can_be_written(aside_csv(settings), "--output_graph")
+    for path in (aside_csv(settings), settings.beside(EVALUATION), settings.beside(PREDICTIONS)):
+        check_file_can_be_written(path, "--output_graph")
+    if settings.page is not None:
+        check_file_can_be_written(settings.page, "--report")
     check_folder_can_be_written(settings.features_folder, "--bottleneck_dir")
     if settings.saved_model_dir:
         check_saved_model_dir(settings.saved_model_dir)
@@ -82,6 +155,8 @@ def _check(settings: TrainSettings) -> None:
         check_file_can_be_written(settings.checkpoint_path, "--checkpoint_path")
     if settings.summaries_dir:
         check_folder_can_be_written(settings.summaries_dir, "--summaries_dir")
+    elif settings.tensorboard_projector:
+        raise UsageFault("--tensorboard_projector needs a --summaries_dir to write into")
 
 
 def _train(
@@ -89,6 +164,7 @@ def _train(
     dataset: Dataset,
     exporter: Exporter,
     summaries: Path | None,
+    curve: list[CurvePoint],
     talk: Talk,
 ) -> Head:
     steps = settings.how_many_training_steps
@@ -110,6 +186,7 @@ def _train(
         def on_evaluation(result: StepResult) -> None:
             if events is not None:
                 events.add(result)
+            curve.append(_curve_point(result))
             if not talk.terminal or result.step == steps - 1:
                 _say_step(result, talk)
 
@@ -141,6 +218,17 @@ def sgd_settings(settings: TrainSettings) -> SgdSettings:
     )
 
 
+def _curve_point(result: StepResult) -> CurvePoint:
+    checked = result.validation
+    return CurvePoint(
+        step=result.step,
+        train_accuracy=result.train.accuracy,
+        train_cross_entropy=result.train.cross_entropy,
+        validation_accuracy=checked.accuracy if checked else None,
+        validation_cross_entropy=checked.cross_entropy if checked else None,
+    )
+
+
 def _say_step(result: StepResult, talk: Talk) -> None:
     """The ancestor's lines, to the letter: programs read them."""
     start = f"{datetime.now()}: Step {result.step}:"
@@ -151,20 +239,6 @@ def _say_step(result: StepResult, talk: Talk) -> None:
         talk.info(
             f"{start} Validation accuracy = {checked.accuracy * 100:.1f}% (N={checked.count})"
         )
-
-
-def _test(settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk) -> Evaluation:
-    rng = np.random.default_rng(np.random.SeedSequence(settings.seed).spawn(4)[3])
-    sampler = Sampler(dataset.split.rows(TEST), dataset.labels, settings.sampling, rng)
-    rows = sampler.draw(settings.test_batch_size)
-    evaluation = evaluate(head, dataset.features, dataset.labels, rows)
-    if evaluation.count:
-        talk.result(
-            f"Final test accuracy = {evaluation.accuracy * 100:.1f}% (N={evaluation.count})"
-        )
-    else:
-        talk.warn("there is no test photo, so no test accuracy: see --testing_percentage")
-    return evaluation
 
 
 def _check_export(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import age
 from PIL import Image
-from retrain.backbones.catalogue import DEFAULT_MODULE
 
+from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.config import TrainSettings
 from retrain.evaluation.audit.audit import Audit, leaks, run_audit
 from retrain.preparation import prepare

@@ -142,8 +142,8 @@ def test_unusable_trees_are_refused(
         (("--final_tensor_name", "a b"), 2, "'a b' is no name for a TensorFlow operation"),
         (("--final_tensor_name", "Placeholder"), 2, "is in use inside the graph"),
         (("--tfhub_module", "mobilenet_v1_100_225"), 2, "did you mean mobilenet_v1_100_224?"),
-        (("--architecture", "inception_v3"), 2, "no module is called 'inception_v3'"),
-        (("--tfhub_module", "https://tfhub.dev/x/1"), 2, "would have to be downloaded"),
+        (("--architecture", "inception_v33"), 2, "did you mean inception_v3?"),
+        (("--tfhub_module", "gs://bucket/x/1"), 2, "only http:// and https:// can be fetched"),
         (("--tfhub_module", "."), 1, "holds no saved_model.pb"),
         (("--architecture", TINY, "--tfhub_module", "x"), 2, "name two modules: give one"),
         (("--output_graph", "/proc/no/graph.pb"), 1, "--output_graph: cannot write into /proc/no"),
@@ -200,7 +200,7 @@ def test_full_disk_keeps_what_was_there(colour_tree: Path, tmp_path: Path) -> No
     """A real full disk: a small tmpfs for the outputs, mounted in a private namespace."""
     script = f"""
 set -e
-mount -t tmpfs -o size=1m none {tmp_path}/small
+mount -t tmpfs -o size=600k none {tmp_path}/small
 echo old > {tmp_path}/small/output_graph.pb
 cd {tmp_path}/small
 exec {sys.executable} -m retrain --image_dir {colour_tree} --tfhub_module {TINY} \\

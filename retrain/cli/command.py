@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 from click.exceptions import NoSuchOption
@@ -37,6 +37,9 @@ class Parsed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return self.parse(value) if isinstance(value, str) else value
 
 
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 FIRST_COLUMN = 28  # of the help; a longer option stands on a line of its own
 
 
@@ -47,6 +50,26 @@ class GroupedOption(click.Option):
         super().__init__(*args, **more)
         self.group = group
         self.everyday = everyday
+
+
+def together(*wraps: Wrap) -> Callable[[Decorated], Decorated]:
+    """One decorator for all of these options, in this order."""
+
+    def decorate(command: Decorated) -> Decorated:
+        for wrap in reversed(wraps):
+            command = wrap(command)  # type: ignore[assignment]
+        return command
+
+    return decorate
+
+
+debug_option = click.option(
+    "--debug",
+    cls=GroupedOption,
+    is_flag=True,
+    expose_value=False,
+    help="Show where in the code an error arose.",
+)
 
 
 class GroupedCommand(click.Command):

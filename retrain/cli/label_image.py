@@ -2,11 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from retrain import __version__
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption, run
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, debug_option, run
+from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
+
+PHOTOS = "Photos"
 
 
 @click.command(cls=GroupedCommand, name="label-image")
@@ -14,25 +18,17 @@ from retrain.cli.command import FILE, GroupedCommand, GroupedOption, run
 @click.option(
     "--graph",
     cls=GroupedOption,
-    group="Graph",
+    group=GRAPH,
     everyday=True,
     type=FILE,
     metavar="FILE",
     help="The .pb file that retrain wrote. Without it: ImageNet's 1001 classes.",
 )
-@click.option(
-    "--labels",
-    cls=GroupedOption,
-    group="Graph",
-    everyday=True,
-    type=FILE,
-    metavar="FILE",
-    help="Labels, for a graph that does not carry its own.",
-)
+@graph_options
 @click.option(
     "--image",
     cls=GroupedOption,
-    group="Photos",
+    group=PHOTOS,
     type=FILE,
     metavar="FILE",
     help="A photo, as the old tool took it.",
@@ -42,7 +38,7 @@ from retrain.cli.command import FILE, GroupedCommand, GroupedOption, run
     "--num_top_predictions",
     "top_k",
     cls=GroupedOption,
-    group="Photos",
+    group=PHOTOS,
     everyday=True,
     type=click.IntRange(min=1),
     default=5,
@@ -50,59 +46,7 @@ from retrain.cli.command import FILE, GroupedCommand, GroupedOption, run
     metavar="N",
     help="How many labels to print for a photo.",
 )
-@click.option(
-    "--input_layer",
-    cls=GroupedOption,
-    group="Graph",
-    metavar="NAME",
-    help="Name of the graph's input.",
-)
-@click.option(
-    "--output_layer",
-    cls=GroupedOption,
-    group="Graph",
-    metavar="NAME",
-    help="Name of the graph's output.",
-)
-@click.option(
-    "--input_height",
-    cls=GroupedOption,
-    group="Graph",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Height that photos are resized to.",
-)
-@click.option(
-    "--input_width",
-    cls=GroupedOption,
-    group="Graph",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Width that photos are resized to.",
-)
-@click.option(
-    "--input_mean",
-    cls=GroupedOption,
-    group="Graph",
-    metavar="X",
-    type=float,
-    help="The graph gets (pixel - mean) / std, pixels from 0 to 255.",
-)
-@click.option(
-    "--input_std",
-    cls=GroupedOption,
-    group="Graph",
-    metavar="X",
-    type=float,
-    help="See --input_mean.",
-)
-@click.option(
-    "--debug",
-    cls=GroupedOption,
-    is_flag=True,
-    expose_value=False,
-    help="Show where in the code an error arose.",
-)
+@debug_option
 @click.version_option(__version__, prog_name="label-image")
 def label_image(
     photos: tuple[Path, ...],
@@ -110,12 +54,7 @@ def label_image(
     labels: Path | None,
     image: Path | None,
     top_k: int,
-    input_layer: str | None,
-    output_layer: str | None,
-    input_height: int | None,
-    input_width: int | None,
-    input_mean: float | None,
-    input_std: float | None,
+    **given: Any,
 ) -> int:
     """Name what is in PHOTOS, likeliest first.
 
@@ -127,16 +66,8 @@ def label_image(
         raise click.UsageError("no photo given: label-image --graph output_graph.pb photo.jpg")
 
     from retrain.label.photos import label_photos
-    from retrain.label.spec import Overrides
 
-    overrides = Overrides(
-        input_layer=input_layer,
-        output_layer=output_layer,
-        height=input_height,
-        width=input_width,
-        mean=input_mean,
-        std=input_std,
-    )
+    overrides = overrides_of(given)
     failed = 0
     for number, row in enumerate(label_photos(paths, graph, overrides, labels, top_k, _remark)):
         if len(paths) > 1:

@@ -9,7 +9,11 @@ import click
 from retrain.cli.command import run
 from retrain.cli.train import retrain
 
-SUBCOMMANDS = {"modules": "retrain.cli.modules"}
+SUBCOMMANDS = {
+    "audit": "retrain.cli.audit",
+    "evaluate": "retrain.cli.evaluate",
+    "modules": "retrain.cli.modules",
+}
 
 
 def main() -> None:

@@ -5,22 +5,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrain.bottlenecks.matrix import FeatureMatrix
-from retrain.heads.head import Head
+from retrain.heads.head import Head, softmax
 
 BLOCK = 4096  # rows scored at a time
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`rows` (n,) of the feature matrix, with true and predicted classes (n,)."""
+    """`rows` (n,) of the feature matrix, their true classes (n,), probabilities (n, C)."""
 
     rows: np.ndarray
     truth: np.ndarray
-    predicted: np.ndarray
+    probabilities: np.ndarray
 
     @property
     def count(self) -> int:
         return len(self.rows)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """(n,) likeliest classes, of equal ones the lowest."""
+        predicted: np.ndarray = self.probabilities.argmax(axis=1)
+        return predicted
 
     @property
     def accuracy(self) -> float:
@@ -29,16 +35,22 @@ class Evaluation:
 
     def misclassified(self) -> list[tuple[int, int]]:
         """(row, predicted class) of each wrong answer, in the order of `rows`."""
-        wrong = self.truth != self.predicted
-        return list(zip(self.rows[wrong].tolist(), self.predicted[wrong].tolist(), strict=True))
+        predicted = self.predicted
+        wrong = self.truth != predicted
+        return list(zip(self.rows[wrong].tolist(), predicted[wrong].tolist(), strict=True))
 
 
 def evaluate(
     head: Head, features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray
 ) -> Evaluation:
     """Scores the given rows of features (N, D) against labels (N,)."""
-    predicted = np.empty(len(rows), np.int64)
+    return Evaluation(rows, labels[rows], softmax(logits_of(head, features, rows)))
+
+
+def logits_of(head: Head, features: FeatureMatrix, rows: np.ndarray) -> np.ndarray:
+    """(n, C) float32 for the given rows of features (N, D)."""
+    logits = np.empty((len(rows), len(head.biases)), np.float32)
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
-        predicted[start : start + BLOCK] = head.logits(features.take(block)).argmax(axis=1)
-    return Evaluation(rows, labels[rows], predicted)
+        logits[start : start + BLOCK] = head.logits(features.take(block))
+    return logits

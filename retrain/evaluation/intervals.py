@@ -119,6 +119,8 @@ def _paired_correlation(both: int, only_a: int, only_b: int, neither: int) -> fl
 
 
 def _mcnemar(only_a: int, only_b: int) -> float:
-    from scipy.stats import binomtest
+    from scipy.special import bdtr  # a tenth of the import that scipy.stats is
 
-    return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
+    if only_a == only_b:
+        return 1.0
+    return float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5))

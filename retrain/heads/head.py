@@ -26,7 +26,7 @@ class Head:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Row-wise, without overflow."""
+    """Row-wise, without overflow; no rows give no rows."""
     powers: np.ndarray = np.exp(logits - logits.max(axis=1, keepdims=True))
     powers /= powers.sum(axis=1, keepdims=True)
     return powers

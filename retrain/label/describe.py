@@ -50,7 +50,13 @@ def describe_graph(path: Path, overrides: Overrides | None = None) -> GraphInput
 def _describe_own(manifest: Manifest) -> GraphInput:
     recipe = Recipe.parse(manifest.recipe)
     return GraphInput(
-        manifest.input_node, manifest.output_node, recipe, 0.0, 255.0, manifest.labels
+        manifest.input_node,
+        manifest.output_node,
+        recipe,
+        0.0,
+        255.0,
+        manifest.labels,
+        unknown_below=manifest.unknown_below,
     )
 
 

@@ -17,10 +17,15 @@ from retrain.label.imagenet import imagenet_graph
 from retrain.label.labels_file import read_labels
 from retrain.label.spec import GraphInput, Overrides
 
+UNKNOWN = "unknown"
+
 
 @dataclass(frozen=True)
 class LabelledPhoto:
-    """The likeliest labels with their scores in [0, 1], best first; or the `problem`."""
+    """The likeliest labels with their scores in [0, 1], best first; or the `problem`.
+
+    Where the graph has a rule for it, UNKNOWN comes before them all, with the best score.
+    """
 
     path: Path
     labels: list[tuple[str, float]]
@@ -83,7 +88,11 @@ def _rows(classifier: Classifier, paths: Sequence[Path], top_k: int) -> Iterator
 
     following = 0
     for position, scores in classifier.scores(decoded()):
-        ready[position] = LabelledPhoto(paths[position], top(classifier.labels, scores, top_k))
+        labels = top(classifier.labels, scores, top_k)
+        best = float(scores.max())
+        if best < (classifier.spec.unknown_below or 0.0):
+            labels.insert(0, (UNKNOWN, best))
+        ready[position] = LabelledPhoto(paths[position], labels)
         while following in ready:
             yield ready.pop(following)
             following += 1

@@ -9,7 +9,8 @@ from retrain.images.decode import Recipe
 class GraphInput:
     """How to feed a graph: pixels (x - mean) / std at `input_layer`, after `recipe`.
 
-    `logits`: the output is not yet a probability. `guesses`: what nobody said and the graph does
+    `logits`: the output is not yet a probability. A photo whose best score is under
+    `unknown_below` is unknown. `guesses`: what nobody said and the graph does
     not know, in words for the user.
     """
 
@@ -20,6 +21,7 @@ class GraphInput:
     std: float
     labels: tuple[str, ...] | None
     logits: bool = False
+    unknown_below: float | None = None
     guesses: tuple[str, ...] = ()
 
 

@@ -4,11 +4,14 @@ import csv
 import io
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from retrain.errors import counted
 from retrain.evaluation.audit.audit import KINDS, Audit, Finding, leaks
+from retrain.evaluation.audit.balance import Balance
 from retrain.files import write_bytes
 
 SHOWN = 3  # findings of a kind on the terminal
@@ -28,17 +31,28 @@ def write_audit_csv(audit: Audit, path: Path) -> None:
 
 def write_audit_json(audit: Audit, path: Path) -> None:
     """The findings and their counts; `score` is null where there is none. Raises RetrainError."""
+    text = json.dumps(audit_to_json(audit), indent=1, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def audit_to_json(audit: Audit) -> dict[str, Any]:
+    """The audit in plain types."""
     kinds = Counter(finding.kind for finding in audit.findings)
-    content = {
+    return {
         "photos": audit.photos,
-        "classes": audit.classes,
+        "classes": list(audit.classes),
         "balance": {**asdict(audit.balance), "ratio": audit.balance.ratio},
         "leaks": len(leaks(audit)),
         "counts": {kind: kinds[kind] for kind in KINDS},
         "findings": [asdict(finding) for finding in audit.findings],
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def audit_from_json(facts: Mapping[str, Any]) -> Audit:
+    """What `audit_to_json` gave. Raises KeyError or TypeError for anything else."""
+    balance = {field.name: facts["balance"][field.name] for field in fields(Balance)}
+    findings = tuple(Finding(**finding) for finding in facts["findings"])
+    return Audit(facts["photos"], tuple(facts["classes"]), Balance(**balance), findings)
 
 
 def audit_lines(audit: Audit) -> list[str]:

@@ -1,0 +1,87 @@
+"""The audit of a run's photos, made once for the same photos, classes and sets."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from retrain import __version__
+from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.bottlenecks.store import BottleneckStore
+from retrain.config import TrainSettings
+from retrain.evaluation.audit.audit import Audit, run_audit
+from retrain.evaluation.audit.listing import audit_from_json, audit_to_json
+from retrain.files import write_bytes
+from retrain.images.decode import Recipe
+from retrain.images.split import split_index
+from retrain.images.tree import Index
+from retrain.preparation import Dataset, read_photos
+from retrain.progress import Talk
+
+
+def audit_of(settings: TrainSettings, dataset: Dataset, talk: Talk) -> Audit | None:
+    """The audit for the report and for --max_leaks; None if neither is wanted."""
+    if settings.page is None and settings.max_leaks is None:
+        return None
+    return _audited(
+        settings.features_folder / "audits",
+        dataset.index,
+        dataset.keys,
+        dataset.features,
+        dataset.split.sets,
+        dataset.recipe,
+        dataset.store,
+        talk,
+    )
+
+
+def audit_tree(settings: TrainSettings, outputs: Sequence[Path], talk: Talk) -> Audit:
+    """Audits an image tree without any training; `outputs`: folders in it that are no classes.
+
+    Raises RetrainError.
+    """
+    photos = read_photos(settings, outputs, talk)
+    photos.extractor.say_done()
+    split = split_index(
+        photos.index,
+        photos.digests,
+        settings.testing_percentage,
+        settings.validation_percentage,
+        settings.split,
+    )
+    return _audited(
+        settings.features_folder / "audits",
+        photos.index,
+        photos.keys,
+        photos.features(),
+        split.sets,
+        photos.recipe,
+        photos.store,
+        talk,
+    )
+
+
+def _audited(
+    folder: Path,
+    index: Index,
+    keys: list[bytes],
+    features: FeatureMatrix,
+    sets: np.ndarray,
+    recipe: Recipe,
+    store: BottleneckStore,
+    talk: Talk,
+) -> Audit:
+    """The audit that is kept for just these photos, or a new one, which is kept."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((__version__, store.identity, index.classes, index.aside)).encode())
+    for photo, key, which in zip(index.photos, keys, sets.tolist(), strict=True):
+        digest.update(repr((photo.path, photo.label, key, which)).encode())
+    path = folder / f"{digest.hexdigest()}.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return audit_from_json(json.loads(path.read_text(encoding="utf-8")))
+    audit = run_audit(index, keys, features, sets, recipe, talk)
+    write_bytes(path, json.dumps(audit_to_json(audit)).encode())
+    return audit

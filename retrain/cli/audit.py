@@ -1,0 +1,77 @@
+"""`retrain audit`: what is wrong with the photos, before anything is trained."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.cli.options import (
+    OUTPUTS,
+    image_dir,
+    leak_gate,
+    module_options,
+    split_options,
+    take_architecture,
+    talk_options,
+)
+from retrain.config import TrainSettings
+from retrain.progress import Talk
+
+
+@click.command(cls=GroupedCommand, name="retrain audit")
+@image_dir
+@split_options
+@module_options
+@click.option(
+    "--output_dir",
+    cls=GroupedOption,
+    group=OUTPUTS,
+    everyday=True,
+    type=FILE,
+    metavar="DIR",
+    default=Path("."),
+    show_default="here",
+    help="Where audit.csv and audit.json go.",
+)
+@leak_gate
+@talk_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    architecture: str | None,
+    output_dir: Path,
+    logging_verbosity: str,
+    **given: Any,
+) -> None:
+    """Look for photos that harm: copies, leaks between the sets, labels that seem wrong, outliers,
+    broken, blank, tiny and oversized files.
+
+    \b
+    retrain audit --image_dir flowers/
+
+    Needs no training. With the default module it finds more wrong labels than with a tiny one.
+    """
+    take_architecture(ctx, architecture, given)
+    settings = TrainSettings(**given)
+    settings.check_numbers()
+    talk = Talk(logging_verbosity)
+
+    from retrain.auditing import audit_tree
+    from retrain.evaluation.audit.audit import leaks
+    from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
+    from retrain.files import check_folder_can_be_written
+    from retrain.gates import check_leaks
+    from retrain.images.split import check_percentages
+    from retrain.records import AUDIT_CSV, AUDIT_JSON
+
+    check_percentages(settings.testing_percentage, settings.validation_percentage)
+    check_folder_can_be_written(output_dir, "--output_dir")
+    audit = audit_tree(settings, [settings.features_folder, settings.modules_folder], talk)
+    for line in audit_lines(audit):
+        talk.result(line)
+    for name, write in ((AUDIT_CSV, write_audit_csv), (AUDIT_JSON, write_audit_json)):
+        write(audit, output_dir / name)
+        talk.result(f"Audit: {(output_dir / name).absolute()}")
+    check_leaks(len(leaks(audit)), settings.max_leaks)

@@ -1,0 +1,82 @@
+"""`retrain evaluate`: how good any graph is on any labelled photos."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
+from retrain.cli.options import OUTPUTS, gate_options, image_dir, report_options, talk_options
+from retrain.progress import Talk
+
+
+@click.command(cls=GroupedCommand, name="retrain evaluate")
+@click.option(
+    "--graph",
+    cls=GroupedOption,
+    group=GRAPH,
+    everyday=True,
+    type=FILE,
+    required=True,
+    metavar="FILE",
+    help="The graph: one that retrain wrote, or an older tool.",
+)
+@image_dir
+@graph_options
+@click.option(
+    "--output_dir",
+    cls=GroupedOption,
+    group=OUTPUTS,
+    everyday=True,
+    type=FILE,
+    metavar="DIR",
+    default=Path("."),
+    show_default="here",
+    help="Where evaluation.json, predictions.csv and the report go.",
+)
+@report_options
+@gate_options
+@talk_options
+def command(
+    graph: Path,
+    image_dir: str,
+    labels: Path | None,
+    output_dir: Path,
+    report_file: Path | None,
+    report: bool,
+    assert_accuracy: float | None,
+    assert_recall: tuple[tuple[str, float], ...],
+    logging_verbosity: str,
+    **given: Any,
+) -> None:
+    """Label photos that lie in folders named after their classes, and count the mistakes.
+
+    \b
+    retrain evaluate --graph output_graph.pb --image_dir more_flowers/
+
+    Classes are matched by name. All photos are judged: give some that the graph was not made of.
+    """
+    from retrain.cli.closing import say_metrics
+    from retrain.files import check_file_can_be_written, check_folder_can_be_written
+    from retrain.gates import check_gates, check_recall_labels
+    from retrain.judging import judge
+    from retrain.records import EVALUATION, PREDICTIONS, write_evaluation, write_prediction_rows
+    from retrain.reporting import report_judged
+
+    talk = Talk(logging_verbosity)
+    page = (report_file or output_dir / "report.html") if report else None
+    check_folder_can_be_written(output_dir, "--output_dir")
+    if page is not None:
+        check_file_can_be_written(page, "--report")
+    judged = judge(graph, image_dir, overrides_of(given), labels, talk)
+    check_recall_labels(assert_recall, judged.labels)
+    say_metrics(judged.metrics, talk)
+    write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)
+    write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows())
+    if page is not None:
+        report_judged(judged, graph, page, talk)
+        talk.result(f"Report: {page.absolute()}")
+    talk.result(f"Evaluation: {(output_dir / EVALUATION).absolute()}")
+    talk.result(f"Predictions: {(output_dir / PREDICTIONS).absolute()}")
+    check_gates(judged.metrics, assert_accuracy, assert_recall)

@@ -1,0 +1,81 @@
+"""What a user may say of a graph: the same for labelling with it and for judging it."""
+
+from typing import Any
+
+import click
+
+from retrain.cli.command import FILE, GroupedOption, together
+
+GRAPH = "Graph"
+
+graph_options = together(
+    click.option(
+        "--labels",
+        cls=GroupedOption,
+        group=GRAPH,
+        everyday=True,
+        type=FILE,
+        metavar="FILE",
+        help="Labels, for a graph that does not carry its own.",
+    ),
+    click.option(
+        "--input_layer",
+        cls=GroupedOption,
+        group=GRAPH,
+        metavar="NAME",
+        help="Name of the graph's input.",
+    ),
+    click.option(
+        "--output_layer",
+        cls=GroupedOption,
+        group=GRAPH,
+        metavar="NAME",
+        help="Name of the graph's output.",
+    ),
+    click.option(
+        "--input_height",
+        cls=GroupedOption,
+        group=GRAPH,
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Height that photos are resized to.",
+    ),
+    click.option(
+        "--input_width",
+        cls=GroupedOption,
+        group=GRAPH,
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Width that photos are resized to.",
+    ),
+    click.option(
+        "--input_mean",
+        cls=GroupedOption,
+        group=GRAPH,
+        metavar="X",
+        type=float,
+        help="The graph gets (pixel - mean) / std, pixels from 0 to 255.",
+    ),
+    click.option(
+        "--input_std",
+        cls=GroupedOption,
+        group=GRAPH,
+        metavar="X",
+        type=float,
+        help="See --input_mean.",
+    ),
+)
+
+
+def overrides_of(given: dict[str, Any]) -> Any:
+    """Takes the values of `graph_options`, but for the labels, out of a command's arguments."""
+    from retrain.label.spec import Overrides
+
+    return Overrides(
+        input_layer=given.pop("input_layer"),
+        output_layer=given.pop("output_layer"),
+        height=given.pop("input_height"),
+        width=given.pop("input_width"),
+        mean=given.pop("input_mean"),
+        std=given.pop("input_std"),
+    )

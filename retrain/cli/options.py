@@ -1,0 +1,183 @@
+"""Options that several commands have."""
+
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retrain.cli.command import FILE, GroupedOption, Parsed, Wrap, debug_option, together
+from retrain.config import TrainSettings
+from retrain.errors import UsageFault
+from retrain.freezing.wanted import parse_range, parse_size
+from retrain.gates import parse_recall
+from retrain.progress import LEVELS
+
+DEFAULTS = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
+
+PHOTOS, MODULE, TRAINING = "Photos", "Module and features", "Training"
+DISTORTIONS, OUTPUTS = "Distortions of training photos", "Outputs"
+GATES = "Gates (exit code 3)"
+
+
+def option(name: str, help: str, group: str, everyday: bool = False, **more: Any) -> Wrap:
+    """An option of TrainSettings: default and value shown as there."""
+    default = DEFAULTS.get(name)
+    if name in DEFAULTS:
+        more["default"] = default
+    if not more.get("is_flag"):
+        more.setdefault("metavar", {int: "N", float: "X"}.get(type(default)))
+        more.setdefault("type", FILE if isinstance(default, Path) else None)
+        more.setdefault("show_default", default is not None and default != ())
+    return click.option(
+        more.pop("flag", f"--{name}"),
+        name,
+        cls=GroupedOption,
+        help=help,
+        group=group,
+        everyday=everyday,
+        **more,
+    )
+
+
+def choice(*values: str) -> dict[str, Any]:
+    return {"type": click.Choice(values), "metavar": "|".join(values)}
+
+
+image_dir = option(
+    "image_dir",
+    "Holds one folder of photos per class.",
+    PHOTOS,
+    True,
+    metavar="DIR",
+    required=True,
+)
+
+split_options = together(
+    option("testing_percentage", "Photos kept for the final test.", PHOTOS, True),
+    option("validation_percentage", "Photos to watch training with.", PHOTOS, True),
+    option(
+        "split",
+        "Rule that divides the photos: a hash of their content, or the old "
+        "script's hash of their path.",
+        PHOTOS,
+        **choice("content", "legacy"),
+    ),
+)
+
+module_options = together(
+    option(
+        "tfhub_module",
+        "Module: a name (see: retrain modules list), folder, .tar.gz, .keras, .h5, .onnx, hub URL "
+        "or Kaggle handle.",
+        MODULE,
+        True,
+        metavar="MODULE",
+    ),
+    click.option(
+        "--architecture",
+        cls=GroupedOption,
+        group=MODULE,
+        metavar="NAME",
+        help="The older script's name for --tfhub_module.",
+    ),
+    option(
+        "input_size",
+        "Size of the module's pictures; needed where it takes any.",
+        MODULE,
+        metavar="N|HxW",
+        type=Parsed(parse_size),
+    ),
+    option(
+        "input_range",
+        "Values that the module's pixels have, if it is not 0 to 1.",
+        MODULE,
+        metavar="LOW,HIGH",
+        type=Parsed(parse_range),
+    ),
+    option(
+        "engine",
+        "What runs the module; auto: TensorFlow on a GPU, else OpenVINO.",
+        MODULE,
+        **choice("auto", "openvino", "tensorflow"),
+    ),
+    option(
+        "precision",
+        "bf16 is about twice as fast where the processor has it, but the exported "
+        "graph, which computes in f32, may then score up to 0.2 apart from training.",
+        MODULE,
+        **choice("f32", "bf16"),
+    ),
+    option(
+        "bottleneck_dir",
+        "Where features are kept.",
+        MODULE,
+        True,
+        metavar="DIR",
+        show_default="the user's cache",
+        type=FILE,
+    ),
+    option(
+        "model_dir",
+        "Where modules are kept once frozen.",
+        MODULE,
+        metavar="DIR",
+        show_default="the user's cache",
+        type=FILE,
+    ),
+)
+
+report_options = together(
+    option(
+        "report_file",
+        "The report, a page for the browser.",
+        OUTPUTS,
+        flag="--report",
+        metavar="FILE",
+        type=FILE,
+        show_default="report.html beside the graph",
+    ),
+    option("report", "No report.", OUTPUTS, flag="--no-report", is_flag=True, flag_value=False),
+)
+
+gate_options = together(
+    option("assert_accuracy", "Least test accuracy.", GATES, metavar="X", type=float),
+    option(
+        "assert_recall",
+        "Least recall of a class; may be given several times.",
+        GATES,
+        metavar="CLASS=X",
+        type=Parsed(parse_recall),
+        multiple=True,
+    ),
+)
+
+leak_gate = option(
+    "max_leaks", "Most pairs of equal pictures in two sets.", GATES, metavar="N", type=int
+)
+
+talk_options = together(
+    click.option(
+        "--logging_verbosity",
+        cls=GroupedOption,
+        type=click.Choice(LEVELS),
+        metavar="|".join(LEVELS),
+        default="INFO",
+        show_default=True,
+        help="How much to say while working.",
+    ),
+    debug_option,
+)
+
+
+def take_architecture(ctx: click.Context, architecture: str | None, given: dict[str, Any]) -> None:
+    """Puts the older script's name for the module in the newer one's place."""
+    if architecture is None:
+        return
+    if was_given(ctx, "tfhub_module") and given["tfhub_module"] != architecture:
+        raise UsageFault("--architecture and --tfhub_module name two modules: give one")
+    given["tfhub_module"] = architecture
+
+
+def was_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT

@@ -1,0 +1,72 @@
+"""What a run leaves behind for people and programs to look at, beside the graph."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retrain.assessment import Assessment, Calibration
+from retrain.evaluation.evaluate import BLOCK, evaluate
+from retrain.evaluation.metrics import Metrics, metrics_to_json
+from retrain.files import atomic_path, write_bytes
+from retrain.images.split import SETS
+from retrain.preparation import Dataset
+
+EVALUATION, PREDICTIONS = "evaluation.json", "predictions.csv"
+AUDIT_CSV, AUDIT_JSON = "audit.csv", "audit.json"
+
+
+def write_evaluation(
+    path: Path, metrics: Metrics, labels: Sequence[str], more: dict[str, Any] | None = None
+) -> None:
+    """All metrics as JSON, with the labels in the order of the confusion matrix."""
+    facts = {"labels": list(labels), **(more or {}), **metrics_to_json(metrics)}
+    write_bytes(path, json.dumps(facts).encode("utf-8", "surrogateescape") + b"\n")
+
+
+def calibration_facts(assessment: Assessment, calibration: Calibration) -> dict[str, Any]:
+    """What `evaluation.json` says of the calibration."""
+    before = assessment.uncalibrated
+    return {
+        "temperature": calibration.temperature,
+        "unknown_below": calibration.threshold,
+        "uncalibrated": {
+            "log_loss": before.log_loss,
+            "calibration_error": before.calibration_error,
+        },
+    }
+
+
+def write_predictions(
+    path: Path, dataset: Dataset, labels: Sequence[str], calibration: Calibration
+) -> None:
+    """A row for each photo, in the order of the tree: what the exported graph says of it."""
+
+    def rows() -> Iterator[tuple[str, str, str, np.ndarray]]:
+        every = np.arange(len(dataset.keys))
+        for start in range(0, len(every), BLOCK):
+            block = every[start : start + BLOCK]
+            scored = evaluate(calibration.head, dataset.features, dataset.labels, block)
+            for row, scores in zip(block.tolist(), scored.probabilities, strict=True):
+                photo = dataset.index.photos[row]
+                yield photo.path, SETS[dataset.split.sets[row]], labels[photo.label], scores
+
+    write_prediction_rows(path, labels, rows())
+
+
+def write_prediction_rows(
+    path: Path, labels: Sequence[str], rows: Iterator[tuple[str, str, str, np.ndarray]]
+) -> None:
+    """CSV of (path, set, truth, scores (C,)): the prediction, its score, then each class' score."""
+    with atomic_path(path) as temporary, open(
+        temporary, "w", encoding="utf-8", errors="surrogateescape", newline=""
+    ) as file:  # fmt: skip
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["path", "set", "truth", "prediction", "score", *labels])
+        for photo, which, truth, scores in rows:
+            best = int(scores.argmax())
+            cells = [f"{score:.5f}" for score in scores.tolist()]
+            writer.writerow([photo, which, truth, labels[best], cells[best], *cells])

@@ -1,0 +1,124 @@
+"""Puts together what the report of a run, or of a judged graph, shows."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from retrain.config import TrainSettings
+from retrain.evaluation.report.facts import JudgedPhotos, ReportInputs
+from retrain.evaluation.report.learning_curve import LearningCurve, learning_curve
+from retrain.evaluation.report.page import write_report
+from retrain.exporter import library_versions
+from retrain.heads.head import Head
+from retrain.heads.lbfgs import solve
+from retrain.heads.loss import SoftmaxLoss
+from retrain.images.split import TEST, TRAIN
+from retrain.judging import Judged
+from retrain.progress import Talk
+from retrain.result import TrainResult, files_written
+
+CURVE_PHOTOS = 20_000  # with more to learn from, nobody asks whether more would help
+CURVE_L2 = 1e-3  # of the heads behind the learning curve; small against ReLU features' squares
+
+
+def report_run(settings: TrainSettings, result: TrainResult, page: Path, talk: Talk) -> None:
+    """Writes the page of a training run. Raises RetrainError."""
+    dataset, assessment = result.dataset, result.assessment
+    evaluation = assessment.evaluation
+    tested = [dataset.index.photos[row] for row in evaluation.rows.tolist()]
+    inputs = ReportInputs(
+        title=f"{Path(settings.image_dir).name}: {len(result.labels)} classes",
+        facts=_facts_of_run(settings, result),
+        labels=result.labels,
+        metrics=assessment.metrics,
+        photos=JudgedPhotos(
+            [photo.path for photo in tested], evaluation.truth, evaluation.probabilities
+        ),
+        image_dir=str(dataset.index.root),
+        counts=dataset.split.counts(dataset.photo_labels, len(result.labels)),
+        uncalibrated=assessment.uncalibrated,
+        temperature=result.calibration.temperature,
+        training=result.curve,
+        learning_curve=_learning_curve(settings, result),
+        audit=result.audit,
+        outputs=files_written(settings, result),
+    )
+    write_report(inputs, page, np.random.default_rng(settings.seed), talk)
+
+
+def report_judged(judged: Judged, graph: Path, page: Path, talk: Talk) -> None:
+    """Writes the page of a graph that was judged by an image tree. Raises RetrainError."""
+    inputs = ReportInputs(
+        title=f"{graph.name} on {Path(judged.image_dir).name}",
+        facts=[
+            ("Command", _command()),
+            ("Graph", str(graph.absolute())),
+            ("Photos", f"{len(judged.photos)} in {judged.image_dir}"),
+            ("Set aside", str(len(judged.aside))),
+            ("Versions", library_versions()),
+            ("Made", _now()),
+        ],
+        labels=judged.labels,
+        metrics=judged.metrics,
+        photos=JudgedPhotos(
+            [photo.path for photo in judged.photos], judged.truth, judged.probabilities
+        ),
+        image_dir=judged.image_dir,
+    )
+    write_report(inputs, page, np.random.default_rng(0), talk)
+
+
+def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tuple[str, str]]:
+    info, dataset = result.dataset.backbone.info, result.dataset
+    threshold = result.calibration.threshold
+    return [
+        ("Command", _command()),
+        ("Photos", f"{len(dataset.keys)} in {settings.image_dir}, data digest {dataset.digest()}"),
+        ("Set aside", str(len(dataset.index.aside))),
+        ("Module", f"{info.name} ({info.kind}, {info.height}x{info.width}, {info.feature_width} "
+                   f"features), fingerprint {info.fingerprint}"),
+        ("Training", f"{settings.how_many_training_steps} steps of {settings.train_batch_size}, "
+                     f"rate {settings.learning_rate:g}, {settings.sampling} sampling"),
+        ("Seed", str(settings.seed)),
+        ("Temperature", f"{result.calibration.temperature:.3f}"),
+        *([("Unknown below", f"{threshold:.4f}")] if threshold is not None else []),
+        ("Precision", settings.precision),
+        ("Time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in result.seconds)),
+        ("Versions", library_versions()),
+        ("Made", _now()),
+    ]  # fmt: skip
+
+
+def _learning_curve(settings: TrainSettings, result: TrainResult) -> LearningCurve | None:
+    """Heads on parts of the training photos, each solved to its optimum, so that only the number
+    of photos makes the difference."""
+    dataset, classes = result.dataset, len(result.labels)
+    train_rows = dataset.split.rows(TRAIN)
+    if len(train_rows) > CURVE_PHOTOS:
+        return None
+    loss = SoftmaxLoss(np.ones(classes, np.float32))
+
+    def train(rows: np.ndarray) -> Head:
+        return solve(dataset.features, dataset.labels, rows, loss, CURVE_L2)
+
+    return learning_curve(
+        dataset.features,
+        dataset.labels,
+        train_rows,
+        dataset.split.rows(TEST),
+        classes,
+        train,
+        np.random.default_rng(settings.seed),
+    )
+
+
+def _command() -> str:
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def _now() -> str:
+    return f"{datetime.now():%Y-%m-%d %H:%M}"

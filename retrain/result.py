@@ -1,0 +1,50 @@
+"""What a run made."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrain.assessment import Assessment, Calibration
+from retrain.config import TrainSettings
+from retrain.evaluation.audit.audit import Audit
+from retrain.evaluation.report.facts import CurvePoint
+from retrain.export.parity import Parity
+from retrain.findings import aside_csv
+from retrain.heads.head import Head
+from retrain.preparation import Dataset
+from retrain.records import EVALUATION, PREDICTIONS
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """`head` as trained; `calibration` holds the one that was exported.
+
+    `curve`: the evaluated steps. `audit`: None without a report and without --max_leaks.
+    `summaries`: the folder of the TensorBoard logs, if any. `seconds`: (what, how long).
+    """
+
+    head: Head
+    labels: tuple[str, ...]
+    dataset: Dataset
+    calibration: Calibration
+    assessment: Assessment
+    parity: Parity
+    curve: tuple[CurvePoint, ...]
+    audit: Audit | None
+    summaries: Path | None
+    seconds: tuple[tuple[str, float], ...]
+
+
+def files_written(settings: TrainSettings, result: TrainResult) -> list[tuple[str, str]]:
+    """What a run writes, and its absolute path; the graph comes last."""
+    places = [
+        ("TensorBoard logs", result.summaries),
+        ("SavedModel", settings.saved_model_dir),
+        ("Predictions", settings.beside(PREDICTIONS)),
+        ("Evaluation", settings.beside(EVALUATION)),
+        ("Report", settings.page),
+        ("Labels", settings.output_labels),
+        ("Graph", settings.output_graph),
+    ]
+    found = [(name, str(path.absolute())) for name, path in places if path is not None]
+    aside = result.dataset.index.aside
+    return [("Set aside", f"{aside_csv(settings).absolute()} ({len(aside)})")][: len(aside)] + found
