@@ -267,6 +267,19 @@ def test_the_sweep_gives_up_when_weaker_is_worse() -> None:
     )
 
 
+def test_the_sweep_starts_each_strength_from_the_one_before() -> None:
+    problem, train, validation = split()
+    loss = SoftmaxLoss(np.ones(4, np.float32))
+    warm: list[None] = []
+    found = sweep(
+        problem.matrix, problem.labels, train, validation, loss, lambda: warm.append(None)
+    )
+    cold: list[None] = []
+    for one in found.tried:
+        solve(problem.matrix, problem.labels, train, loss, one.l2, None, lambda: cold.append(None))
+    assert len(warm) < 0.9 * len(cold)
+
+
 def test_the_sweep_does_not_depend_on_the_features_unit() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
