@@ -14,15 +14,14 @@ from retrain.evaluation.report.learning_curve import LearningCurve, learning_cur
 from retrain.evaluation.report.page import write_report
 from retrain.exporter import library_versions
 from retrain.heads.head import Head
-from retrain.heads.lbfgs import solve
 from retrain.heads.loss import SoftmaxLoss
+from retrain.heads.sweep import sweep
 from retrain.images.split import TEST, TRAIN
 from retrain.judging import Judged
 from retrain.progress import Talk
 from retrain.result import TrainResult, files_written
 
 CURVE_PHOTOS = 20_000  # with more to learn from, nobody asks whether more would help
-CURVE_L2 = 1e-3  # of the heads behind the learning curve; small against ReLU features' squares
 
 
 def report_run(settings: TrainSettings, result: TrainResult, page: Path, talk: Talk) -> None:
@@ -103,7 +102,7 @@ def _learning_curve(settings: TrainSettings, result: TrainResult) -> LearningCur
     loss = SoftmaxLoss(np.ones(classes, np.float32))
 
     def train(rows: np.ndarray) -> Head:
-        return solve(dataset.features, dataset.labels, rows, loss, CURVE_L2)
+        return sweep(dataset.features, dataset.labels, rows, rows[:0], loss).head
 
     return learning_curve(
         dataset.features,

@@ -127,7 +127,7 @@ def test_readme_commands_run(command: str, readme_folder: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    printed = ("(score=", "Final test accuracy", "licence", "photos/s", "Mparams")
+    printed = ("(score=", "Final test accuracy", "licence", "photos/s", "Mparams", "Audit: ")
     assert any(text in done.stdout for text in printed)
 
 
