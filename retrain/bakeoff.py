@@ -19,9 +19,10 @@ from retrain.images.decode import BadPhoto, decode, pillow_warnings_ignored
 from retrain.images.split import group_numbers
 from retrain.preparation import Photos, read_photos
 from retrain.progress import Talk
-from retrain.training import sgd_settings
+from retrain.solving import sgd_settings
 
 FOLDS = 5
+UNWATCHED = (lambda step, head: None, lambda result: None)
 RATE_SECONDS = 5.0  # how long the speed of a module is measured
 
 
@@ -71,31 +72,25 @@ def compare_modules(
 def _right_answers(photos: Photos, settings: TrainSettings, talk: Talk) -> np.ndarray:
     """(n,) bool, for each photo: whether a head that did not see it names its class."""
     labels, features = photos.labels, photos.features()
-    numbers = group_numbers(photos.index.photos, photos.digests)
-    groups = [number.hex() for number in numbers.tolist()]
-    fold_of = folds(labels, groups, FOLDS, settings.seed)
-    nothing = np.empty(0, np.int64)
+    plan = sgd_settings(settings)
+    plan = replace(plan, eval_step_interval=plan.steps)  # nobody looks
     with talk.progress("Training on folds", FOLDS, "folds") as meter:
 
         def train(rows: np.ndarray) -> Head:
-            head = train_head(
-                features,
-                labels,
-                rows,
-                nothing,
-                len(photos.index.classes),
-                replace(
-                    sgd_settings(settings), eval_step_interval=settings.how_many_training_steps
-                ),
-                lambda step, head: None,
-                lambda result: None,
-            )
+            classes = len(photos.index.classes)
+            head = train_head(features, labels, rows, rows[:0], classes, plan, *UNWATCHED)
             meter.advance()
             return head
 
-        predicted = cross_validate(features, labels, fold_of, train)
+        predicted = cross_validate(features, labels, folds_of(photos, settings.seed), train)
     right: np.ndarray = predicted == labels
     return right
+
+
+def folds_of(photos: Photos, seed: int) -> np.ndarray:
+    """(n,) fold of each photo, FOLDS of them; photos that belong together share one."""
+    numbers = group_numbers(photos.index.photos, photos.digests)
+    return folds(photos.labels, [number.hex() for number in numbers.tolist()], FOLDS, seed)
 
 
 def _rate(photos: Photos, settings: TrainSettings, talk: Talk) -> float:

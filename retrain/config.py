@@ -9,6 +9,8 @@ from retrain.files import user_cache_dir
 from retrain.freezing.wanted import InputWanted
 from retrain.images.distort import Distortion
 
+EARLY_STOPPING_PATIENCE = 20  # evaluations without a smaller validation loss
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -40,6 +42,12 @@ class TrainSettings:
     test_batch_size: int = -1
     eval_step_interval: int = 10
     sampling: str = "balanced"
+    solver: str = "sgd"
+    learning_rate_schedule: str = "constant"
+    early_stopping: bool = False
+    l2: str | None = None
+    label_smoothing: float = 0.0
+    class_weight: str = "none"
     seed: int = 0
     flip_left_right: bool = False
     random_crop: int = 0
@@ -63,6 +71,12 @@ class TrainSettings:
     assert_accuracy: float | None = None
     assert_recall: tuple[tuple[str, float], ...] = ()
     max_leaks: int | None = None
+
+    @property
+    def l2_strength(self) -> float | None:
+        """The number given as `l2`; None for `auto`, which is lbfgs' default; else 0."""
+        text = self.l2 or ("auto" if self.solver == "lbfgs" else "0")
+        return None if text == "auto" else float(text)
 
     @property
     def page(self) -> Path | None:
@@ -113,11 +127,36 @@ class TrainSettings:
                 raise UsageFault(f"--{name} {share:g}: give a share above 0 and up to 1")
         if self.max_leaks is not None and self.max_leaks < 0:
             raise UsageFault(f"--max_leaks {self.max_leaks}: give 0 or more")
+        self._check_solver()
         if not self.learning_rate > 0:
             raise UsageFault(f"--learning_rate {self.learning_rate:g}: give a number above 0")
         for name in ("train_batch_size", "validation_batch_size", "test_batch_size"):
             if getattr(self, name) == 0:
                 raise UsageFault(f"--{name} 0: give a number of photos, or -1 for all")
+
+    def _check_solver(self) -> None:
+        """What each solver can do."""
+        try:
+            strength = self.l2_strength
+        except ValueError:
+            strength = -1.0
+        if strength is not None and not 0 <= strength < float("inf"):
+            raise UsageFault(f"--l2 {self.l2}: give a number of 0 or more, or auto")
+        if strength is None and self.solver != "lbfgs":
+            raise UsageFault("--l2 auto is for --solver lbfgs: give a number, or that solver")
+        if not 0 <= self.label_smoothing < 1:
+            raise UsageFault(f"--label_smoothing {self.label_smoothing:g}: give 0 or more, below 1")
+        stepping = {"learning_rate_schedule": "constant", "early_stopping": False,
+                    "intermediate_store_frequency": 0}  # fmt: skip
+        for name, plain in stepping.items():
+            if self.solver == "lbfgs" and getattr(self, name) != plain:
+                raise UsageFault(f"--solver lbfgs takes no steps: leave out --{name}")
+        if self.class_weight == "balanced" and self.sampling == "balanced":
+            if self.solver != "lbfgs":  # which draws no batches
+                raise UsageFault(
+                    "--class_weight balanced with --sampling balanced would correct twice for "
+                    "small classes: give --sampling uniform"
+                )
 
 
 def default_modules_folder() -> Path:

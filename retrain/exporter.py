@@ -29,6 +29,12 @@ RECORDED_SETTINGS = (
     "precision",
     "how_many_training_steps",
     "learning_rate",
+    "solver",
+    "learning_rate_schedule",
+    "early_stopping",
+    "l2",
+    "label_smoothing",
+    "class_weight",
     "train_batch_size",
     "sampling",
     "seed",
@@ -46,6 +52,7 @@ class Exporter:
 
     def __init__(self, settings: TrainSettings, dataset: Dataset, labels: tuple[str, ...]) -> None:
         self.settings, self.dataset, self.labels = settings, dataset, labels
+        self.classes = len(labels)
         path = dataset.backbone.graph_path
         self._bytes: Callable[[Head, Manifest], bytes]
         if dataset.backbone.is_onnx:

@@ -1,9 +1,6 @@
 """The main job: an image tree in, a frozen graph and its labels out."""
 
 import time
-from contextlib import ExitStack
-from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +9,6 @@ from retrain.auditing import audit_of
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError, UsageFault
 from retrain.evaluation.evaluate import Evaluation
-from retrain.evaluation.report.facts import CurvePoint
 from retrain.evaluation.tensorboard.projector import write_projector
 from retrain.evaluation.tensorboard.summaries import write_test_summaries
 from retrain.export.frozen_graph import check_final_tensor_name
@@ -23,11 +19,10 @@ from retrain.exporter import Exporter
 from retrain.files import check_file_can_be_written, check_folder_can_be_written
 from retrain.findings import aside_csv
 from retrain.gates import check_recall_labels
-from retrain.heads.head import Head, write_checkpoint
-from retrain.heads.sgd import SgdSettings, StepResult, train_head
-from retrain.heads.summaries import TrainingSummaries, new_run_folder
+from retrain.heads.head import Head
+from retrain.heads.summaries import new_run_folder
 from retrain.images.labels import labels_of
-from retrain.images.split import SETS, TEST, TRAIN, VALIDATION, check_percentages
+from retrain.images.split import SETS, TEST, TRAIN, check_percentages
 from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
@@ -40,6 +35,7 @@ from retrain.records import (
 )
 from retrain.reporting import report_run
 from retrain.result import TrainResult
+from retrain.solving import train_on
 
 PARITY_PHOTOS = 16
 
@@ -57,8 +53,7 @@ def train(settings: TrainSettings, talk: Talk) -> TrainResult:
     laps.end("features")
     exporter = Exporter(settings, dataset, labels)
     summaries = new_run_folder(settings.summaries_dir) if settings.summaries_dir else None
-    curve: list[CurvePoint] = []
-    head = _train(settings, dataset, exporter, summaries, curve, talk)
+    head, curve = train_on(settings, dataset, exporter, summaries, talk)
     laps.end("training")
     calibration = calibrate(settings, dataset, head, talk)
     assessment = assess(settings, dataset, labels, head, calibration, talk)
@@ -157,88 +152,6 @@ def _check(settings: TrainSettings) -> None:
         check_folder_can_be_written(settings.summaries_dir, "--summaries_dir")
     elif settings.tensorboard_projector:
         raise UsageFault("--tensorboard_projector needs a --summaries_dir to write into")
-
-
-def _train(
-    settings: TrainSettings,
-    dataset: Dataset,
-    exporter: Exporter,
-    summaries: Path | None,
-    curve: list[CurvePoint],
-    talk: Talk,
-) -> Head:
-    steps = settings.how_many_training_steps
-    with ExitStack() as stack:
-        events = stack.enter_context(TrainingSummaries(summaries, steps)) if summaries else None
-        meter = (
-            stack.enter_context(talk.progress("Training", steps, "steps"))
-            if talk.terminal
-            else None
-        )
-
-        def on_step(step: int, head: Head) -> None:
-            if meter is not None:
-                meter.advance()
-            frequency = settings.intermediate_store_frequency
-            if frequency and step > 0 and step % frequency == 0:
-                exporter.write_intermediate(head, step, talk)
-
-        def on_evaluation(result: StepResult) -> None:
-            if events is not None:
-                events.add(result)
-            curve.append(_curve_point(result))
-            if not talk.terminal or result.step == steps - 1:
-                _say_step(result, talk)
-
-        head = train_head(
-            dataset.features,
-            dataset.labels,
-            dataset.training_rows,
-            dataset.split.rows(VALIDATION),
-            len(dataset.index.classes),
-            sgd_settings(settings),
-            on_step,
-            on_evaluation,
-        )
-    if settings.checkpoint_path:
-        write_checkpoint(settings.checkpoint_path, head, steps)
-    return head
-
-
-def sgd_settings(settings: TrainSettings) -> SgdSettings:
-    """What the solver needs to know of a run's settings."""
-    return SgdSettings(
-        steps=settings.how_many_training_steps,
-        learning_rate=settings.learning_rate,
-        train_batch_size=settings.train_batch_size,
-        validation_batch_size=settings.validation_batch_size,
-        eval_step_interval=settings.eval_step_interval,
-        sampling=settings.sampling,
-        seed=settings.seed,
-    )
-
-
-def _curve_point(result: StepResult) -> CurvePoint:
-    checked = result.validation
-    return CurvePoint(
-        step=result.step,
-        train_accuracy=result.train.accuracy,
-        train_cross_entropy=result.train.cross_entropy,
-        validation_accuracy=checked.accuracy if checked else None,
-        validation_cross_entropy=checked.cross_entropy if checked else None,
-    )
-
-
-def _say_step(result: StepResult, talk: Talk) -> None:
-    """The ancestor's lines, to the letter: programs read them."""
-    start = f"{datetime.now()}: Step {result.step}:"
-    talk.info(f"{start} Train accuracy = {result.train.accuracy * 100:.1f}%")
-    talk.info(f"{start} Cross entropy = {result.train.cross_entropy:f}")
-    checked = result.validation
-    if checked is not None:
-        talk.info(
-            f"{start} Validation accuracy = {checked.accuracy * 100:.1f}% (N={checked.count})"
-        )
 
 
 def _check_export(

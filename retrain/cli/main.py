@@ -11,6 +11,7 @@ from retrain.cli.train import retrain
 
 SUBCOMMANDS = {
     "audit": "retrain.cli.audit",
+    "compare-heads": "retrain.cli.compare_heads",
     "evaluate": "retrain.cli.evaluate",
     "modules": "retrain.cli.modules",
 }

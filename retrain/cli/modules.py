@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.cli.tables import compared, print_table
 from retrain.config import TrainSettings, default_modules_folder
 from retrain.progress import LEVELS, Talk
 
@@ -66,7 +67,7 @@ def list_command(model_dir: Path | None, verbosity: str) -> None:
             (item.name, item.here, item.size, item.features, item.parameters, item.top1,
              item.licence)
         )  # fmt: skip
-    _print_table(rows, left=(0, 1, 6))
+    print_table(rows, left=(0, 1, 6))
 
 
 @command.command("show", cls=GroupedCommand)
@@ -174,30 +175,13 @@ def compare_command(names: tuple[str, ...], verbosity: str, **given: Any) -> Non
         ("module", "accuracy", "interval", "difference", "interval", "photos/s", "MB", "features")
     ]
     for one in compare_modules(names, settings, Talk(verbosity)):
-        against = one.against_first
         rows.append(
             (
                 one.name,
-                f"{one.accuracy:.1%}",
-                f"{one.interval.low:.1%} to {one.interval.high:.1%}",
-                f"{100 * against.difference:+.1f}" if against else "",
-                f"{100 * against.interval.low:+.1f} to {100 * against.interval.high:+.1f}"
-                if against
-                else "",
+                *compared(one.accuracy, one.interval, one.against_first),
                 f"{one.photos_per_second:.0f}",
                 f"{one.megabytes:.1f}",
                 str(one.feature_width),
             )
         )
-    _print_table(rows, left=(0,))
-
-
-def _print_table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:
-    """Columns as wide as they must be, to the right but for those in `left`."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            f"{cell:<{width}}" if column in left else f"{cell:>{width}}"
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        click.echo("  ".join(cells).rstrip())
+    print_table(rows, left=(0,))

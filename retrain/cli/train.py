@@ -32,7 +32,7 @@ from retrain.progress import Talk
     cls=GroupedCommand,
     name="retrain",
     interrupted="interrupted; finished features are kept, run the same command to go on",
-    epilog="Other commands: retrain audit, retrain evaluate, retrain modules.",
+    epilog="Other commands: retrain audit, evaluate, modules, compare-heads.",
 )
 @image_dir
 @split_options
@@ -48,6 +48,40 @@ from retrain.progress import Talk
 @module_options
 @option("how_many_training_steps", "Random batches.", TRAINING, True)
 @option("learning_rate", "Size of a step.", TRAINING, True)
+@option(
+    "solver",
+    "sgd: the old script's; momentum; adam (wants a rate near 0.001); lbfgs: the optimum of "
+    "penalised logistic regression, the same each time.",
+    TRAINING,
+    **choice("sgd", "momentum", "adam", "lbfgs"),
+)
+@option(
+    "learning_rate_schedule",
+    "cosine: the rate falls to 0 along half a wave.",
+    TRAINING,
+    **choice("constant", "cosine"),
+)
+@option(
+    "early_stopping",
+    "End when 20 validations in a row found no smaller loss, and keep the best head.",
+    TRAINING,
+    is_flag=True,
+)
+@option(
+    "l2",
+    "Penalty on the weights: half of this times the sum of their squares; auto: chosen by "
+    "validation photos.",
+    TRAINING,
+    metavar="X|auto",
+    show_default="0; auto for lbfgs",
+)
+@option("label_smoothing", "Share of each label given to all classes.", TRAINING)
+@option(
+    "class_weight",
+    "balanced: photos of small classes count more.",
+    TRAINING,
+    **choice("none", "balanced"),
+)
 @option("train_batch_size", "Photos in a batch; -1: all.", TRAINING)
 @option("validation_batch_size", "Photos in a validation; -1: all.", TRAINING)
 @option("test_batch_size", "Photos in the final test; -1: all.", TRAINING)

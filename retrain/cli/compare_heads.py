@@ -1,0 +1,52 @@
+"""`retrain compare-heads`: every solver on the same features."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from retrain.cli.command import GroupedCommand
+from retrain.cli.options import (
+    TRAINING,
+    image_dir,
+    module_options,
+    option,
+    take_architecture,
+    talk_options,
+)
+from retrain.cli.tables import compared, print_table
+from retrain.config import TrainSettings
+from retrain.progress import Talk
+
+
+@click.command(cls=GroupedCommand, name="retrain compare-heads")
+@image_dir
+@module_options
+@option("how_many_training_steps", "Random batches.", TRAINING, True)
+@option("learning_rate", "Size of a step.", TRAINING, True)
+@option("seed", "Decides the folds and the batches.", TRAINING, True)
+@talk_options
+@click.pass_context
+def command(
+    ctx: click.Context, /, architecture: str | None, logging_verbosity: str, **given: Any
+) -> None:
+    """Train and test on the same five folds of your photos with each solver, and compare.
+
+    \b
+    retrain compare-heads --image_dir flowers/
+
+    The difference is to the first solver, on the same photos; intervals are for 95 %.
+    """
+    take_architecture(ctx, architecture, given)
+    settings = TrainSettings(**given)
+    settings.check_numbers()
+
+    from retrain.head_bakeoff import compare_heads
+
+    rows: list[Sequence[str]] = [
+        ("solver", "accuracy", "interval", "difference", "interval", "seconds")
+    ]
+    for one in compare_heads(settings, Talk(logging_verbosity)):
+        figures = compared(one.accuracy, one.interval, one.against_first)
+        rows.append((one.name, *figures, f"{one.seconds:.2f}"))
+    print_table(rows, left=(0,))
