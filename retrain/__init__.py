@@ -1,3 +1,67 @@
-"""Teach an image classifier your own classes, from folders of photos."""
+"""Teach an image classifier your own classes, from folders of photos.
+
+    import retrain
+
+    result = retrain.train("flowers/", how_many_training_steps=500)
+    print(result.assessment.metrics.accuracy)
+    for photo in retrain.load("output_graph.pb").label(["a.jpg", "b.jpg"]):
+        print(photo.path, photo.labels[0])
+
+The commands `retrain` and `label-image` are these two functions.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from retrain.label.photos import Labeller
+    from retrain.progress import Talk
+    from retrain.result import TrainResult
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "load", "train"]
+
+
+def train(
+    image_dir: "str | PathLike[str]", *, talk: "Talk | None" = None, **settings: Any
+) -> "TrainResult":
+    """Trains a classifier on the photos below `image_dir`, a folder for each class.
+
+    `settings` are the fields of retrain.config.TrainSettings, which are called as the command's
+    options; paths may be text. Files are written as the command writes them: the graph, its labels,
+    the report and so on, in the current folder unless said otherwise. `talk` says how the run goes;
+    without it only warnings go to stderr.
+
+    Raises retrain.errors.RetrainError (UsageFault for settings that make no sense), and TypeError
+    for a setting that does not exist.
+    """
+    from retrain.config import settings_of
+    from retrain.progress import Talk
+    from retrain.training import train as run
+
+    return run(settings_of(image_dir, settings), talk or Talk("WARN"))
+
+
+def load(
+    graph: "str | PathLike[str] | None" = None,
+    *,
+    labels: "str | PathLike[str] | None" = None,
+    **overrides: Any,
+) -> "Labeller":
+    """A classifier from a graph that `train` or an older tool wrote; None: ImageNet's 1001 classes.
+
+    `labels`: a file to use instead of the graph's own. `overrides` are the fields of
+    retrain.label.spec.Overrides, for a graph that does not say how it is fed. The file is read when
+    the first photo is labelled; retrain.errors.RetrainError is raised then if it cannot be used.
+    """
+    from pathlib import Path
+
+    from retrain.label.photos import Labeller
+    from retrain.label.spec import Overrides
+
+    return Labeller(
+        Path(graph) if graph is not None else None,
+        Overrides(**overrides),
+        Path(labels) if labels is not None else None,
+    )

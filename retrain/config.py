@@ -1,7 +1,10 @@
 """Every setting of a training run, with its default. The command's options are made from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.errors import UsageFault
@@ -65,6 +68,7 @@ class TrainSettings:
     print_misclassified_test_images: bool = False
     calibration: bool = True
     reject_precision: float | None = None
+    compare_with: Path | None = None
     report: bool = True
     report_file: Path | None = None
     tensorboard_projector: bool = False
@@ -157,6 +161,24 @@ class TrainSettings:
                     "--class_weight balanced with --sampling balanced would correct twice for "
                     "small classes: give --sampling uniform"
                 )
+
+
+def settings_of(image_dir: str | PathLike[str], given: Mapping[str, Any]) -> TrainSettings:
+    """Settings from values that may be plainer than their fields: text for paths, lists for tuples.
+
+    Raises TypeError for a name that is no setting.
+    """
+    paths = {f.name for f in fields(TrainSettings) if "Path" in str(f.type)}
+    values: dict[str, Any] = {
+        name: Path(value) if name in paths and isinstance(value, str) else value
+        for name, value in given.items()
+    }
+    for name in ("input_size", "input_range"):
+        if isinstance(values.get(name), list):
+            values[name] = tuple(values[name])
+    if "assert_recall" in values:
+        values["assert_recall"] = tuple((label, share) for label, share in values["assert_recall"])
+    return TrainSettings(image_dir=str(image_dir), **values)
 
 
 def default_modules_folder() -> Path:

@@ -86,6 +86,7 @@ def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tupl
         ("Temperature", f"{result.calibration.temperature:.3f}"),
         *([("Unknown below", f"{threshold:.4f}")] if threshold is not None else []),
         ("Precision", settings.precision),
+        *([("Earlier graph", result.comparison.sentence())] if result.comparison else []),
         ("Time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in result.seconds)),
         ("Versions", library_versions()),
         ("Made", _now()),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain.assessment import Assessment, Calibration
+from retrain.comparing import Comparison
 from retrain.config import TrainSettings
 from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.report.facts import CurvePoint
@@ -18,7 +19,8 @@ from retrain.records import EVALUATION, PREDICTIONS
 class TrainResult:
     """`head` as trained; `calibration` holds the one that was exported.
 
-    `curve`: the evaluated steps. `audit`: None without a report and without --max_leaks.
+    `curve`: the evaluated steps. `comparison`: with --compare_with. `audit`: None without a report
+    and without --max_leaks.
     `summaries`: the folder of the TensorBoard logs, if any. `seconds`: (what, how long).
     """
 
@@ -30,6 +32,7 @@ class TrainResult:
     parity: Parity
     curve: tuple[CurvePoint, ...]
     audit: Audit | None
+    comparison: Comparison | None
     summaries: Path | None
     seconds: tuple[tuple[str, float], ...]
 
@@ -41,6 +44,7 @@ def files_written(settings: TrainSettings, result: TrainResult) -> list[tuple[st
         ("SavedModel", settings.saved_model_dir),
         ("Predictions", settings.beside(PREDICTIONS)),
         ("Evaluation", settings.beside(EVALUATION)),
+        ("Settings", settings.beside("run.json")),
         ("Report", settings.page),
         ("Labels", settings.output_labels),
         ("Graph", settings.output_graph),

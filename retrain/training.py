@@ -1,11 +1,13 @@
 """The main job: an image tree in, a frozen graph and its labels out."""
 
 import time
+from collections.abc import Mapping
 
 import numpy as np
 
 from retrain.assessment import assess, calibrate
 from retrain.auditing import audit_of
+from retrain.comparing import compare_with
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError, UsageFault
 from retrain.evaluation.evaluate import Evaluation
@@ -23,6 +25,7 @@ from retrain.heads.head import Head
 from retrain.heads.summaries import new_run_folder
 from retrain.images.labels import labels_of
 from retrain.images.split import SETS, TEST, TRAIN, check_percentages
+from retrain.label.describe import describe_graph
 from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
@@ -35,13 +38,19 @@ from retrain.records import (
 )
 from retrain.reporting import report_run
 from retrain.result import TrainResult
+from retrain.run_record import write_run_record
 from retrain.solving import train_on
 
 PARITY_PHOTOS = 16
 
 
-def train(settings: TrainSettings, talk: Talk) -> TrainResult:
-    """Runs the whole job and writes its outputs. Raises RetrainError."""
+def train(
+    settings: TrainSettings, talk: Talk, sources: Mapping[str, str] | None = None
+) -> TrainResult:
+    """Runs the whole job and writes its outputs. Raises RetrainError.
+
+    `sources`: where each setting came from, for `run.json`.
+    """
     _check(settings)
     laps = _Laps()
     outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
@@ -65,6 +74,11 @@ def train(settings: TrainSettings, talk: Talk) -> TrainResult:
     laps.end("test and export")
     audit = audit_of(settings, dataset, talk)
     laps.end("audit")
+    comparison = None
+    if settings.compare_with is not None:
+        comparison = compare_with(settings.compare_with, dataset, labels, assessment, talk)
+        if comparison is not None:
+            talk.result(comparison.sentence())
     result = TrainResult(
         head=head,
         labels=labels,
@@ -74,9 +88,11 @@ def train(settings: TrainSettings, talk: Talk) -> TrainResult:
         parity=parity,
         curve=tuple(curve),
         audit=audit,
+        comparison=comparison,
         summaries=summaries,
         seconds=tuple(laps.seconds),
     )
+    write_run_record(settings, sources or {}, result)
     _write_records(settings, result, talk)
     return result
 
@@ -140,6 +156,8 @@ def _check(settings: TrainSettings) -> None:
     if settings.page is not None:
         check_file_can_be_written(settings.page, "--report")
     check_folder_can_be_written(settings.features_folder, "--bottleneck_dir")
+    if settings.compare_with is not None:
+        describe_graph(settings.compare_with)
     if settings.saved_model_dir:
         check_saved_model_dir(settings.saved_model_dir)
     if settings.intermediate_store_frequency:

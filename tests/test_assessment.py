@@ -9,12 +9,12 @@ import pytest
 from conftest import EXAMPLE_FLOWERS, TINY, Run
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
+import retrain
 from retrain.evaluation.metrics import metrics_from_json
 from retrain.graphs import read_graph
 from retrain.label.classifier import open_classifier
 from retrain.label.describe import describe_graph
-from retrain.label.photos import UNKNOWN, label_photos
-from retrain.label.spec import Overrides
+from retrain.label.photos import UNKNOWN
 from retrain.manifest import find_manifest
 
 
@@ -91,13 +91,8 @@ def test_the_exported_graph_gives_the_calibrated_numbers(flowers_run: Path) -> N
     manifest = find_manifest(read_graph(flowers_run / "output_graph.pb"))
     assert manifest is not None and manifest.training["temperature"] == facts["temperature"]
     rows = predictions(flowers_run)[::20]
-    said = label_photos(
-        [EXAMPLE_FLOWERS / row["path"] for row in rows],
-        flowers_run / "output_graph.pb",
-        Overrides(),
-        None,
-        5,
-        print,
+    said = retrain.load(flowers_run / "output_graph.pb").label(
+        [EXAMPLE_FLOWERS / row["path"] for row in rows]
     )
     for row, labelled in zip(rows, said, strict=True):
         scores = {label: score for label, score in labelled.labels if label != UNKNOWN}

@@ -61,6 +61,7 @@ def command(
     from retrain.files import check_file_can_be_written, check_folder_can_be_written
     from retrain.gates import check_gates, check_recall_labels
     from retrain.judging import judge
+    from retrain.label.spec import Overrides
     from retrain.records import EVALUATION, PREDICTIONS, write_evaluation, write_prediction_rows
     from retrain.reporting import report_judged
 
@@ -69,7 +70,7 @@ def command(
     check_folder_can_be_written(output_dir, "--output_dir")
     if page is not None:
         check_file_can_be_written(page, "--report")
-    judged = judge(graph, image_dir, overrides_of(given), labels, talk)
+    judged = judge(graph, image_dir, Overrides(**overrides_of(given)), labels, talk)
     check_recall_labels(assert_recall, judged.labels)
     say_metrics(judged.metrics, talk)
     write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)

@@ -67,15 +67,13 @@ graph_options = together(
 )
 
 
-def overrides_of(given: dict[str, Any]) -> Any:
-    """Takes the values of `graph_options`, but for the labels, out of a command's arguments."""
-    from retrain.label.spec import Overrides
-
-    return Overrides(
-        input_layer=given.pop("input_layer"),
-        output_layer=given.pop("output_layer"),
-        height=given.pop("input_height"),
-        width=given.pop("input_width"),
-        mean=given.pop("input_mean"),
-        std=given.pop("input_std"),
-    )
+def overrides_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of label.spec.Overrides among a command's arguments."""
+    return {
+        "input_layer": given["input_layer"],
+        "output_layer": given["output_layer"],
+        "height": given["input_height"],
+        "width": given["input_width"],
+        "mean": given["input_mean"],
+        "std": given["input_std"],
+    }

@@ -65,11 +65,11 @@ def label_image(
     if not paths:
         raise click.UsageError("no photo given: label-image --graph output_graph.pb photo.jpg")
 
-    from retrain.label.photos import label_photos
+    from retrain import load
 
-    overrides = overrides_of(given)
+    labeller = load(graph, labels=labels, **overrides_of(given))
     failed = 0
-    for number, row in enumerate(label_photos(paths, graph, overrides, labels, top_k, _remark)):
+    for number, row in enumerate(labeller.stream(paths, top_k, _remark)):
         if len(paths) > 1:
             print(f"{'' if number == 0 else chr(10)}{row.path}:")
         if row.problem is not None:

@@ -181,3 +181,11 @@ def take_architecture(ctx: click.Context, architecture: str | None, given: dict[
 
 def was_given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def take_config(ctx: click.Context, path: Path | None) -> None:
+    """Makes the settings of an earlier run the defaults of this one."""
+    if path is not None:
+        from retrain.run_record import read_settings
+
+        ctx.default_map = read_settings(path)

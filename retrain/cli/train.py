@@ -3,9 +3,10 @@
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from retrain import __version__
-from retrain.cli.command import FILE, GroupedCommand
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption
 from retrain.cli.options import (
     DISTORTIONS,
     OUTPUTS,
@@ -20,12 +21,15 @@ from retrain.cli.options import (
     report_options,
     split_options,
     take_architecture,
+    take_config,
     talk_options,
     was_given,
 )
-from retrain.config import TrainSettings
+from retrain.config import settings_of
 from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.progress import Talk
+
+SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_MAP: "config"}
 
 
 @click.command(
@@ -33,6 +37,16 @@ from retrain.progress import Talk
     name="retrain",
     interrupted="interrupted; finished features are kept, run the same command to go on",
     epilog="Other commands: retrain audit, evaluate, modules, compare-heads.",
+)
+@click.option(
+    "--config",
+    cls=GroupedOption,
+    type=FILE,
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, path: take_config(ctx, path),
+    help="Settings from the run.json of an earlier run; options given here win.",
 )
 @image_dir
 @split_options
@@ -150,6 +164,13 @@ from retrain.progress import Talk
     metavar="DIR",
 )
 @option("tensorboard_projector", "Also show the features there.", OUTPUTS, is_flag=True)
+@option(
+    "compare_with",
+    "An earlier graph, to be asked about the same test photos.",
+    OUTPUTS,
+    metavar="FILE",
+    type=FILE,
+)
 @report_options
 @option(
     "print_misclassified_test_images",
@@ -177,12 +198,16 @@ def retrain(
         given["summaries_dir"] = None
     if given["tfhub_module"].lower().endswith(ONNX) and not was_given(ctx, "output_graph"):
         given["output_graph"] = given["output_graph"].with_suffix(ONNX)
-    settings = TrainSettings(**given)
+    settings = settings_of(given.pop("image_dir"), given)
     talk = Talk(logging_verbosity)
 
     from retrain.training import train  # after the command line is known to be right
 
-    result = train(settings, talk)
+    sources = {
+        name: SOURCES.get(ctx.get_parameter_source(name) or ParameterSource.DEFAULT, "default")
+        for name in ("image_dir", *given)
+    }
+    result = train(settings, talk, sources)
     from retrain.cli.closing import close_run
     from retrain.evaluation.audit.audit import leaks
     from retrain.gates import check_gates

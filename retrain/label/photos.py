@@ -1,5 +1,6 @@
 """Photos in, one row each out, in order."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,37 +33,48 @@ class LabelledPhoto:
     problem: str | None = None
 
 
-def label_photos(
-    paths: Sequence[Path],
-    graph: Path | None,
-    said: Overrides,
-    labels: Path | None,
-    top_k: int,
-    remark: Callable[[str], None],
-) -> Iterator[LabelledPhoto]:
-    """One row for each path, in order; a photo that cannot be used has its problem in its row.
+@dataclass(frozen=True)
+class Labeller:
+    """A graph to label photos with; None: the bundled module and ImageNet's classes.
 
-    `graph` None: the bundled module and ImageNet's classes. `labels`: a file to use instead of the
-    graph's own. `remark` gets what had to be guessed about the graph. Raises RetrainError if the
-    graph cannot be used.
+    `said`: how the graph is fed, where it does not say it itself. `labels_file`: labels to use
+    instead of the graph's own.
     """
-    file = graph or imagenet_graph()[0]
-    try:
-        cache = CompiledCache(file, said, streams_for(len(paths)))
-    except OSError as error:
-        raise cannot_read("graph", file, error) from error
-    kept = cache.load()
-    if kept is not None:
-        spec, compiled = kept
-    else:
-        spec = _describe(graph, said)
-        compiled = compile_classifier(file, spec, cache.streams)
-    for guess in spec.guesses:
-        remark(guess)
-    named = spec if labels is None else replace(spec, labels=read_labels(labels))
-    yield from _rows(Classifier(file, named, compiled), paths, top_k)
-    if kept is None:
-        cache.keep(spec, compiled)
+
+    graph: Path | None
+    said: Overrides = Overrides()
+    labels_file: Path | None = None
+
+    def label(self, photos: Sequence[str | Path], top_k: int = 5) -> list[LabelledPhoto]:
+        """One row for each photo, in order; one that cannot be used has its problem in its row.
+
+        Raises RetrainError if the graph cannot be used. Guesses about the graph are warned of.
+        """
+        return list(self.stream([Path(photo) for photo in photos], top_k, warnings.warn))
+
+    def stream(
+        self, paths: Sequence[Path], top_k: int, remark: Callable[[str], None]
+    ) -> Iterator[LabelledPhoto]:
+        """As `label`, each row as soon as it is known; `remark` gets what had to be guessed."""
+        file = self.graph or imagenet_graph()[0]
+        try:
+            cache = CompiledCache(file, self.said, streams_for(len(paths)))
+        except OSError as error:
+            raise cannot_read("graph", file, error) from error
+        kept = cache.load()
+        if kept is not None:
+            spec, compiled = kept
+        else:
+            spec = _describe(self.graph, self.said)
+            compiled = compile_classifier(file, spec, cache.streams)
+        for guess in spec.guesses:
+            remark(guess)
+        named = spec
+        if self.labels_file is not None:
+            named = replace(spec, labels=read_labels(self.labels_file))
+        yield from _rows(Classifier(file, named, compiled), paths, top_k)
+        if kept is None:
+            cache.keep(spec, compiled)
 
 
 def _describe(graph: Path | None, said: Overrides) -> GraphInput:

@@ -1,0 +1,92 @@
+"""The new classifier against an earlier one, on the test photos that both can be asked about."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrain.assessment import Assessment
+from retrain.evaluation.intervals import PairedDifference, paired_difference
+from retrain.images.ahead import map_ahead
+from retrain.images.decode import BadPhoto, decode, pillow_warnings_ignored
+from retrain.label.classifier import open_classifier
+from retrain.label.describe import describe_graph
+from retrain.preparation import Dataset
+from retrain.progress import Talk
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Accuracies in [0, 1] of the new and the earlier graph on the same `photos` test photos."""
+
+    earlier: Path
+    photos: int
+    new_accuracy: float
+    earlier_accuracy: float
+    difference: PairedDifference
+
+    def sentence(self) -> str:
+        low, high = 100 * self.difference.interval.low, 100 * self.difference.interval.high
+        return (
+            f"Compared with {self.earlier} on {self.photos} test photos: "
+            f"{self.new_accuracy:.1%} instead of {self.earlier_accuracy:.1%} "
+            f"({100 * self.difference.difference:+.1f} points, with 95 % confidence {low:+.1f} to "
+            f"{high:+.1f}; p = {self.difference.p_value:.2g})"
+        )
+
+
+def compare_with(
+    earlier: Path, dataset: Dataset, labels: tuple[str, ...], assessment: Assessment, talk: Talk
+) -> Comparison | None:
+    """Asks the earlier graph about the test photos whose class it knows by name; None if none.
+
+    Photos that the split has kept for testing before are test photos still, so where the earlier
+    graph was trained on the same tree, it has not seen them either. Raises RetrainError if the
+    graph cannot be used.
+    """
+    classifier = open_classifier(earlier, describe_graph(earlier))
+    known = {label: position for position, label in enumerate(classifier.labels)}
+    evaluation = assessment.evaluation
+    rows, first = np.unique(evaluation.rows, return_index=True)
+    asked = [
+        (int(row), int(position))
+        for row, position in zip(rows, first, strict=True)
+        if labels[evaluation.truth[position]] in known
+    ]
+    paths = [dataset.index.full_path(dataset.index.photos[row]) for row, _ in asked]
+    recipe = classifier.spec.recipe
+
+    def read(path: str) -> np.ndarray | None:
+        try:
+            with open(path, "rb") as file:
+                return decode(file.read(), recipe)
+        except (OSError, BadPhoto):
+            return None
+
+    def pictures() -> Iterator[tuple[int, np.ndarray]]:
+        with pillow_warnings_ignored():
+            for number, (_, pixels) in enumerate(map_ahead(read, paths)):
+                if pixels is not None:
+                    yield number, pixels
+
+    theirs, ours = [], []
+    predicted = evaluation.predicted
+    with talk.progress("Asking the earlier graph", len(paths), "photos") as meter:
+        for number, scores in classifier.scores(pictures()):
+            position = asked[number][1]
+            truth = labels[evaluation.truth[position]]
+            theirs.append(classifier.labels[int(scores.argmax())] == truth)
+            ours.append(bool(predicted[position] == evaluation.truth[position]))
+            meter.advance()
+    if not theirs:
+        talk.warn(f"{earlier} knows the class of no test photo, so nothing can be compared")
+        return None
+    old, new = np.array(theirs), np.array(ours)
+    return Comparison(
+        earlier.absolute(),
+        len(old),
+        float(new.mean()),
+        float(old.mean()),
+        paired_difference(new, old),
+    )

@@ -1,0 +1,66 @@
+"""`run.json`: how a run was made, in a form that `--config` repeats."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from retrain.config import TrainSettings
+from retrain.errors import RetrainError
+from retrain.exporter import library_versions
+from retrain.files import cannot_read, write_bytes
+from retrain.result import TrainResult
+
+FORMAT = 1
+NAME = "run.json"
+
+
+def write_run_record(
+    settings: TrainSettings, sources: Mapping[str, str], result: TrainResult
+) -> None:
+    """Writes every setting with where it came from, and what the result depends on besides.
+
+    `sources`: where the setting of that name came from; `caller` for those not in it.
+    """
+    dataset, metrics = result.dataset, result.assessment.metrics
+    facts = {
+        "format": FORMAT,
+        "settings": {
+            name: {"value": _plain(value), "from": sources.get(name, "caller")}
+            for name, value in asdict(settings).items()
+        },
+        "data": {"digest": dataset.digest(), "split_digest": dataset.split_digest(),
+                 "photos": len(dataset.keys)},
+        "module": asdict(dataset.backbone.info),
+        "versions": library_versions(),
+        "result": {"test_accuracy": metrics.accuracy, "test_photos": metrics.count,
+                   "temperature": result.calibration.temperature},
+        "seconds": dict(result.seconds),
+    }  # fmt: skip
+    write_bytes(settings.beside(NAME), json.dumps(facts, indent=1).encode() + b"\n")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings of a run record, those that are None left out. Raises RetrainError."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        settings = {name: entry["value"] for name, entry in facts["settings"].items()}
+    except OSError as error:
+        raise cannot_read("run record", path, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RetrainError(
+            f"{path.absolute()} is no run record: give the {NAME} that a run wrote"
+        ) from error
+    known = {name: value for name, value in settings.items() if value is not None}
+    strange = set(settings) - set(TrainSettings.__dataclass_fields__)
+    if facts.get("format") != FORMAT or strange:
+        raise RetrainError(
+            f"{path.absolute()} was written by another version of retrain: install that version "
+            f"({facts.get('versions', 'unknown')}), or give the settings as options"
+        )
+    return known
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
