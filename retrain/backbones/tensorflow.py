@@ -1,10 +1,11 @@
-"""The one door to TensorFlow: imported late, and quiet."""
+"""The one door to TensorFlow and Keras: imported late, and quiet."""
 
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 
@@ -21,6 +22,30 @@ def import_tensorflow() -> Any:
 
     tf.get_logger().setLevel("ERROR")
     return tf
+
+
+def import_keras() -> Any:
+    """Keras 3 on TensorFlow and in its layout of pictures, whatever the user's keras.json says."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import_tensorflow()
+    keras: Any = import_module("keras")
+    keras.config.set_image_data_format("channels_last")
+    return keras
+
+
+@contextmanager
+def deterministic_operations() -> Iterator[None]:
+    """The same numbers from the same numbers, to the bit, on the same machine, GPUs included."""
+    import_tensorflow()
+    from tensorflow.python.framework import config
+
+    before = config.is_op_determinism_enabled()
+    config.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if not before:
+            config.disable_op_determinism()
 
 
 @contextmanager

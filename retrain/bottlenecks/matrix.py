@@ -24,6 +24,12 @@ class FeatureMatrix:
                 _expect_random_reads(shard)
 
     @classmethod
+    def of(cls, features: np.ndarray) -> "FeatureMatrix":
+        """The rows of an array (N, D) float32."""
+        rows = np.arange(len(features))
+        return cls([features], np.zeros_like(rows), rows, features.shape[1])
+
+    @classmethod
     def stacked(cls, matrices: Sequence["FeatureMatrix"]) -> "FeatureMatrix":
         """One matrix of all their rows, the first's first."""
         shards = [shard for matrix in matrices for shard in matrix._shards]

@@ -1,4 +1,4 @@
-"""Reading a Keras model from a `.keras` or `.h5` file."""
+"""A Keras model, from a `.keras` or `.h5` file or as it is in memory, as a network."""
 
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,22 @@ def read_keras_file(path: Path) -> Network:
             f"{path.absolute()} has {len(model.inputs)} inputs and {len(model.outputs)} outputs: "
             "give a model that takes one picture and gives one feature vector"
         )
+    input_range, remarks = _input_range(model)
+    return network_of_model(model, path, "Keras model", input_range, remarks)
+
+
+def network_of_model(
+    model: Any,
+    path: Path,
+    kind: str,
+    input_range: tuple[float, float] = UNIT_RANGE,
+    remarks: tuple[str, ...] = (),
+) -> Network:
+    """The inference network of a Keras model with one input and one output, as it is now.
+
+    `path` is what messages name. Raises RetrainError if its input is no picture.
+    """
+    tf = import_tensorflow()
     height, width, channels = image_shape(tf.TensorShape(model.inputs[0].shape), path)
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
@@ -43,14 +59,13 @@ def read_keras_file(path: Path) -> Network:
         tf.TensorSpec([None, height, width, channels], tf.float32)
     )
     frozen = constants(concrete)
-    input_range, remarks = _input_range(model)
 
     def answer(images: np.ndarray) -> np.ndarray:
         found: np.ndarray = concrete(tf.constant(images)).numpy()
         return found
 
     return Network(
-        kind="Keras model",
+        kind=kind,
         graph=frozen.graph.as_graph_def(),
         images=frozen.inputs[0].name,
         features=frozen.outputs[0].name,

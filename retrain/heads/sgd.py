@@ -50,6 +50,12 @@ class BatchResult:
     cross_entropy: float
     count: int
 
+    @classmethod
+    def of(cls, logits: np.ndarray, truth: np.ndarray) -> "BatchResult":
+        """From logits (n, C) and classes (n,)."""
+        found = softmax(logits)
+        return cls(logits, accuracy(found, truth), cross_entropy(found, truth), len(truth))
+
 
 @dataclass(frozen=True)
 class StepResult:
@@ -102,14 +108,18 @@ def train_head(
         rate = learning_rate(settings.schedule, settings.learning_rate, step, settings.steps)
         _take_step(head, batch, loss.slopes(head.logits(batch), truth), settings.l2, update, rate)
         if step % settings.eval_step_interval == 0 or step == settings.steps - 1:
-            trained = _score(head, batch, truth)
+            trained = BatchResult.of(head.logits(batch), truth)
             if not np.isfinite(trained.cross_entropy) or not np.isfinite(weights).all():
                 raise RetrainError(
                     f"training diverged at step {step} with --learning_rate "
                     f"{settings.learning_rate:g}: give a smaller one"
                 )
             seen = checks.draw(settings.validation_batch_size)
-            checked = _score(head, features.take(seen), labels[seen]) if len(seen) else None
+            checked = (
+                BatchResult.of(head.logits(features.take(seen)), labels[seen])
+                if len(seen)
+                else None
+            )
             if checked is not None and settings.patience:
                 stopping.look(step, head, checked.logits, labels[seen])
             on_evaluation(StepResult(step, head, trained, checked, stopping.best_step))
@@ -134,12 +144,6 @@ def _take_step(
     weights_change, biases_change = update.change(gradient_times, np.float32(rate))
     np.subtract(head.weights, weights_change, out=head.weights)
     np.subtract(head.biases, biases_change, out=head.biases)
-
-
-def _score(head: Head, batch: np.ndarray, truth: np.ndarray) -> BatchResult:
-    logits = head.logits(batch)
-    found = softmax(logits)
-    return BatchResult(logits, accuracy(found, truth), cross_entropy(found, truth), len(truth))
 
 
 def _truncated_normal(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

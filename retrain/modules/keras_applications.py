@@ -1,6 +1,5 @@
 """Makes modules in TF Hub's form of Keras' networks and the weights that Keras offers for them."""
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -9,7 +8,7 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import Any
 
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.backbones.tensorflow import import_keras, import_tensorflow
 from retrain.errors import RetrainError, one_line
 from retrain.modules.catalogue import KerasApplication
 
@@ -25,7 +24,7 @@ def build_keras_application(application: KerasApplication, size: int, folder: Pa
     damaged.
     """
     tf = import_tensorflow()
-    constructor = getattr(_import_keras().applications, application.name)
+    constructor = getattr(import_keras().applications, application.name)
     width = {} if application.alpha is None else {"alpha": application.alpha}
     with redirect_stdout(sys.stderr):
         try:
@@ -72,14 +71,6 @@ def as_hub_module(model: Any, preprocess: Callable[[Any], Any], size: int) -> An
     root.trainable_variables = [variable.value for variable in model.trainable_variables]
     root.regularization_losses = []
     return root
-
-
-def _import_keras() -> Any:
-    """Keras 3 on TensorFlow and in its layout of pictures, whatever the user's keras.json says."""
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    keras: Any = import_module("keras")
-    keras.config.set_image_data_format("channels_last")
-    return keras
 
 
 def _weights_fault(name: str, error: Exception) -> RetrainError | None:

@@ -1,0 +1,100 @@
+"""A backbone with a hidden layer more: its features become what that layer makes of them."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+
+from retrain.backbones.backbone import (
+    FEATURE_NODE,
+    GRAPH_FILE,
+    ONNX_FILE,
+    REFERENCE_FILE,
+    Backbone,
+    read_backbone,
+    write_info,
+)
+from retrain.graphs import add_float_constant, add_node, find_node, read_graph, subgraph
+from retrain.onnx_graphs import add_constant, import_onnx, read_onnx
+from retrain.onnx_graphs import add_node as add_onnx_node
+
+SCOPE = "hidden_layer"
+BELOW = f"{SCOPE}/features"  # the new name of what the backbone alone gives
+
+
+@dataclass(frozen=True)
+class HiddenLayer:
+    """relu(features @ weights + biases); weights (D, H) float32, biases (H,) float32."""
+
+    weights: np.ndarray
+    biases: np.ndarray
+
+    def outputs(self, features: np.ndarray) -> np.ndarray:
+        """(n, D) features to (n, H)."""
+        outputs: np.ndarray = np.maximum(features @ self.weights + self.biases, np.float32(0))
+        return outputs
+
+
+def write_extended(backbone: Backbone, layer: HiddenLayer, folder: Path) -> Backbone:
+    """Writes the backbone with the layer on top, as a backbone, into the existing `folder`."""
+    if backbone.is_onnx:
+        model = with_hidden_onnx_layer(read_onnx(backbone.graph_path), layer)
+        (folder / ONNX_FILE).write_bytes(model.SerializeToString(deterministic=True))
+    else:
+        graph = with_hidden_layer(read_graph(backbone.graph_path), layer)
+        (folder / GRAPH_FILE).write_bytes(graph.SerializeToString(deterministic=True))
+    pixels, features = backbone.read_reference()
+    np.savez_compressed(folder / REFERENCE_FILE, pixels=pixels, features=layer.outputs(features))
+    digest = hashlib.blake2b(backbone.info.fingerprint.encode(), digest_size=16)
+    for values in (layer.weights, layer.biases):
+        digest.update(np.ascontiguousarray(values, "<f4").tobytes())
+    info = replace(
+        backbone.info,
+        fingerprint=digest.hexdigest(),
+        feature_width=len(layer.biases),
+        has_logits=False,
+    )
+    write_info(folder, info)
+    return read_backbone(folder)
+
+
+def with_hidden_layer(backbone: GraphDef, layer: HiddenLayer) -> GraphDef:
+    """The frozen graph with FEATURE_NODE [n, H] behind the layer; what it was is BELOW [n, D]."""
+    graph = subgraph(backbone, [FEATURE_NODE])
+    below = find_node(graph, FEATURE_NODE)
+    assert below is not None
+    below.name = BELOW
+    weights, biases = f"{SCOPE}/weights", f"{SCOPE}/biases"
+    product, total = f"{SCOPE}/MatMul", f"{SCOPE}/add"
+    add_float_constant(graph, weights, layer.weights)
+    add_float_constant(graph, biases, layer.biases)
+    matmul = add_node(graph, "MatMul", product, [BELOW, weights])
+    matmul.attr["transpose_a"].b = False
+    matmul.attr["transpose_b"].b = False
+    add_node(graph, "AddV2", total, [product, biases])
+    add_node(graph, "Relu", FEATURE_NODE, [total])
+    return graph
+
+
+def with_hidden_onnx_layer(backbone: Any, layer: HiddenLayer) -> Any:
+    """The same for a frozen ONNX model."""
+    onnx = import_onnx()
+    model = onnx.ModelProto()
+    model.CopyFrom(backbone)
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [BELOW if name == FEATURE_NODE else name for name in names]
+    weights = add_constant(model, f"{SCOPE}/weights", layer.weights)
+    biases = add_constant(model, f"{SCOPE}/biases", layer.biases)
+    product = add_onnx_node(model, "MatMul", [BELOW, weights], f"{SCOPE}/MatMul")
+    total = add_onnx_node(model, "Add", [product, biases], f"{SCOPE}/add")
+    add_onnx_node(model, "Relu", [total], FEATURE_NODE)
+    del model.graph.output[:]
+    shape = ["n", len(layer.biases)]
+    model.graph.output.append(
+        onnx.helper.make_tensor_value_info(FEATURE_NODE, onnx.TensorProto.FLOAT, shape)
+    )
+    return model
