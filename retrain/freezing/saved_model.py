@@ -27,7 +27,7 @@ def read_saved_model(folder: Path) -> Network:
     try:
         graphs = parse_saved_model(str(folder)).meta_graphs
         if any(graph.HasField("object_graph_def") for graph in graphs):
-            return _tf2_network(tf, tf.saved_model.load(str(folder)), folder)
+            return tf2_network(tf, tf.saved_model.load(str(folder)), folder)
         return _tf1_network(tf, graphs, folder)
     except RetrainError:
         raise
@@ -38,7 +38,7 @@ def read_saved_model(folder: Path) -> Network:
         ) from error
 
 
-def _tf2_network(tf: Any, loaded: Any, folder: Path) -> Network:
+def tf2_network(tf: Any, loaded: Any, folder: Path) -> Network:
     call, shape, remarks = _tf2_call(loaded, folder)
     classify: Any
     height, width, channels = image_shape(shape, folder)
@@ -49,7 +49,7 @@ def _tf2_network(tf: Any, loaded: Any, folder: Path) -> Network:
     # its errors behind its own.
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def inference(images: Any) -> list[Any]:
-        outputs = [_one_output(tf, call(images), folder)]
+        outputs = [one_output(tf, call(images), folder)]
         if with_logits:
             outputs.append(classify(images)["logits"])
         return [tf.identity(tf.cast(output, tf.float32)) for output in outputs]
@@ -82,7 +82,7 @@ def _tf2_call(loaded: Any, folder: Path) -> tuple[Callable[[Any], Any], Any, tup
     """How to run it, the shape of its input, and what there is to remark."""
     functions = list(getattr(loaded.__call__, "concrete_functions", [])) if callable(loaded) else []
     for function in functions:
-        specs = [s for s in _specs(function) if s.shape.rank == 4]
+        specs = [s for s in image_specs(function) if s.shape.rank == 4]
         if specs:
             return _without_training(loaded, functions), specs[0].shape, ()
     signatures = getattr(loaded, "signatures", {})
@@ -104,7 +104,7 @@ def _tf2_call(loaded: Any, folder: Path) -> tuple[Callable[[Any], Any], Any, tup
     return lambda images: signature(**{argument: images}), spec.shape, remarks
 
 
-def _specs(function: Any) -> list[Any]:
+def image_specs(function: Any) -> list[Any]:
     import tensorflow as tf
 
     flat = tf.nest.flatten(function.structured_input_signature)
@@ -123,7 +123,7 @@ def _without_training(loaded: Any, functions: list[Any]) -> Callable[[Any], Any]
     return lambda images: loaded(images)
 
 
-def _one_output(tf: Any, output: Any, folder: Path) -> Any:
+def one_output(tf: Any, output: Any, folder: Path) -> Any:
     if isinstance(output, dict):
         return output[chosen_output(list(output), folder)]
     outputs = tf.nest.flatten(output)

@@ -1,0 +1,1 @@
+"""Training a module's own variables together with its head. Needs TensorFlow."""

@@ -1,0 +1,84 @@
+"""Where a fine-tuning stands, on disk: enough to go on in mid-epoch as if nothing had happened."""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from retrain.errors import RetrainError
+from retrain.files import atomic_path
+
+FILE = "checkpoint.npz"
+Arrays = dict[str, list[np.ndarray]]
+
+
+@dataclass
+class Standing:
+    """`done` training photos of epoch `epoch` (from 1) are trained, in `step` steps in all;
+    `loss` is the sum over these photos. `least`: the lowest validation loss so far, that of the
+    weights after `best_epoch`, 0 being the start; `in_vain` epochs have passed since."""
+
+    epoch: int = 1
+    done: int = 0
+    step: int = 0
+    loss: float = 0.0
+    least: float = float("inf")
+    best_epoch: int = 0
+    in_vain: int = 0
+
+
+@dataclass
+class Checkpoint:
+    """`arrays`: by what they are, one for each trained variable."""
+
+    standing: Standing = field(default_factory=Standing)
+    arrays: Arrays = field(default_factory=dict)
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, belongs: Mapping[str, str]) -> None:
+    """Replaces the checkpoint in `folder`, whole or not at all.
+
+    `belongs`: digests or texts of all that the training follows from, by their names for users.
+    """
+    arrays = {
+        f"{name}/{number}": array
+        for name, group in checkpoint.arrays.items()
+        for number, array in enumerate(group)
+    }
+    facts = json.dumps({"belongs": dict(belongs), "standing": asdict(checkpoint.standing)})
+    with atomic_path(folder / FILE) as temporary, open(temporary, "wb") as file:
+        np.savez(file, allow_pickle=False, facts=np.array(facts), **arrays)
+
+
+def read_checkpoint(folder: Path, belongs: Mapping[str, str]) -> Checkpoint | None:
+    """The checkpoint in `folder`, None if there is none.
+
+    Raises RetrainError if it cannot be read or is of a training that differs in what `belongs`
+    lists.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path) as stored:
+            facts = json.loads(str(stored["facts"]))
+            arrays: Arrays = {}
+            for key in stored.files:
+                name, _, number = key.partition("/")
+                if number:  # in their order, as they were written
+                    arrays.setdefault(name, []).append(stored[key])
+        standing, written = Standing(**facts["standing"]), facts["belongs"]
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise RetrainError(
+            f"{path.absolute()} cannot be read as a checkpoint: run without --resume"
+        ) from error
+    other = [name for name, text in belongs.items() if written.get(name) != text]
+    if other:
+        raise RetrainError(
+            f"{path.absolute()} is of a fine-tuning with other {' and '.join(other)}: "
+            "give the same ones again, or run without --resume to start anew"
+        )
+    return Checkpoint(standing, arrays)
