@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from retrain import __version__
+from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.bottlenecks.store import BottleneckStore
 from retrain.config import TrainSettings
@@ -22,10 +24,18 @@ from retrain.preparation import Dataset, read_photos
 from retrain.progress import Talk
 
 
-def audit_of(settings: TrainSettings, dataset: Dataset, talk: Talk) -> Audit | None:
-    """The audit for the report and for --max_leaks; None if neither is wanted."""
+def audit_of(
+    settings: TrainSettings, dataset: Dataset | None, outputs: Sequence[Path], talk: Talk
+) -> Audit | None:
+    """The audit for the report and for --max_leaks; None if neither is wanted.
+
+    `dataset`: the photos with the features of a module; without, those of the default one.
+    """
     if settings.page is None and settings.max_leaks is None:
         return None
+    if dataset is None:
+        module = replace(settings, tfhub_module=DEFAULT_MODULE, input_size=None, input_range=None)
+        return audit_tree(module, outputs, talk)
     return _audited(
         settings.features_folder / "audits",
         dataset.index,

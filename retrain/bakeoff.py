@@ -22,7 +22,13 @@ from retrain.progress import Talk
 from retrain.solving import sgd_settings
 
 FOLDS = 5
-UNWATCHED = (lambda step, head: None, lambda result: None)
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+UNWATCHED = (_ignore, _ignore)  # a training's on_step and on_evaluation
 RATE_SECONDS = 5.0  # how long the speed of a module is measured
 
 

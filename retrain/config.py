@@ -9,9 +9,16 @@ from typing import Any
 from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.errors import UsageFault
 from retrain.files import user_cache_dir
+from retrain.finetuning.settings import parse_depth
 from retrain.freezing.wanted import InputWanted
 from retrain.images.distort import Distortion
 
+SIMPLE_CNN = "simple_cnn"
+EPOCHS_FOR = {
+    "--grayscale": "--architecture simple_cnn",
+    "--epochs": "--fine_tune or --architecture simple_cnn",
+    "--resume": "--fine_tune",
+}
 EARLY_STOPPING_PATIENCE = 20  # evaluations without a smaller validation loss
 
 
@@ -39,7 +46,7 @@ class TrainSettings:
     strict: bool = False
     legacy_labels: bool = False
     how_many_training_steps: int = 4000
-    learning_rate: float = 0.01
+    learning_rate: float | None = None
     train_batch_size: int = 100
     validation_batch_size: int = 100
     test_batch_size: int = -1
@@ -51,6 +58,12 @@ class TrainSettings:
     l2: str | None = None
     label_smoothing: float = 0.0
     class_weight: str = "none"
+    hidden_units: int = 0
+    dropout: float = 0.2
+    fine_tune: str | None = None
+    epochs: int | None = None
+    grayscale: bool = False
+    resume: bool = False
     seed: int = 0
     flip_left_right: bool = False
     random_crop: int = 0
@@ -75,6 +88,18 @@ class TrainSettings:
     assert_accuracy: float | None = None
     assert_recall: tuple[tuple[str, float], ...] = ()
     max_leaks: int | None = None
+
+    @property
+    def rate(self) -> float:
+        """The size of a step: as given, or what is usual for the way of training."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 0.001 if self.solver == "adam" or self.hidden_units else 0.01
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether the network itself is trained, on pixels, and no module is used."""
+        return self.tfhub_module.lower().replace("-", "_") == SIMPLE_CNN
 
     @property
     def l2_strength(self) -> float | None:
@@ -121,6 +146,7 @@ class TrainSettings:
             "random_scale": 0,
             "random_brightness": 0,
             "distortion_copies": 1,
+            "hidden_units": 0,
         }
         for name, minimum in least.items():
             if getattr(self, name) < minimum:
@@ -132,11 +158,35 @@ class TrainSettings:
         if self.max_leaks is not None and self.max_leaks < 0:
             raise UsageFault(f"--max_leaks {self.max_leaks}: give 0 or more")
         self._check_solver()
-        if not self.learning_rate > 0:
-            raise UsageFault(f"--learning_rate {self.learning_rate:g}: give a number above 0")
+        if not self.rate > 0:
+            raise UsageFault(f"--learning_rate {self.rate:g}: give a number above 0")
+        self._check_network()
         for name in ("train_batch_size", "validation_batch_size", "test_batch_size"):
             if getattr(self, name) == 0:
                 raise UsageFault(f"--{name} 0: give a number of photos, or -1 for all")
+
+    def _check_network(self) -> None:
+        """What belongs to which way of training a network."""
+        if not 0 <= self.dropout < 1:
+            raise UsageFault(f"--dropout {self.dropout:g}: give 0 or more, below 1")
+        if self.fine_tune is not None:
+            parse_depth(self.fine_tune)
+        ways = {"--hidden_units": self.hidden_units > 0, "--fine_tune": self.fine_tune is not None,
+                "--architecture simple_cnn": self.from_scratch,
+                f"--solver {self.solver}": self.solver != "sgd"}  # fmt: skip
+        chosen = [way for way, asked in ways.items() if asked]
+        if len(chosen) > 1 and set(chosen) != {"--fine_tune", f"--solver {self.solver}"}:
+            raise UsageFault(f"{' and '.join(chosen)} do not go together: give one")
+        trained = self.from_scratch or self.fine_tune is not None
+        for flag, asked, possible in (
+            ("--grayscale", self.grayscale, self.from_scratch),
+            ("--epochs", self.epochs is not None, trained),
+            ("--resume", self.resume, self.fine_tune is not None),
+        ):
+            if asked and not possible:
+                raise UsageFault(f"{flag} is for {EPOCHS_FOR[flag]}: leave it out, or give that")
+        if self.from_scratch and any(self.distortions()):
+            raise UsageFault("--architecture simple_cnn takes no distortions: leave them out")
 
     def _check_solver(self) -> None:
         """What each solver can do."""

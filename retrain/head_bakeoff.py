@@ -9,8 +9,10 @@ import numpy as np
 from retrain.bakeoff import FOLDS, UNWATCHED, folds_of
 from retrain.config import TrainSettings
 from retrain.evaluation.cross_validation import cross_validate
+from retrain.evaluation.evaluate import Scorer
 from retrain.evaluation.intervals import Interval, PairedDifference, paired_difference, wilson
 from retrain.heads.head import Head
+from retrain.heads.hidden import HiddenSettings, train_hidden
 from retrain.heads.lbfgs import solve
 from retrain.heads.loss import SoftmaxLoss, class_weights
 from retrain.heads.sgd import train_head
@@ -49,8 +51,8 @@ def compare_heads(settings: TrainSettings, talk: Talk) -> Iterator[HeadContender
         with talk.progress(f"{name} on folds", FOLDS, "folds") as meter:
 
             def train_and_count(
-                rows: np.ndarray, train: Callable[[np.ndarray], Head] = train
-            ) -> Head:
+                rows: np.ndarray, train: Callable[[np.ndarray], Scorer] = train
+            ) -> Scorer:
                 head = train(rows)
                 meter.advance()  # noqa: B023, called within this turn of the loop
                 return head
@@ -71,12 +73,12 @@ def compare_heads(settings: TrainSettings, talk: Talk) -> Iterator[HeadContender
 
 def _solvers(
     settings: TrainSettings, photos: Photos, fold_of: np.ndarray
-) -> dict[str, Callable[[np.ndarray], Head]]:
+) -> dict[str, Callable[[np.ndarray], Scorer]]:
     """A function from training rows to a head for each solver, the default one first."""
     features, labels, classes = photos.features(), photos.labels, len(photos.index.classes)
     plan = replace(sgd_settings(settings), eval_step_interval=settings.how_many_training_steps)
 
-    def stepping(**more: object) -> Callable[[np.ndarray], Head]:
+    def stepping(**more: object) -> Callable[[np.ndarray], Scorer]:
         chosen = replace(plan, **more)  # type: ignore[arg-type]
         return lambda rows: train_head(
             features, labels, rows, rows[:0], classes, chosen, *UNWATCHED
@@ -89,10 +91,23 @@ def _solvers(
         chosen = sweep(features, labels, rows[kept], rows[~kept], loss)
         return solve(features, labels, rows, loss, chosen.l2, chosen.head)
 
+    def hidden(rows: np.ndarray) -> Scorer:
+        plan = HiddenSettings(
+            steps=settings.how_many_training_steps,
+            learning_rate=ADAM_RATE,
+            train_batch_size=settings.train_batch_size,
+            validation_batch_size=settings.validation_batch_size,
+            eval_step_interval=settings.how_many_training_steps,
+            sampling=settings.sampling,
+            seed=settings.seed,
+        )
+        return train_hidden(features, labels, rows, rows[:0], classes, plan, *UNWATCHED)
+
     return {
         "sgd": stepping(),
         "sgd, cosine": stepping(schedule="cosine"),
         "momentum": stepping(solver="momentum"),
         f"adam, rate {ADAM_RATE}": stepping(solver="adam", learning_rate=ADAM_RATE),
         "lbfgs, l2 auto": lbfgs,
+        "hidden layer of 128": hidden,
     }

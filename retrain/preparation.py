@@ -123,6 +123,34 @@ def prepare(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Dat
     )
 
 
+def on_backbone(
+    settings: TrainSettings, dataset: Dataset, backbone: Backbone, talk: Talk
+) -> Dataset:
+    """The same photos and split with the features of another backbone, without distorted copies.
+
+    Raises RetrainError.
+    """
+    extractor = _Extractor(settings, backbone, 0, talk)
+    photos = dataset.index.photos
+    paths = {
+        key: dataset.index.full_path(photo) for key, photo in zip(dataset.keys, photos, strict=True)
+    }
+    recipe = Recipe(backbone.info.height, backbone.info.width)
+    store = extractor.features_of(paths, recipe)
+    lost = [paths[key] for key in dataset.keys if key not in store]
+    if lost:
+        raise RetrainError(f"{lost[0]} could be read before and cannot now: run again")
+    return replace(
+        dataset,
+        labels=dataset.photo_labels,
+        features=store.matrix(dataset.keys),
+        training_rows=dataset.split.rows(TRAIN),
+        backbone=backbone,
+        recipe=recipe,
+        store=store,
+    )
+
+
 @dataclass(frozen=True)
 class Photos:
     """The usable photos of a tree, whose features are all in `store`, by digest."""
@@ -162,8 +190,8 @@ def read_photos(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) ->
     recipe = Recipe(backbone.info.height, backbone.info.width)
     paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
     store = extractor.features_of(paths, recipe)
-    usable = _without_broken(index, digests, unreadable, store)
-    _check_enough(usable)
+    failed = {key: store.failed[key] for key in paths if key not in store}
+    usable = usable_photos(index, digests, unreadable, failed)
     return Photos(usable, digests, backbone, recipe, store, extractor)
 
 
@@ -205,34 +233,40 @@ class _Extractor:
         )
 
 
-def _without_broken(
+def usable_photos(
     index: Index,
     digests: Mapping[str, bytes],
     unreadable: Sequence[SetAside],
-    store: BottleneckStore,
+    failed: Mapping[bytes, str],
 ) -> Index:
-    """The index of usable photos; classes that lost all of theirs are gone from it."""
+    """The index without the photos that are `unreadable` or, by digest, `failed` for a reason.
+
+    Classes that lost all of theirs are gone from it. Raises RetrainError if fewer than two are
+    left.
+    """
     aside = [*index.aside, *unreadable]
     usable = []
     for photo in index.photos:
         key = digests.get(photo.path)
-        if key is not None and key in store:
-            usable.append(photo)
+        if key is not None and key in failed:
+            aside.append(SetAside(photo.path, failed[key]))
         elif key is not None:
-            aside.append(SetAside(photo.path, store.failed[key]))
+            usable.append(photo)
     if not aside:
         return index
     left = sorted({photo.label for photo in usable})
     renumbered = {label: position for position, label in enumerate(left)}
     lost = [name for label, name in enumerate(index.classes) if label not in renumbered]
     remarks = [f"class folder {name!r} holds no usable photo; it is left out" for name in lost]
-    return replace(
+    without = replace(
         index,
         classes=tuple(index.classes[label] for label in left),
         photos=tuple(photo._replace(label=renumbered[photo.label]) for photo in usable),
         aside=tuple(sorted(aside, key=lambda a: a.path)),
         remarks=(*index.remarks, *remarks),
     )
+    _check_enough(without)
+    return without
 
 
 def _check_enough(index: Index) -> None:

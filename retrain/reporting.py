@@ -81,11 +81,12 @@ def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tupl
         ("Module", f"{info.name} ({info.kind}, {info.height}x{info.width}, {info.feature_width} "
                    f"features), fingerprint {info.fingerprint}"),
         ("Training", f"{settings.how_many_training_steps} steps of {settings.train_batch_size}, "
-                     f"rate {settings.learning_rate:g}, {settings.sampling} sampling"),
+                     f"rate {settings.rate:g}, {settings.sampling} sampling"),
         ("Seed", str(settings.seed)),
         ("Temperature", f"{result.calibration.temperature:.3f}"),
         *([("Unknown below", f"{threshold:.4f}")] if threshold is not None else []),
         ("Precision", settings.precision),
+        *([("Fine-tuning", result.tuning.sentence())] if result.tuning else []),
         *([("Earlier graph", result.comparison.sentence())] if result.comparison else []),
         ("Time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in result.seconds)),
         ("Versions", library_versions()),
@@ -98,8 +99,9 @@ def _learning_curve(settings: TrainSettings, result: TrainResult) -> LearningCur
     of photos makes the difference."""
     dataset, classes = result.dataset, len(result.labels)
     train_rows = dataset.split.rows(TRAIN)
-    if len(train_rows) > CURVE_PHOTOS:
-        return None
+    trained = settings.from_scratch or settings.fine_tune is not None or settings.hidden_units > 0
+    if len(train_rows) > CURVE_PHOTOS or trained:
+        return None  # features that have seen all photos tell nothing of fewer
     loss = SoftmaxLoss(np.ones(classes, np.float32))
 
     def train(rows: np.ndarray) -> Head:

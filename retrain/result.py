@@ -11,6 +11,7 @@ from retrain.evaluation.report.facts import CurvePoint
 from retrain.export.parity import Parity
 from retrain.findings import aside_csv
 from retrain.heads.head import Head
+from retrain.networks import Tuning
 from retrain.preparation import Dataset
 from retrain.records import EVALUATION, PREDICTIONS
 
@@ -19,8 +20,8 @@ from retrain.records import EVALUATION, PREDICTIONS
 class TrainResult:
     """`head` as trained; `calibration` holds the one that was exported.
 
-    `curve`: the evaluated steps. `comparison`: with --compare_with. `audit`: None without a report
-    and without --max_leaks.
+    `curve`: the evaluated steps. `tuning`: with --fine_tune; `comparison`: with --compare_with;
+    `audit`: None without a report and without --max_leaks.
     `summaries`: the folder of the TensorBoard logs, if any. `seconds`: (what, how long).
     """
 
@@ -33,6 +34,7 @@ class TrainResult:
     curve: tuple[CurvePoint, ...]
     audit: Audit | None
     comparison: Comparison | None
+    tuning: Tuning | None
     summaries: Path | None
     seconds: tuple[tuple[str, float], ...]
 

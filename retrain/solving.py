@@ -1,6 +1,7 @@
 """The head of a run, by the solver that the user chose."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from retrain.heads.summaries import TrainingSummaries
 from retrain.heads.sweep import sweep
 from retrain.images.split import VALIDATION
 from retrain.preparation import Dataset
-from retrain.progress import Talk
+from retrain.progress import Meter, Talk
 
 
 def train_on(
@@ -77,7 +78,7 @@ def sgd_settings(settings: TrainSettings) -> SgdSettings:
     """What the solvers that take steps need to know of a run's settings."""
     return SgdSettings(
         steps=settings.how_many_training_steps,
-        learning_rate=settings.learning_rate,
+        learning_rate=settings.rate,
         train_batch_size=settings.train_batch_size,
         # Early stopping compares losses, so they have to be of the same photos each time.
         validation_batch_size=-1 if settings.early_stopping else settings.validation_batch_size,
@@ -100,31 +101,13 @@ def _stepped_head(
     summaries: Path | None,
     talk: Talk,
 ) -> tuple[Head, list[CurvePoint]]:
-    steps = settings.how_many_training_steps
-    curve: list[CurvePoint] = []
-    last: list[StepResult] = []
-    with ExitStack() as stack:
-        events = stack.enter_context(TrainingSummaries(summaries, steps)) if summaries else None
-        meter = (
-            stack.enter_context(talk.progress("Training", steps, "steps"))
-            if talk.terminal
-            else None
-        )
+    with watched(summaries, settings.how_many_training_steps, talk) as watch:
 
         def on_step(step: int, head: Head) -> None:
-            if meter is not None:
-                meter.advance()
+            watch.step()
             frequency = settings.intermediate_store_frequency
             if frequency and step > 0 and step % frequency == 0:
                 exporter.write_intermediate(head, step, talk)
-
-        def on_evaluation(result: StepResult) -> None:
-            if events is not None:
-                events.add(result)
-            curve.append(_curve_point(result))
-            last[:] = [result]
-            if not talk.terminal or result.step == steps - 1:
-                _say_step(result, talk)
 
         head = train_head(
             dataset.features,
@@ -134,15 +117,55 @@ def _stepped_head(
             exporter.classes,
             sgd_settings(settings),
             on_step,
-            on_evaluation,
+            watch.evaluation,
         )
-    if settings.early_stopping and last:
-        best = last[0].best_step
+    if settings.early_stopping and watch.last is not None:
+        best = watch.last.best_step
         if best is None:
             talk.warn("there is no validation photo, so --early_stopping stops nothing")
         else:
-            talk.info(f"Stopped after step {last[0].step}; the head of step {best} is the best")
-    return head, curve
+            talk.info(f"Stopped after step {watch.last.step}; the head of step {best} is the best")
+    return head, watch.curve
+
+
+class Watch:
+    """Follows a training: curve, TensorBoard, progress on a terminal, the ancestor's lines."""
+
+    def __init__(
+        self, steps: int, events: TrainingSummaries | None, meter: Meter | None, talk: Talk
+    ) -> None:
+        self.curve: list[CurvePoint] = []
+        self.last: StepResult | None = None
+        self._steps, self._events, self._meter, self._talk = steps, events, meter, talk
+
+    def step(self) -> None:
+        if self._meter is not None:
+            self._meter.advance()
+
+    def point(self, result: StepResult) -> None:
+        """An evaluated step that is said by others."""
+        self.last = result
+        self.curve.append(_curve_point(result))
+        if self._events is not None:
+            self._events.add(result)
+
+    def evaluation(self, result: StepResult) -> None:
+        self.point(result)
+        if not self._talk.terminal or result.step == self._steps - 1:
+            _say_step(result, self._talk)
+
+
+@contextmanager
+def watched(summaries: Path | None, steps: int, talk: Talk) -> Iterator[Watch]:
+    """A Watch over a training of so many steps; its TensorBoard logs go to `summaries`, if any."""
+    with ExitStack() as stack:
+        events = stack.enter_context(TrainingSummaries(summaries, steps)) if summaries else None
+        meter = (
+            stack.enter_context(talk.progress("Training", steps, "steps"))
+            if talk.terminal
+            else None
+        )
+        yield Watch(steps, events, meter, talk)
 
 
 def _curve_point(result: StepResult) -> CurvePoint:

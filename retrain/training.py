@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -20,12 +22,15 @@ from retrain.export.saved_model import check_saved_model_dir, write_saved_model
 from retrain.exporter import Exporter
 from retrain.files import check_file_can_be_written, check_folder_can_be_written
 from retrain.findings import aside_csv
+from retrain.finetuning.tunable import check_can_be_tuned
 from retrain.gates import check_recall_labels
 from retrain.heads.head import Head
 from retrain.heads.summaries import new_run_folder
 from retrain.images.labels import labels_of
 from retrain.images.split import SETS, TEST, TRAIN, check_percentages
 from retrain.label.describe import describe_graph
+from retrain.modules.local import source_of
+from retrain.networks import fine_tuned, from_scratch, with_hidden_layer
 from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
@@ -52,18 +57,50 @@ def train(
     `sources`: where each setting came from, for `run.json`.
     """
     _check(settings)
-    laps = _Laps()
     outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
                settings.modules_folder]  # fmt: skip
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
-    dataset = prepare(settings, outputs, talk)
-    labels = labels_of(dataset.index.classes, settings.legacy_labels)
-    check_recall_labels(settings.assert_recall, labels)
-    laps.end("features")
-    exporter = Exporter(settings, dataset, labels)
+    with TemporaryDirectory(prefix="retrain-") as scratch:
+        return _train(settings, outputs, Path(scratch), sources or {}, talk)
+
+
+def _train(
+    settings: TrainSettings,
+    outputs: list[Path],
+    scratch: Path,
+    sources: Mapping[str, str],
+    talk: Talk,
+) -> TrainResult:
+    """`scratch`: for a backbone that is trained here and lives on in the exported graph only."""
+    laps = _Laps()
     summaries = new_run_folder(settings.summaries_dir) if settings.summaries_dir else None
-    head, curve = train_on(settings, dataset, exporter, summaries, talk)
+    tuning = None
+    if settings.from_scratch:
+        dataset, head, curve = from_scratch(settings, outputs, summaries, scratch, talk)
+        audited = None
+        labels = labels_of(dataset.index.classes, settings.legacy_labels)
+        check_recall_labels(settings.assert_recall, labels)
+    else:
+        dataset = audited = prepare(settings, outputs, talk)
+        labels = labels_of(dataset.index.classes, settings.legacy_labels)
+        check_recall_labels(settings.assert_recall, labels)
+        laps.end("features")
+        if settings.fine_tune is not None:
+            check_can_be_tuned(source_of(dataset.backbone))
+        if settings.hidden_units:
+            dataset, head, curve = with_hidden_layer(
+                settings, dataset, len(labels), summaries, scratch, talk
+            )
+        else:
+            steps = Exporter(settings, dataset, labels)  # writes graphs on the way
+            head, curve = train_on(settings, dataset, steps, summaries, talk)
+        if settings.fine_tune is not None:
+            laps.end("head")
+            dataset, head, tuning = fine_tuned(settings, dataset, head, talk)
+            if tuning is not None:
+                talk.result(tuning.sentence())
     laps.end("training")
+    exporter = Exporter(settings, dataset, labels)
     calibration = calibrate(settings, dataset, head, talk)
     assessment = assess(settings, dataset, labels, head, calibration, talk)
     content = exporter.write_final(calibration, assessment)
@@ -72,7 +109,8 @@ def train(
         write_saved_model(content, manifest, settings.saved_model_dir)
     parity = _check_export(settings, dataset, calibration.head, assessment.evaluation, talk)
     laps.end("test and export")
-    audit = audit_of(settings, dataset, talk)
+    # Features that were trained on these labels would find nothing wrong with them.
+    audit = audit_of(settings, audited, outputs, talk)
     laps.end("audit")
     comparison = None
     if settings.compare_with is not None:
@@ -89,10 +127,11 @@ def train(
         curve=tuple(curve),
         audit=audit,
         comparison=comparison,
+        tuning=tuning,
         summaries=summaries,
         seconds=tuple(laps.seconds),
     )
-    write_run_record(settings, sources or {}, result)
+    write_run_record(settings, sources, result)
     _write_records(settings, result, talk)
     return result
 

@@ -23,7 +23,6 @@ from retrain.progress import Talk
 @image_dir
 @module_options
 @option("how_many_training_steps", "Random batches.", TRAINING, True)
-@option("learning_rate", "Size of a step.", TRAINING, True)
 @option("seed", "Decides the folds and the batches.", TRAINING, True)
 @talk_options
 @click.pass_context

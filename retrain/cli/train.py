@@ -61,7 +61,15 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
 )
 @module_options
 @option("how_many_training_steps", "Random batches.", TRAINING, True)
-@option("learning_rate", "Size of a step.", TRAINING, True)
+@option(
+    "learning_rate",
+    "Size of a step.",
+    TRAINING,
+    True,
+    metavar="X",
+    type=float,
+    show_default="0.01",
+)
 @option(
     "solver",
     "sgd: the old script's; momentum; adam (wants a rate near 0.001); lbfgs: the optimum of "
@@ -96,6 +104,28 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     TRAINING,
     **choice("none", "balanced"),
 )
+@option(
+    "hidden_units",
+    "Width of a ReLU layer before the softmax, trained with Adam; 0: none.",
+    TRAINING,
+)
+@option("dropout", "Share of the hidden layer that a step leaves out.", TRAINING)
+@option(
+    "fine_tune",
+    "After the head, train the module itself: all of it, or its last N layers.",
+    TRAINING,
+    metavar="all|LAST_N",
+)
+@option(
+    "epochs",
+    "Passes over the photos, of --fine_tune or simple_cnn.",
+    TRAINING,
+    metavar="N",
+    type=click.IntRange(min=1),
+    show_default="20; simple_cnn: 200",
+)
+@option("resume", "Go on with a fine-tuning that was killed.", TRAINING, is_flag=True)
+@option("grayscale", "simple_cnn sees brightness only.", TRAINING, is_flag=True)
 @option("train_batch_size", "Photos in a batch; -1: all.", TRAINING)
 @option("validation_batch_size", "Photos in a validation; -1: all.", TRAINING)
 @option("test_batch_size", "Photos in the final test; -1: all.", TRAINING)

@@ -5,15 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 from retrain.bottlenecks.matrix import FeatureMatrix
-from retrain.evaluation.evaluate import evaluate
-from retrain.heads.head import Head
+from retrain.evaluation.evaluate import Scorer, evaluate
 
 
 def cross_validate(
     features: FeatureMatrix,
     labels: np.ndarray,
     fold_of: np.ndarray,
-    train: Callable[[np.ndarray], Head],
+    train: Callable[[np.ndarray], Scorer],
 ) -> np.ndarray:
     """(N,) int64 predicted class of each row of features (N, D), N being the length of `fold_of`.
 

@@ -1,11 +1,12 @@
 """Scoring a head on a set of photos."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from retrain.bottlenecks.matrix import FeatureMatrix
-from retrain.heads.head import Head, softmax
+from retrain.heads.head import softmax
 
 BLOCK = 4096  # rows scored at a time
 
@@ -40,17 +41,23 @@ class Evaluation:
         return list(zip(self.rows[wrong].tolist(), predicted[wrong].tolist(), strict=True))
 
 
+class Scorer(Protocol):
+    """A head, with or without a hidden layer."""
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """(n, D) features to (n, C) logits."""
+        ...
+
+
 def evaluate(
-    head: Head, features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray
+    head: Scorer, features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray
 ) -> Evaluation:
     """Scores the given rows of features (N, D) against labels (N,)."""
     return Evaluation(rows, labels[rows], softmax(logits_of(head, features, rows)))
 
 
-def logits_of(head: Head, features: FeatureMatrix, rows: np.ndarray) -> np.ndarray:
+def logits_of(head: Scorer, features: FeatureMatrix, rows: np.ndarray) -> np.ndarray:
     """(n, C) float32 for the given rows of features (N, D)."""
-    logits = np.empty((len(rows), len(head.biases)), np.float32)
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        logits[start : start + BLOCK] = head.logits(features.take(block))
-    return logits
+    starts = range(0, max(len(rows), 1), BLOCK)
+    blocks = [head.logits(features.take(rows[start : start + BLOCK])) for start in starts]
+    return np.concatenate(blocks)

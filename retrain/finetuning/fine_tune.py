@@ -48,7 +48,7 @@ def fine_tune(
     """
     settings.check_numbers()
     check_can_be_tuned(module)
-    check_folder_can_be_written(folder, "--fine_tune_dir")
+    check_folder_can_be_written(folder, "--output_graph")
     belongs = {
         "photos": photos.digest(),
         "module": backbone.info.fingerprint,

@@ -10,6 +10,7 @@ from retrain.modules.frozen_store import FrozenStore, fingerprint_of
 from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.progress import Talk
 
+SOURCE_FILE = "source.txt"  # beside a frozen graph: where the module itself lies
 KERAS = (".keras", ".h5", ".hdf5")
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip", ".tar.bz2", ".tar.xz")
 
@@ -49,11 +50,31 @@ def local_backbone(
             talk.warn(f"{path}: {remark}")
         freeze(network, module, called, fingerprint, wanted, folder)
 
-    store.make(f"Freezing {called}", store.folder / (fingerprint + wanted.suffix), talk, write)
+    def write_with_source(folder: Path) -> None:
+        write(folder)
+        (folder / SOURCE_FILE).write_text(str(module.absolute()), encoding="utf-8")
+
+    store.make(
+        f"Freezing {called}", store.folder / (fingerprint + wanted.suffix), talk, write_with_source
+    )
     found = store.find(fingerprint, wanted)
     if found is None:
         raise RetrainError(f"{store.folder.absolute()} lost a module just frozen: run again")
     return found
+
+
+def source_of(backbone: Backbone) -> Path:
+    """The SavedModel folder or file that the backbone was frozen from. Raises RetrainError."""
+    if backbone.folder.name == "assets.extra":  # bundled: within its SavedModel
+        return backbone.folder.parent
+    record = backbone.folder / SOURCE_FILE
+    source = Path(record.read_text(encoding="utf-8")) if record.is_file() else None
+    if source is None or not source.exists():
+        raise RetrainError(
+            f"the module that {backbone.info.name} was frozen from is gone ({source}): remove "
+            f"{backbone.folder} and fetch it again"
+        )
+    return source
 
 
 def is_module_file(path: Path) -> bool:

@@ -1,0 +1,196 @@
+"""Ways to train more than a linear head. Each ends with another backbone and a linear head on it,
+so that all that follows a training is the same."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from retrain.backbones.hidden_layer import write_extended
+from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
+from retrain.config import TrainSettings
+from retrain.evaluation.evaluate import evaluate
+from retrain.evaluation.intervals import PairedDifference, paired_difference
+from retrain.evaluation.report.facts import CurvePoint
+from retrain.findings import report_aside, say_found, say_split
+from retrain.finetuning.fine_tune import fine_tune
+from retrain.finetuning.settings import TuningPhotos, TuningSettings, parse_depth
+from retrain.heads.head import Head
+from retrain.heads.hidden import HiddenSettings, hidden_features, train_hidden
+from retrain.images.decode import Recipe
+from retrain.images.digests import digest_photos
+from retrain.images.split import TEST, TRAIN, VALIDATION, split_index
+from retrain.images.tree import read_tree
+from retrain.modules.local import source_of
+from retrain.preparation import Dataset, on_backbone, usable_photos
+from retrain.progress import Talk
+from retrain.scratch.pixels import features_of_pixels, read_pixels
+from retrain.scratch.simple_cnn import CnnSettings, train_simple_cnn
+from retrain.solving import watched
+
+CNN_SIZE = (100, 100)  # the tutorials'
+CNN_EPOCHS, TUNING_EPOCHS = 200, 20
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What fine-tuning did to the accuracy, in [0, 1], on the same test photos."""
+
+    head_only: float
+    tuned: float
+    photos: int
+    difference: PairedDifference
+
+    def sentence(self) -> str:
+        low, high = 100 * self.difference.interval.low, 100 * self.difference.interval.high
+        return (
+            f"Fine-tuned: {self.tuned:.1%} of {self.photos} test photos instead of "
+            f"{self.head_only:.1%} with the head only "
+            f"({100 * self.difference.difference:+.1f} points, with 95 % confidence {low:+.1f} to "
+            f"{high:+.1f}; p = {self.difference.p_value:.2g})"
+        )
+
+
+def with_hidden_layer(
+    settings: TrainSettings,
+    dataset: Dataset,
+    classes: int,
+    summaries: Path | None,
+    folder: Path,
+    talk: Talk,
+) -> tuple[Dataset, Head, list[CurvePoint]]:
+    """`--hidden_units`: a ReLU layer between the features and the head, which becomes a part of
+    the backbone that is written into `folder`."""
+    steps = settings.how_many_training_steps
+    with watched(summaries, steps, talk) as watch:
+        trained = train_hidden(
+            dataset.features,
+            dataset.labels,
+            dataset.training_rows,
+            dataset.split.rows(VALIDATION),
+            classes,
+            HiddenSettings(
+                steps=steps,
+                learning_rate=settings.rate,
+                train_batch_size=settings.train_batch_size,
+                validation_batch_size=settings.validation_batch_size,
+                eval_step_interval=settings.eval_step_interval,
+                sampling=settings.sampling,
+                seed=settings.seed,
+                units=settings.hidden_units,
+                dropout=settings.dropout,
+            ),
+            lambda step, head: watch.step(),
+            watch.evaluation,
+        )
+    extended = write_extended(dataset.backbone, trained.layer, folder)
+    features = hidden_features(dataset.features, trained.layer)
+    return replace(dataset, backbone=extended, features=features), trained.head, watch.curve
+
+
+def fine_tuned(
+    settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk
+) -> tuple[Dataset, Head, Tuning | None]:
+    """`--fine_tune`: the module's own weights trained on, from the head that was trained before.
+
+    Its checkpoint and the tuned module lie in `fine_tuning/` beside the graph.
+    """
+    folder = settings.beside("fine_tuning")
+    folder.mkdir(parents=True, exist_ok=True)
+    photos = dataset.index.photos
+    asked = settings.distortions()
+    tuning = TuningSettings(
+        last=parse_depth(settings.fine_tune or "all"),
+        epochs=settings.epochs or TUNING_EPOCHS,
+        seed=settings.seed,
+        class_weight=settings.class_weight,
+        resume=settings.resume,
+    )
+    if settings.learning_rate is not None:
+        tuning = replace(tuning, learning_rate=settings.learning_rate)
+    if asked:
+        tuning = replace(tuning, distortion=replace(asked[0], copy=0, seed=0))
+    backbone, tuned_head = fine_tune(
+        source_of(dataset.backbone),
+        dataset.backbone,
+        head,
+        TuningPhotos(
+            paths=[dataset.index.full_path(photo) for photo in photos],
+            keys=dataset.keys,
+            labels=dataset.photo_labels,
+            train=dataset.split.rows(TRAIN),
+            validation=dataset.split.rows(VALIDATION),
+        ),
+        tuning,
+        folder,
+        talk,
+    )
+    tuned = on_backbone(settings, dataset, backbone, talk)
+    rows = dataset.split.rows(TEST)
+    if not len(rows):
+        return tuned, tuned_head, None
+    before = evaluate(head, dataset.features, dataset.labels, rows)
+    after = evaluate(tuned_head, tuned.features, tuned.labels, rows)
+    right_before, right_after = (e.predicted == e.truth for e in (before, after))
+    compared = paired_difference(right_after, right_before)
+    return (
+        tuned,
+        tuned_head,
+        Tuning(before.accuracy, after.accuracy, len(rows), compared),
+    )
+
+
+def from_scratch(
+    settings: TrainSettings, outputs: list[Path], summaries: Path | None, folder: Path, talk: Talk
+) -> tuple[Dataset, Head, list[CurvePoint]]:
+    """`--architecture simple_cnn`: a small network trained on the pixels alone."""
+    height, width = settings.input_size or CNN_SIZE
+    recipe = Recipe(height, width)
+    index = read_tree(settings.image_dir, ignore=outputs)
+    say_found(index, talk)
+    digests, unreadable, _ = digest_photos(index, settings.features_folder / "digests", talk)
+    readable = [photo for photo in index.photos if photo.path in digests]
+    paths = [index.full_path(photo) for photo in readable]
+    pixels, broken = read_pixels(paths, recipe, talk)
+    failed = {digests[readable[position].path]: why for position, why in broken.items()}
+    index = usable_photos(index, digests, unreadable, failed)
+    report_aside(index.aside, settings, talk)
+    usable = {photo.path for photo in index.photos}
+    pixels = pixels[[position for position, p in enumerate(readable) if p.path in usable]]
+    labels = np.array([photo.label for photo in index.photos], np.int32)
+    split = split_index(
+        index, digests, settings.testing_percentage, settings.validation_percentage, settings.split
+    )
+    say_split(index, labels, split, settings, talk)
+    plan = CnnSettings(
+        grayscale=settings.grayscale,
+        epochs=settings.epochs or CNN_EPOCHS,
+        seed=settings.seed,
+        learning_rate=settings.rate,
+    )
+    with watched(summaries, plan.epochs, talk) as watch:
+        backbone, head = train_simple_cnn(
+            pixels,
+            labels,
+            split.rows(TRAIN),
+            split.rows(VALIDATION),
+            len(index.classes),
+            plan,
+            folder,
+            talk,
+            watch.point,
+        )
+    info = backbone.info
+    identity = StoreIdentity(info.name, info.fingerprint, recipe.text, settings.precision)
+    dataset = Dataset(
+        index=index,
+        keys=[digests[photo.path] for photo in index.photos],
+        labels=labels,
+        features=features_of_pixels(backbone, pixels, settings.engine, settings.precision, talk),
+        training_rows=split.rows(TRAIN),
+        split=split,
+        backbone=backbone,
+        recipe=recipe,
+        store=BottleneckStore(settings.features_folder, identity, info.feature_width),
+    )
+    return dataset, head, watch.curve
