@@ -109,7 +109,7 @@ class _Bar:
         self.bar.update(
             self.task,
             advance=done,
-            rate=f"{self.done / elapsed:.0f} {unit}/s",
+            rate=_pace(self.done / elapsed, f" {unit}"),
             aside=f"{self.aside} set aside" if self.aside else "",
         )
 
@@ -140,5 +140,10 @@ class _Lines:
     def _print(self, rate: float, tail: str) -> None:
         aside = f", {self.aside} set aside" if self.aside else ""
         done = f"{self.done} of {self.total}" if self.total else str(self.done)
-        line = f"{self.what}: {done} {self.unit}, {rate:.0f}/s{tail}{aside}"
+        line = f"{self.what}: {done} {self.unit}, {_pace(rate)}{tail}{aside}"
         print(line, file=sys.stderr, flush=True)
+
+
+def _pace(rate: float, unit: str = "") -> str:
+    """Units per second, or the time for one where that is more than a second."""
+    return f"{rate:.0f}{unit}/s" if rate >= 1 or not rate else f"{1 / rate:.1f} s each"
