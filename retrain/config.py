@@ -1,7 +1,7 @@
 """Every setting of a training run, with its default. The command's options are made from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,9 @@ class TrainSettings:
     random_crop: int = 0
     random_scale: int = 0
     random_brightness: int = 0
+    random_rotation: int = 0
+    random_erase: int = 0
+    color_jitter: int = 0
     distortion_copies: int = 4
     output_graph: Path = Path("output_graph.pb")
     output_labels: Path = Path("output_labels.txt")
@@ -122,10 +125,19 @@ class TrainSettings:
 
     def distortions(self) -> list[Distortion]:
         """One for each distorted copy of the training photos; none if nothing is asked for."""
-        asked = (self.flip_left_right, self.random_crop, self.random_scale, self.random_brightness)
-        if not any(asked):
+        kind = Distortion(
+            flip_left_right=self.flip_left_right,
+            random_crop=self.random_crop,
+            random_scale=self.random_scale,
+            random_brightness=self.random_brightness,
+            random_rotation=self.random_rotation,
+            random_erase=self.random_erase,
+            color_jitter=self.color_jitter,
+        )
+        if kind == Distortion():
             return []
-        return [Distortion(*asked, copy, self.seed) for copy in range(self.distortion_copies)]
+        copies = range(self.distortion_copies)
+        return [replace(kind, copy=copy, seed=self.seed) for copy in copies]
 
     @property
     def modules_folder(self) -> Path:
@@ -145,6 +157,9 @@ class TrainSettings:
             "random_crop": 0,
             "random_scale": 0,
             "random_brightness": 0,
+            "random_rotation": 0,
+            "random_erase": 0,
+            "color_jitter": 0,
             "distortion_copies": 1,
             "hidden_units": 0,
         }

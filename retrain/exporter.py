@@ -46,6 +46,9 @@ RECORDED_SETTINGS = (
     "random_crop",
     "random_scale",
     "random_brightness",
+    "random_rotation",
+    "random_erase",
+    "color_jitter",
     "distortion_copies",
 )
 LIBRARIES = ("numpy", "openvino", "pillow")

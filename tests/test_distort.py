@@ -93,3 +93,41 @@ def test_each_setting_has_its_own_text() -> None:
         Recipe(8, 8).text,
     }
     assert len(texts) == 7
+
+
+def test_rotation_turns_to_both_sides_and_fills_with_the_mean() -> None:
+    plain = decode(photo(), Recipe(SIZE, SIZE)).astype(float)
+    found = copies(random_rotation=45)
+    tilts = [float(p[0, SIZE // 2 - 4, 0]) - float(p[0, SIZE // 2 + 4, 0]) for p in found]
+    assert min(tilts) < -2 < 2 < max(tilts)  # along a row, red is constant unless it is turned
+    corner = max(found, key=lambda p: abs(float(p[0, 0, 0]) - plain[0, 0, 0]))[0, 0]
+    assert np.abs(corner - plain.mean(axis=(0, 1))).max() < 6
+
+
+def test_erasing_paints_a_rectangle_in_about_half() -> None:
+    plain = decode(photo(), Recipe(SIZE, SIZE))
+    mean = plain.mean(axis=(0, 1)).astype(np.uint8)
+    changed = [(p != plain).any(axis=2) for p in copies(random_erase=30)]
+    assert 18 <= sum(bool(where.any()) for where in changed) <= 42
+    for pixels, where in zip(copies(random_erase=30), changed, strict=True):
+        if where.any():
+            rows, columns = np.flatnonzero(where.any(1)), np.flatnonzero(where.any(0))
+            box = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            assert (box == mean).all()
+            assert box.shape[0] * box.shape[1] <= 0.34 * SIZE * SIZE
+
+
+def test_jitter_changes_colours_and_not_places() -> None:
+    plain = decode(photo(), Recipe(SIZE, SIZE)).astype(float)
+    spreads = [p.astype(float).std() / plain.std() for p in copies(color_jitter=50)]
+    assert min(spreads) < 0.8 and max(spreads) > 1.1
+    for pixels in copies(5, color_jitter=20):
+        rows = pixels[..., 0].astype(float).mean(axis=1)
+        assert (np.diff(rows) >= -1).all()  # red still grows downwards
+
+
+def test_the_ancestors_copies_are_what_they_were() -> None:
+    """The text names the later distortions only where they are asked for."""
+    plain = Distortion(flip_left_right=True, random_crop=5)
+    assert plain.text == "|distort:flip=1,crop=5,scale=0,brightness=0,copy=0,seed=0"
+    assert Distortion(color_jitter=3).text.endswith(",seed=0,rotation=0,erase=0,jitter=3")

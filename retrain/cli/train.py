@@ -157,6 +157,9 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
 @option("random_crop", "Cut copies out of a frame N % larger.", DISTORTIONS)
 @option("random_scale", "Enlarge copies by up to N %.", DISTORTIONS)
 @option("random_brightness", "Brighten or darken copies by up to N %.", DISTORTIONS)
+@option("random_rotation", "Turn copies by up to N degrees.", DISTORTIONS)
+@option("random_erase", "Paint over up to N % of every other copy.", DISTORTIONS)
+@option("color_jitter", "Change contrast and saturation of copies by up to N %.", DISTORTIONS)
 @option(
     "distortion_copies",
     "Distorted copies of each training photo, made once, kept, and mixed with the originals.",
