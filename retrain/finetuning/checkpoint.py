@@ -63,7 +63,7 @@ def read_checkpoint(folder: Path, belongs: Mapping[str, str]) -> Checkpoint | No
     if not path.is_file():
         return None
     try:
-        with np.load(path) as stored:
+        with open(path, "rb") as file, np.load(file) as stored:
             facts = json.loads(str(stored["facts"]))
             arrays: Arrays = {}
             for key in stored.files:

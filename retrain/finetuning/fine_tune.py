@@ -144,10 +144,11 @@ class _Training:
         standing, settings = self.standing, self.settings
         rows = self.source.order(standing.epoch)[standing.done :]
         data = self.source.training(rows, standing.epoch, settings.batch_size)
-        for pixels, labels in self.trainee.strategy.experimental_distribute_dataset(data):
+        batches = self.trainee.batches(data)
+        while standing.done < len(self.photos.train):
             rate = self._rate(standing.step)
             standing.step += 1
-            standing.loss += self.trainee.step(pixels, labels, rate, standing.step)
+            standing.loss += self.trainee.step(batches, rate, standing.step)
             done = min(settings.batch_size, len(self.photos.train) - standing.done)
             standing.done += done
             meter.advance(done)
@@ -185,7 +186,7 @@ class _Training:
             return "no validation photos"
         self.trainee.assign(self.trainee.variables, averages)
         data = self.source.plain(rows, self.settings.batch_size)
-        logits = np.concatenate([self.trainee.logits(pixels) for pixels, _ in data])
+        logits = self.trainee.logits(data)
         self.trainee.assign(self.trainee.variables, now)
         truth = self.photos.labels[rows]
         loss = log_loss(logits, truth, self.class_weights)

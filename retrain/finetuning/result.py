@@ -27,7 +27,7 @@ def tuned_backbone(
     folder: Path,
     talk: Talk,
 ) -> Backbone:
-    """The module with `values` in place of its last kernels (see trained_of), frozen in `folder`.
+    """The module with `values` in place of its last layers' (see trained_of), frozen in `folder`.
 
     It takes pictures as `original`, and has no logits: ImageNet's classifier does not fit it.
     """

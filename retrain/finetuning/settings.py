@@ -36,9 +36,8 @@ class TuningPhotos:
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """`last`: how many of the module's last kernels are trained, None for all. A kernel (a
-    variable with two axes or more) takes along the variables that follow it in the module's
-    `trainable_variables`: its biases and batch normalisation. The head is always trained.
+    """`last`: how many of the module's last layers with weights are trained (see
+    trainee.trained_of), None for all. The head is always trained.
 
     `learning_rate` is the highest: it is reached by a straight line in the first `warm_up` share
     of the steps and left by half a cosine to 0 at the end of the last epoch. Training ends early
@@ -50,11 +49,11 @@ class TuningSettings:
     last: int | None = None
     epochs: int = 20
     batch_size: int = 32
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     warm_up: float = 0.1
-    patience: int = 0
+    patience: int = 10
     class_weight: str = "none"
-    distortion: Distortion = Distortion(flip_left_right=True, random_crop=12)
+    distortion: Distortion = Distortion(True, 10, 25, 20)
     seed: int = 0
     resume: bool = False
 

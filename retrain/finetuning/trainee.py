@@ -14,19 +14,24 @@ from retrain.freezing.saved_model import one_output
 from retrain.heads.head import Head
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Adam's (Kingma and Ba, ICLR 2015)
-AVERAGING = 0.98  # of the average weights, at each step
+AVERAGING = 0.98  # share of the average weights that a step leaves, at the most
 # Batch normalisation keeps the module's own statistics, those that the frozen graph will use.
 ARGUMENTS = {"training": False, "trainable": True}
 
 
 def trained_of(variables: Iterable[Any], last: int | None) -> list[Any]:
-    """The last `last` kernels (two axes or more) of a module's `trainable_variables`, each with
-    what follows it up to the next; all of them for None or a number that is larger."""
+    """The last `last` layers of a module's `trainable_variables`; all of them for None or a number
+    that is larger.
+
+    A layer is a kernel (two axes or more) with the biases and batch normalisation that follow it;
+    or, where the list begins with such vectors, as tf.Module's do, that come before it.
+    """
     variables = list(variables)
     kernels = [i for i, variable in enumerate(variables) if len(variable.shape) > 1]
     if last is None or last >= len(kernels):
         return variables
-    return variables[kernels[-last] :]
+    starts = kernels if kernels[0] == 0 else [0, *(i + 1 for i in kernels[:-1])]
+    return variables[starts[-last] :]
 
 
 class Trainee:
@@ -70,26 +75,34 @@ class Trainee:
             for name, value in ARGUMENTS.items()
             if any(name in known for known in parameters)
         }
-        self._step = tf.function(self._distributed_step, autograph=False, reduce_retracing=True)
-        self._logits = tf.function(self._all_logits, autograph=False, reduce_retracing=True)
+        self._step = tf.function(self._distributed_step, autograph=False)
+        self._logits = tf.function(self._all_logits, autograph=False)
 
-    def step(self, pixels: Any, labels: Any, rate: float, step: int) -> float:
-        """Step `step`, from 1, with uint8 pixels [b, H, W, 3] and labels [b]; returns the sum of
-        the photos' losses. A batch with fewer photos than others moves the weights less."""
+    def batches(self, data: Any) -> Any:
+        """An iterator for `step` over a dataset of uint8 pixels [b, H, W, 3] and labels [b]."""
+        return iter(self.strategy.experimental_distribute_dataset(data))
+
+    def step(self, batches: Any, rate: float, step: int) -> float:
+        """Step `step`, from 1, with the next of `batches`; returns the sum of the photos' losses.
+
+        A batch with fewer photos than others moves the weights less."""
         tf = self.tf
-        powers = [tf.constant(beta**step, tf.float32) for beta in (BETA1, BETA2)]
+        # At first less, or a short training would end as the average that it started with.
+        averaging = min(AVERAGING, (step + 1) / (step + 10))
+        values = (rate, BETA1**step, BETA2**step, averaging)
+        numbers = [tf.constant(value, tf.float32) for value in values]
         try:
-            return float(self._step(pixels, labels, tf.constant(rate, tf.float32), *powers))
+            return float(self._step(batches, *numbers))
         except (ValueError, TypeError, LookupError) as error:  # when it is traced
             raise RetrainError(
                 f"{self.module.absolute()} cannot be fine-tuned ({one_line(error)}): "
                 "give another module"
             ) from error
 
-    def logits(self, pixels: Any) -> np.ndarray:
-        """(b, C) with the weights of this moment, as for inference."""
-        found: np.ndarray = self._logits(pixels).numpy()
-        return found
+    def logits(self, data: Any) -> np.ndarray:
+        """(n, C) of a whole dataset, with the weights of this moment, as for inference."""
+        batches = iter(data)
+        return np.concatenate([self._logits(batches).numpy() for _ in range(len(data))])
 
     def state(self) -> Arrays:
         """All that a training goes on from."""
@@ -133,15 +146,20 @@ class Trainee:
         features = tf.reduce_mean(output, [1, 2]) if output.shape.rank == 4 else output
         return tf.cast(features, tf.float32) @ self.weights + self.biases
 
-    def _all_logits(self, pixels: Any) -> Any:
+    def _all_logits(self, batches: Any) -> Any:
+        pixels, _ = next(batches)
         found = self.strategy.run(self._head, (pixels,))
         return self.strategy.experimental_local_results(found)[0]
 
-    def _distributed_step(self, *arguments: Any) -> Any:
-        losses = self.strategy.run(self._replica_step, arguments)
+    # The next batch is asked for inside of the traced functions: so its size stays open, and the
+    # last batch of an epoch, with fewer photos, is no second trace.
+    def _distributed_step(self, batches: Any, *numbers: Any) -> Any:
+        losses = self.strategy.run(self._replica_step, (*next(batches), *numbers))
         return self.strategy.reduce(self.tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-    def _replica_step(self, pixels: Any, labels: Any, rate: Any, power1: Any, power2: Any) -> Any:
+    def _replica_step(
+        self, pixels: Any, labels: Any, rate: Any, power1: Any, power2: Any, averaging: Any
+    ) -> Any:
         tf = self.tf
         context = tf.distribute.get_replica_context()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -166,6 +184,6 @@ class Trainee:
             )  # fmt: skip
             tf.raw_ops.AssignSubVariableOp(
                 resource=average.handle,
-                value=(1 - AVERAGING) * (average.read_value() - variable.read_value()),
+                value=(1 - averaging) * (average.read_value() - variable.read_value()),
             )
         return loss

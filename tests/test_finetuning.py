@@ -1,0 +1,283 @@
+"""Fine-tuning: what it changes, what it refuses, and that a killed one ends as if undisturbed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import COLOURS, REPO, TINY, write_colour_tree
+
+from retrain.backbones.backbone import Backbone, read_backbone
+from retrain.backbones.bundled import BUNDLED_FOLDER
+from retrain.backbones.engine import choose_engine
+from retrain.backbones.tensorflow import import_tensorflow
+from retrain.errors import RetrainError, UsageFault
+from retrain.finetuning.checkpoint import FILE
+from retrain.finetuning.fine_tune import fine_tune
+from retrain.finetuning.settings import TuningPhotos, TuningSettings, parse_depth
+from retrain.finetuning.source import PhotoSource
+from retrain.finetuning.trainee import Trainee
+from retrain.finetuning.tunable import check_can_be_tuned
+from retrain.heads.head import Head, accuracy, cross_entropy
+from retrain.images.decode import Recipe, decode
+from retrain.images.digests import digest_of
+from retrain.images.distort import Distortion
+from retrain.progress import Talk
+
+MODULE = BUNDLED_FOLDER / TINY
+
+SETTINGS = TuningSettings(epochs=5, batch_size=4, learning_rate=2e-3, patience=0, seed=5)
+NO_HEAD = Head(np.zeros((256, 3), np.float32), np.zeros(3, np.float32))
+
+
+def photos_of(tree: Path) -> TuningPhotos:
+    """Every fourth photo of a class is for validation."""
+    files = [path for name in sorted(COLOURS) for path in sorted((tree / name).iterdir())]
+    rows = np.arange(len(files))
+    return TuningPhotos(
+        [str(path) for path in files],
+        [digest_of(path.read_bytes()) for path in files],
+        np.repeat(np.arange(3), len(files) // 3),
+        rows[rows % 4 != 0],
+        rows[rows % 4 == 0],
+    )
+
+
+def tune(tree: Path, folder: Path, settings: TuningSettings = SETTINGS) -> tuple[Backbone, Head]:
+    original = read_backbone(MODULE / "assets.extra")
+    return fine_tune(MODULE, original, NO_HEAD, photos_of(tree), settings, folder, Talk("INFO"))
+
+
+def features(backbone: Backbone, photos: TuningPhotos, rows: np.ndarray) -> np.ndarray:
+    """By OpenVINO, (n, D), after its comparison with TensorFlow's answers."""
+    recipe = Recipe(backbone.info.height, backbone.info.width)
+    pixels = [decode(Path(photos.paths[row]).read_bytes(), recipe) for row in rows]
+    found = dict(choose_engine("openvino", backbone, "f32", Talk("WARN")).run(enumerate(pixels)))
+    return np.stack([found[number] for number in range(len(rows))])
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_colour_tree(tmp_path_factory.mktemp("tuning") / "colours", photos=8)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Backbone, Head]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return folder, *tune(tree, folder)
+
+
+def test_the_frozen_result_says_what_was_trained(
+    tree: Path, undisturbed: tuple[Path, Backbone, Head]
+) -> None:
+    folder, backbone, head = undisturbed
+    original = read_backbone(MODULE / "assets.extra")
+    photos = photos_of(tree)
+    truth = photos.labels[photos.validation]
+    found = features(backbone, photos, photos.validation)
+    before = features(original, photos, photos.validation)
+    assert np.abs(found - before).max() > 0.01
+    assert backbone.info.fingerprint != original.info.fingerprint
+    probabilities = head.probabilities(found)
+    assert accuracy(probabilities, truth) == 1.0
+    with np.load(folder / FILE) as stored:
+        standing = json.loads(str(stored["facts"]))["standing"]
+    assert standing["best_epoch"] > 0
+    assert standing["least"] < np.log(3)  # what the head without weights started with
+    assert cross_entropy(probabilities, truth) == pytest.approx(standing["least"], rel=1e-3)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_finetuning as tests
+from retrain.finetuning import fine_tune
+fine_tune.CHECKPOINT_SECONDS = 0.0
+tests.tune(Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+def test_killed_in_mid_epoch_it_resumes_to_the_same_weights(
+    tree: Path, undisturbed: tuple[Path, Backbone, Head], tmp_path: Path
+) -> None:
+    folder = tmp_path / "killed"
+    tests = str(REPO / "tests")
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tests, str(tree), str(folder)],
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        stderr=subprocess.DEVNULL,
+    )
+    while (
+        (standing := standing_in(folder)) is None or standing["epoch"] < 2 or not standing["done"]
+    ):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    standing = standing_in(folder)
+    assert standing is not None and standing["epoch"] <= SETTINGS.epochs
+    backbone, head = tune(tree, folder, replace(SETTINGS, resume=True))
+    _, expected_backbone, expected = undisturbed
+    np.testing.assert_allclose(head.weights, expected.weights, atol=1e-5)
+    photos = photos_of(tree)
+    np.testing.assert_allclose(
+        features(backbone, photos, photos.validation),
+        features(expected_backbone, photos, photos.validation),
+        atol=1e-3,
+    )
+
+
+def standing_in(folder: Path) -> dict[str, float] | None:
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    with np.load(path) as stored:
+        found: dict[str, float] = json.loads(str(stored["facts"]))["standing"]
+    return found
+
+
+def test_a_finished_one_resumes_to_its_result_without_training(
+    tree: Path, undisturbed: tuple[Path, Backbone, Head]
+) -> None:
+    folder, backbone, head = undisturbed
+    written = (folder / FILE).stat().st_mtime_ns
+    again, same = tune(tree, folder, replace(SETTINGS, resume=True))
+    assert again == backbone
+    np.testing.assert_array_equal(same.weights, head.weights)
+    assert (folder / FILE).stat().st_mtime_ns == written
+
+
+def test_a_checkpoint_of_another_training_is_refused(
+    tree: Path, undisturbed: tuple[Path, Backbone, Head]
+) -> None:
+    folder, _, _ = undisturbed
+    with pytest.raises(RetrainError, match="other settings: give the same ones again"):
+        tune(tree, folder, replace(SETTINGS, seed=6, resume=True))
+
+
+def test_a_damaged_checkpoint_is_refused(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(RetrainError, match="cannot be read as a checkpoint"):
+        tune(tree, tmp_path, replace(SETTINGS, resume=True))
+
+
+def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:
+    info = read_backbone(MODULE / "assets.extra").info
+    trainee = Trainee(MODULE, info, NO_HEAD, 2, np.ones(3, np.float32), 4)
+    before = [variable.numpy() for variable in trainee.loaded.variables]
+    photos = photos_of(tree)
+    source = PhotoSource(photos, 128, 128, Distortion(), 0)
+    batches = trainee.batches(source.training(photos.train, 1, 4))
+    trainee.step(batches, 0.001, 1)  # moves the head off zero: no gradient passes it before
+    trainee.step(batches, 0.001, 2)
+    tuned = {id(variable) for variable in trainee.loaded.trainable_variables[-6:]}
+    changed = 0
+    for variable, old in zip(trainee.loaded.variables, before, strict=True):
+        if id(variable) in tuned:
+            changed += not np.array_equal(variable.numpy(), old)
+        else:
+            np.testing.assert_array_equal(variable.numpy(), old)
+    assert changed == 6  # the last depthwise and the last pointwise kernel, each gamma and beta
+
+
+def test_distortions_follow_from_photo_epoch_and_seed(tree: Path) -> None:
+    photos = photos_of(tree)
+
+    def seen(rows: np.ndarray, epoch: int, seed: int = 0) -> np.ndarray:
+        source = PhotoSource(photos, 32, 32, Distortion(True, 10, 25, 20), seed)
+        return np.concatenate([pixels.numpy() for pixels, _ in source.training(rows, epoch, 5)])
+
+    rows = photos.train
+    first = seen(rows, 1)
+    np.testing.assert_array_equal(first, seen(rows, 1))
+    np.testing.assert_array_equal(first[7:], seen(rows[7:], 1))  # resumed in mid-epoch
+    assert not np.array_equal(first, seen(rows, 2))
+    assert not np.array_equal(first, seen(rows, 1, seed=1))
+
+
+def test_validation_photos_are_the_pixels_that_engines_see(tree: Path) -> None:
+    photos = photos_of(tree)
+    source = PhotoSource(photos, 32, 32, Distortion(True, 10, 25, 20), 0)
+    (pixels, labels), *_ = source.plain(photos.validation, 4)
+    for row, given in zip(photos.validation, pixels.numpy(), strict=False):
+        expected = decode(Path(photos.paths[row]).read_bytes(), Recipe(32, 32))
+        np.testing.assert_array_equal(given, expected)
+    np.testing.assert_array_equal(labels.numpy(), photos.labels[photos.validation[:4]])
+
+
+def test_a_photo_that_changed_is_named(tmp_path: Path) -> None:
+    photos = photos_of(write_colour_tree(tmp_path, photos=2))
+    changed = Path(photos.paths[1])
+    changed.write_bytes(Path(photos.paths[2]).read_bytes())
+    source = PhotoSource(photos, 32, 32, Distortion(), 0)
+    with pytest.raises(RetrainError, match=f"{changed.name} could be read before"):
+        with source.faults():
+            list(source.training(photos.train, 1, 4))
+
+
+def test_modules_in_folders_are_told_apart_without_tensorflow() -> None:
+    script = (
+        "import sys; from pathlib import Path; from retrain.finetuning.tunable import *; "
+        f"check_can_be_tuned(Path({str(MODULE)!r})); assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=REPO, check=True)
+
+
+def test_modules_that_cannot_be_trained_are_refused_in_one_line(tmp_path: Path) -> None:
+    tf = import_tensorflow()
+    pictures = tf.TensorSpec([None, 8, 8, 3], tf.float32)
+
+    class Plain(tf.Module):
+        @tf.function(input_signature=[pictures])
+        def __call__(self, images):
+            return tf.reduce_mean(images, [1, 2])
+
+    class Served(tf.Module):
+        @tf.function(input_signature=[pictures])
+        def serve(self, images):
+            return tf.reduce_mean(images, [1, 2])
+
+    served = Served()
+    tf.saved_model.save(Plain(), str(tmp_path / "plain"))
+    tf.saved_model.save(served, str(tmp_path / "served"), signatures=served.serve)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        images = tf.compat.v1.placeholder(tf.float32, [None, 8, 8, 3])
+        builder = tf.compat.v1.saved_model.Builder(str(tmp_path / "tf1"))
+        signature = tf.compat.v1.saved_model.predict_signature_def(
+            {"images": images}, {"default": tf.reduce_mean(images, [1, 2])}
+        )
+        builder.add_meta_graph_and_variables(session, ["serve"], {"default": signature})
+        builder.save()
+    (tmp_path / "network.keras").write_bytes(b"")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"\x12\xff\xff")
+    reasons = {
+        "plain": "it has no trainable variables",
+        "served": "it has signatures only",
+        "tf1": "it is in the TF1 format",
+        "network.keras": "it is one file",
+        "damaged": "its saved_model.pb is damaged",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(RetrainError, match=f"{name} cannot be fine-tuned, {reason}") as fault:
+            check_can_be_tuned(tmp_path / name)
+        assert "\n" not in str(fault.value)
+    with pytest.raises(RetrainError, match="No such file"):
+        check_can_be_tuned(tmp_path)
+
+
+def test_depth_is_all_or_the_last_layers() -> None:
+    assert parse_depth("all") is None
+    assert parse_depth("LAST_3") == parse_depth("last_3") == parse_depth("3") == 3
+    for wrong in ("", "0", "LAST_", "first", "-1", "LAST_0"):
+        with pytest.raises(UsageFault, match="give all, or LAST_3"):
+            parse_depth(wrong)
