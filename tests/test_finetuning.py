@@ -172,7 +172,7 @@ def test_a_damaged_checkpoint_is_refused(tree: Path, tmp_path: Path) -> None:
 
 def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:
     info = read_backbone(MODULE / "assets.extra").info
-    trainee = Trainee(MODULE, info, NO_HEAD, 2, np.ones(3, np.float32), 4)
+    trainee = Trainee(MODULE, info, NO_HEAD, 2, np.ones(3, np.float32), 4, [])
     before = [variable.numpy() for variable in trainee.loaded.variables]
     photos = photos_of(tree)
     source = PhotoSource(photos, 128, 128, Distortion(), 0)
@@ -187,6 +187,45 @@ def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:
         else:
             np.testing.assert_array_equal(variable.numpy(), old)
     assert changed == 6  # the last depthwise and the last pointwise kernel, each gamma and beta
+
+
+DEVICES = """
+import sys
+import numpy as np
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_finetuning as tests
+tf = tests.import_tensorflow()
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+photos = tests.photos_of(Path(sys.argv[2]))
+source = tests.PhotoSource(photos, 128, 128, tests.Distortion(), 0)
+found = []
+for devices in ([], ["CPU:0", "CPU:1"]):
+    trainee = tests.trainee_of_all_layers(devices)
+    batches = trainee.batches(source.training(photos.train, 1, 7))  # 7, 7 and 4 photos
+    losses = [trainee.step(batches, 1e-4, step) for step in (1, 2, 3)]
+    found.append((losses, trainee.logits(source.plain(photos.validation, 4))))
+assert trainee.strategy.num_replicas_in_sync == 2
+np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-3)
+np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-4)
+"""
+
+
+def trainee_of_all_layers(devices: list[str]) -> Trainee:
+    head = Head(
+        np.random.default_rng(0).normal(0, 0.1, (256, 3)).astype(np.float32), NO_HEAD.biases
+    )
+    info = read_backbone(MODULE / "assets.extra").info
+    return Trainee(MODULE, info, head, None, np.ones(3, np.float32), 7, devices)
+
+
+def test_two_devices_train_as_one_does(tree: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-c", DEVICES, str(REPO / "tests"), str(tree)],
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        check=True,
+    )
 
 
 def test_distortions_follow_from_photo_epoch_and_seed(tree: Path) -> None:

@@ -19,7 +19,7 @@ from retrain.finetuning.checkpoint import (
 from retrain.finetuning.result import tuned_backbone
 from retrain.finetuning.settings import TuningPhotos, TuningSettings
 from retrain.finetuning.source import PhotoSource
-from retrain.finetuning.trainee import Trainee
+from retrain.finetuning.trainee import Trainee, gpus
 from retrain.finetuning.tunable import check_can_be_tuned
 from retrain.heads.head import Head, accuracy
 from retrain.heads.loss import class_weights, log_loss
@@ -98,7 +98,7 @@ class _Training:
             photos, info.height, info.width, settings.distortion, settings.seed
         )
         self.trainee = Trainee(
-            module, info, head, settings.last, self.class_weights, settings.batch_size
+            module, info, head, settings.last, self.class_weights, settings.batch_size, gpus()
         )
         self.standing = Standing()
         self.best: list[np.ndarray] = []

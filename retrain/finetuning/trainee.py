@@ -34,13 +34,18 @@ def trained_of(variables: Iterable[Any], last: int | None) -> list[Any]:
     return variables[starts[-last] :]
 
 
+def gpus() -> list[str]:
+    """TensorFlow's names of this machine's GPUs."""
+    return [device.name for device in import_tensorflow().config.list_logical_devices("GPU")]
+
+
 class Trainee:
     """The weights that are trained, those of the module and last the head's, with Adam's memory
     and their running average (B. Polyak and A. Juditsky, "Acceleration of Stochastic
     Approximation by Averaging", 1992), which is what is judged and kept: a step's own weights
     do now better, now worse.
 
-    On several GPUs each has a copy and gets its part of a batch.
+    Of several devices each has a copy and gets its part of a batch.
     """
 
     def __init__(
@@ -51,14 +56,17 @@ class Trainee:
         last: int | None,
         class_weights: np.ndarray,
         batch_size: int,
+        devices: list[str],
     ) -> None:
-        """Raises RetrainError if the module cannot be trained after all."""
+        """`devices`: what to share the batches among; one or none: where TensorFlow likes.
+
+        Raises RetrainError if the module cannot be trained after all."""
         self.tf = tf = import_tensorflow()
         self.module, self.info, self.batch_size = module, info, batch_size
         self.class_weights = tf.constant(class_weights, tf.float32)
-        several = len(tf.config.list_physical_devices("GPU")) > 1
+        several = len(devices) > 1
         self.strategy = (
-            tf.distribute.MirroredStrategy() if several else tf.distribute.get_strategy()
+            tf.distribute.MirroredStrategy(devices) if several else tf.distribute.get_strategy()
         )
         with self.strategy.scope():
             self.loaded = tf.saved_model.load(str(module))
