@@ -45,6 +45,7 @@ class HiddenHead:
         return self.head.logits(self.layer.outputs(features))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a diverging loss is reported in words
 def train_hidden(
     features: FeatureMatrix,
     labels: np.ndarray,

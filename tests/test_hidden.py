@@ -1,0 +1,219 @@
+"""A hidden layer between the module and the classes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import TINY
+
+from retrain.backbones.backbone import FEATURE_NODE, Backbone
+from retrain.backbones.bundled import bundled_backbone
+from retrain.backbones.engine import choose_engine
+from retrain.backbones.hidden_layer import HiddenLayer, with_hidden_layer, write_extended
+from retrain.backbones.tensorflow_engine import TensorFlowEngine
+from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.errors import RetrainError
+from retrain.export.frozen_graph import graph_bytes
+from retrain.graphs import find_node, read_graph
+from retrain.heads.head import Head, accuracy, softmax
+from retrain.heads.hidden import HiddenHead, HiddenSettings, hidden_features, train_hidden
+from retrain.heads.sgd import StepResult
+from retrain.images.decode import Recipe
+from retrain.label.classifier import open_classifier
+from retrain.label.describe import describe_graph
+from retrain.manifest import Manifest
+from retrain.progress import Talk
+
+FAST = HiddenSettings(
+    steps=150,
+    learning_rate=0.01,
+    train_batch_size=32,
+    validation_batch_size=-1,
+    eval_step_interval=50,
+    sampling="uniform",
+    seed=3,
+    units=16,
+    dropout=0.2,
+)
+
+
+def rings() -> tuple[np.ndarray, np.ndarray]:
+    """Two classes, one around the other, that no linear head tells apart."""
+    rng = np.random.default_rng(5)
+    labels = rng.permutation(np.repeat([0, 1], 200)).astype(np.int32)
+    angle, radius = rng.uniform(0, 2 * np.pi, 400), np.where(labels, 2.0, 0.7)
+    points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    return (points + rng.normal(0, 0.1, points.shape)).astype(np.float32), labels
+
+
+def train(settings: HiddenSettings, validated: int = 100) -> tuple[HiddenHead, list[StepResult]]:
+    """Trains on the first 300 points of the rings, and validates on so many others."""
+    features, labels = rings()
+    seen: list[StepResult] = []
+    head = train_hidden(
+        FeatureMatrix.of(features),
+        labels,
+        np.arange(300),
+        np.arange(300, 300 + validated),
+        2,
+        settings,
+        lambda step, head: None,
+        seen.append,
+    )
+    return head, seen
+
+
+def random_layer(width: int, units: int = 12) -> HiddenLayer:
+    rng = np.random.default_rng(0)
+    weights = rng.normal(0, 0.2, (width, units)).astype(np.float32)
+    return HiddenLayer(weights, rng.normal(0, 0.2, units).astype(np.float32))
+
+
+def test_it_learns_what_no_linear_head_can() -> None:
+    found, seen = train(FAST)
+    features, labels = rings()
+    assert accuracy(softmax(found.logits(features[300:])), labels[300:]) > 0.97
+    assert [result.step for result in seen] == [0, 50, 100, 149]
+    last = seen[-1].validation
+    assert last is not None and last.count == 100 and last.logits.shape == (100, 2)
+    assert last.accuracy == accuracy(softmax(found.logits(features[300:])), labels[300:])
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    (first, _), (again, _), (other, _) = (train(s) for s in (FAST, FAST, replace(FAST, seed=4)))
+    for a, b in ((first.layer, again.layer), (first.head, again.head)):
+        np.testing.assert_array_equal(a.weights, b.weights)
+        np.testing.assert_array_equal(a.biases, b.biases)
+    assert (first.layer.weights != other.layer.weights).any()
+
+
+def test_looking_more_often_does_not_change_the_head() -> None:
+    often, _ = train(replace(FAST, eval_step_interval=7, validation_batch_size=10))
+    seldom, _ = train(FAST)
+    np.testing.assert_array_equal(often.layer.weights, seldom.layer.weights)
+
+
+def test_dropout_is_for_training_only() -> None:
+    with_dropout, _ = train(replace(FAST, dropout=0.5))
+    without, _ = train(replace(FAST, dropout=0.0))
+    assert (with_dropout.layer.weights != without.layer.weights).any()
+    features, _ = rings()
+    np.testing.assert_array_equal(with_dropout.logits(features), with_dropout.logits(features))
+    layer = with_dropout.layer
+    by_hand = np.maximum(features @ layer.weights + layer.biases, 0)
+    np.testing.assert_allclose(
+        with_dropout.logits(features),
+        by_hand @ with_dropout.head.weights + with_dropout.head.biases,
+        rtol=1e-5,
+        atol=1e-5,
+    )
+
+
+def test_no_validation_photos_and_no_steps() -> None:
+    _, seen = train(replace(FAST, steps=3), validated=0)
+    assert [result.validation for result in seen] == [None, None]
+    untrained, seen = train(replace(FAST, steps=0))
+    assert seen == [] and untrained.layer.weights.shape == (2, 16)
+    assert untrained.head.weights.shape == (16, 2)
+
+
+def test_a_diverging_training_is_said_in_one_line() -> None:
+    with pytest.raises(RetrainError, match="diverged at step .* --learning_rate 1e[+]30"):
+        train(replace(FAST, learning_rate=1e30))
+
+
+def test_hidden_features_are_made_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, _ = rings()
+    layer = random_layer(2)
+    monkeypatch.setattr("retrain.heads.hidden.BLOCK", 64)
+    found = hidden_features(FeatureMatrix.of(features), layer)
+    assert found.shape == (400, 12)
+    np.testing.assert_allclose(
+        found.take(np.arange(400)), layer.outputs(features), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+def test_the_extended_graph_gives_the_layers_outputs(engine: str, tmp_path: Path) -> None:
+    tiny = bundled_backbone(TINY)
+    layer = random_layer(tiny.info.feature_width)
+    extended = write_extended(tiny, layer, tmp_path)
+    assert extended.info.feature_width == 12 and not extended.info.has_logits
+    assert extended.info.fingerprint != tiny.info.fingerprint
+    pixels, features = tiny.read_reference()
+    expected = np.maximum(features @ layer.weights + layer.biases, 0)
+    assert (expected == 0).any() and (expected > 0).any()
+    runner = choose_engine(engine, extended, "f32", Talk("WARN"))
+    found = np.stack([vector for _, vector in runner.run(enumerate(pixels))])
+    np.testing.assert_allclose(found, expected, atol=1e-4 * expected.max())
+
+
+def test_the_old_graph_is_left_as_it_was() -> None:
+    graph = read_graph(bundled_backbone(TINY).graph_path)
+    before = graph.SerializeToString(deterministic=True)
+    extended = with_hidden_layer(graph, random_layer(256))
+    assert graph.SerializeToString(deterministic=True) == before
+    names = [node.name for node in extended.node]
+    assert len(names) == len(set(names))
+    last = find_node(extended, FEATURE_NODE)
+    assert last is not None and last.op == "Relu"
+
+
+def test_the_exported_graph_says_what_was_trained(tmp_path: Path) -> None:
+    tiny = bundled_backbone(TINY)
+    layer = random_layer(tiny.info.feature_width)
+    extended = write_extended(tiny, layer, tmp_path)
+    rng = np.random.default_rng(2)
+    head = HiddenHead(layer, Head(rng.normal(size=(12, 3)).astype("f"), np.zeros(3, "f")))
+    found = scores(extended, head.head, tmp_path / "graph.pb", tiny.read_reference()[0])
+    expected = softmax(head.logits(tiny.read_reference()[1]))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def scores(backbone: Backbone, head: Head, path: Path, pixels: np.ndarray) -> np.ndarray:
+    """What label-image's code makes of pixels with the exported graph."""
+    info = backbone.info
+    labels = ("a", "b", "c")
+    recipe = Recipe(info.height, info.width).text
+    manifest = Manifest(labels, "Placeholder", info.height, info.width, recipe, "final_result")
+    path.write_bytes(graph_bytes(read_graph(backbone.graph_path), head, manifest))
+    classifier = open_classifier(path, describe_graph(path))
+    return np.stack([found for _, found in classifier.scores(enumerate(pixels))])
+
+
+def test_an_onnx_backbone_is_extended_the_same_way(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    from retrain.freezing.onnx_file import freeze_onnx
+    from retrain.freezing.wanted import InputWanted
+
+    value_info, node = onnx.helper.make_tensor_value_info, onnx.helper.make_node
+    graph = onnx.helper.make_graph(
+        [node("GlobalAveragePool", ["x"], ["p"]), node("Flatten", ["p"], ["y"])],
+        "mean colour",
+        [value_info("x", 1, ["n", 3, 16, 16])],
+        [value_info("y", 1, ["n", 3])],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.save(model, str(tmp_path / "mean.onnx"))
+    for name in ("frozen", "extended"):
+        (tmp_path / name).mkdir()
+    wanted = InputWanted()
+    frozen = freeze_onnx(tmp_path / "mean.onnx", "mean", "0" * 32, wanted, tmp_path / "frozen")
+    layer = random_layer(3)
+    extended = write_extended(frozen, layer, tmp_path / "extended")
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
+    engine = choose_engine("openvino", extended, "f32", Talk("WARN"))
+    found = np.stack([vector for _, vector in engine.run(enumerate(pixels))])
+    expected = layer.outputs((pixels / np.float32(255)).mean(axis=(1, 2)))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_tensorflow_runs_the_extended_graph_as_a_plain_graph(tmp_path: Path) -> None:
+    tiny = bundled_backbone(TINY)
+    extended = write_extended(tiny, random_layer(256), tmp_path)
+    engine = TensorFlowEngine(extended.graph_path, "hidden_layer/features")
+    pixels, features = tiny.read_reference()
+    found = np.stack([vector for _, vector in engine.run(enumerate(pixels))])
+    np.testing.assert_allclose(found, features, atol=1e-3 * features.max())

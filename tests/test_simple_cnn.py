@@ -1,0 +1,162 @@
+"""The small network that is trained from scratch."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_colour_tree
+
+from retrain.backbones.backbone import Backbone
+from retrain.errors import RetrainError, UsageFault
+from retrain.export.frozen_graph import graph_bytes
+from retrain.graphs import read_graph
+from retrain.heads.head import Head, accuracy, softmax
+from retrain.heads.sgd import StepResult
+from retrain.images.decode import Recipe
+from retrain.images.tree import read_tree
+from retrain.label.classifier import open_classifier
+from retrain.label.describe import describe_graph
+from retrain.manifest import Manifest
+from retrain.progress import Talk
+from retrain.scratch import simple_cnn
+from retrain.scratch.pixels import features_of_pixels, read_pixels
+from retrain.scratch.simple_cnn import CnnSettings, check_size, train_simple_cnn
+
+FAST = CnnSettings(epochs=6, batch_size=8, seed=1)
+QUIET = Talk("WARN")
+NONE = np.arange(0)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarray]:
+    """Fifteen photos of three colours: pixels (15, 20, 24, 3) and labels (15,)."""
+    index = read_tree(str(write_colour_tree(tmp_path_factory.mktemp("few"), photos=5)), ignore=[])
+    paths = [index.full_path(photo) for photo in index.photos]
+    pixels, broken = read_pixels(paths, Recipe(20, 24), QUIET)
+    assert broken == {}
+    return pixels, np.array([photo.label for photo in index.photos], np.int32)
+
+
+def train(
+    photos: tuple[np.ndarray, np.ndarray],
+    folder: Path,
+    settings: CnnSettings = FAST,
+    validated: np.ndarray = NONE,
+) -> tuple[Backbone, Head, list[StepResult]]:
+    pixels, labels = photos
+    seen: list[StepResult] = []
+    rows = np.setdiff1d(np.arange(len(labels)), validated)
+    folder.mkdir()
+    backbone, head = train_simple_cnn(
+        pixels, labels, rows, validated, 3, settings, folder, QUIET, seen.append
+    )
+    return backbone, head, seen
+
+
+def test_fifteen_photos_are_enough_to_learn_three_colours(
+    photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    validated = np.array([0, 5, 10])
+    settings = replace(FAST, epochs=25)
+    backbone, head, seen = train(photos, tmp_path / "cnn", settings, validated)
+    info = backbone.info
+    assert (info.height, info.width, info.channels, info.feature_width) == (20, 24, 3, 256)
+    features = features_of_pixels(backbone, photos[0], "openvino", "f32", QUIET)
+    found = head.probabilities(features.take(np.arange(15)))
+    assert accuracy(found, photos[1]) == 1
+    assert [result.step for result in seen] == list(range(1, 26))
+    last = seen[-1].validation
+    assert last is not None and last.count == 3 and seen[-1].train.count == 12
+    # Keras' own answers, dropout off, against those of the frozen network with the head.
+    np.testing.assert_allclose(softmax(last.logits), found[validated], atol=1e-4)
+
+
+@pytest.mark.parametrize("grayscale", [False, True])
+def test_the_exported_graph_gives_keras_own_probabilities(
+    grayscale: bool, photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    validated = np.array([1, 6, 11])
+    settings = replace(FAST, grayscale=grayscale)
+    backbone, head, seen = train(photos, tmp_path / "cnn", settings, validated)
+    assert backbone.info.channels == (1 if grayscale else 3)
+    path, labels = tmp_path / "graph.pb", ("blue", "green", "red")
+    manifest = Manifest(labels, "Placeholder", 20, 24, Recipe(20, 24).text, "final_result")
+    path.write_bytes(graph_bytes(read_graph(backbone.graph_path), head, manifest))
+    classifier = open_classifier(path, describe_graph(path))
+    found = np.stack([s for _, s in classifier.scores(enumerate(photos[0][validated]))])
+    last = seen[-1].validation
+    assert last is not None
+    np.testing.assert_allclose(found, softmax(last.logits), atol=1e-4)
+    assert np.ptp(found, axis=0).max() > 1e-3  # photos do not all get the same answer
+
+
+def test_without_colour_two_photos_of_equal_brightness_are_the_same(
+    photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    backbone, _, _ = train(photos, tmp_path / "cnn", replace(FAST, grayscale=True, epochs=1))
+    coloured = np.empty((1, 20, 24, 3), np.uint8)
+    coloured[:] = (100, 100, 100)
+    tinted = coloured.copy()
+    tinted[:] = (159, 70, 100)  # 0.2989 R + 0.5870 G + 0.1140 B is the same within 0.1 %
+    pair = features_of_pixels(
+        backbone, np.concatenate([coloured, tinted]), "openvino", "f32", QUIET
+    ).take(np.arange(2))
+    assert pair.max() > 0
+    np.testing.assert_allclose(pair[0], pair[1], atol=0.01 * pair.max())
+
+
+def test_the_same_seed_gives_the_same_graph(
+    photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    short = replace(FAST, epochs=2)
+    first, head, _ = train(photos, tmp_path / "a", short)
+    again, same_head, _ = train(photos, tmp_path / "b", short)
+    other, _, _ = train(photos, tmp_path / "c", replace(short, seed=2))
+    assert first.info == again.info != other.info
+    np.testing.assert_array_equal(head.weights, same_head.weights)
+
+
+def test_without_validation_photos(photos: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    _, _, seen = train(photos, tmp_path / "cnn", replace(FAST, epochs=2))
+    assert [result.validation for result in seen] == [None, None]
+
+
+def test_some_epochs_are_said(
+    photos: tuple[np.ndarray, np.ndarray],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(simple_cnn, "LINES", 2)
+    pixels, labels = photos
+    rows = np.arange(15)
+    train_simple_cnn(
+        pixels, labels, rows[3:], rows[:3], 3, FAST, tmp_path, Talk(terminal=False), lambda r: None
+    )
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Epoch")]
+    assert [line.split(":")[0] for line in said] == ["Epoch 3 of 6", "Epoch 6 of 6"]
+    assert "train accuracy" in said[0] and "validation accuracy" in said[0] and "(N=3)" in said[0]
+
+
+def test_a_diverging_training_is_said_in_one_line(
+    photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    with pytest.raises(RetrainError, match="diverged in epoch .* --learning_rate 1e[+]30"):
+        train(photos, tmp_path / "cnn", replace(FAST, learning_rate=1e30))
+
+
+def test_pictures_too_small_are_refused() -> None:
+    check_size(16, 16)
+    with pytest.raises(UsageFault, match="--input_size 15x40 is too small for simple_cnn"):
+        check_size(15, 40)
+
+
+def test_what_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
+    index = read_tree(str(write_colour_tree(tmp_path / "few", photos=2)), ignore=[])
+    paths = [index.full_path(photo) for photo in index.photos]
+    Path(paths[2]).write_bytes(b"no picture")
+    Path(paths[4]).unlink()
+    pixels, broken = read_pixels(paths, Recipe(16, 16), QUIET)
+    assert broken.keys() == {2, 4} and "not a JPEG" in broken[2]
+    assert (pixels[[2, 4]] == 0).all() and all(pixels[row].any() for row in (0, 1, 3, 5))
