@@ -18,6 +18,7 @@ EPOCHS_FOR = {
     "--grayscale": "--architecture simple_cnn",
     "--epochs": "--fine_tune or --architecture simple_cnn",
     "--resume": "--fine_tune",
+    "--fine_tune_learning_rate": "--fine_tune",
 }
 EARLY_STOPPING_PATIENCE = 20  # evaluations without a smaller validation loss
 
@@ -61,6 +62,7 @@ class TrainSettings:
     hidden_units: int = 0
     dropout: float = 0.2
     fine_tune: str | None = None
+    fine_tune_learning_rate: float | None = None
     epochs: int | None = None
     grayscale: bool = False
     resume: bool = False
@@ -192,16 +194,35 @@ class TrainSettings:
         chosen = [way for way, asked in ways.items() if asked]
         if len(chosen) > 1 and set(chosen) != {"--fine_tune", f"--solver {self.solver}"}:
             raise UsageFault(f"{' and '.join(chosen)} do not go together: give one")
+        if self.fine_tune_learning_rate is not None and not self.fine_tune_learning_rate > 0:
+            raise UsageFault(
+                f"--fine_tune_learning_rate {self.fine_tune_learning_rate:g}: give one above 0"
+            )
         trained = self.from_scratch or self.fine_tune is not None
         for flag, asked, possible in (
             ("--grayscale", self.grayscale, self.from_scratch),
             ("--epochs", self.epochs is not None, trained),
             ("--resume", self.resume, self.fine_tune is not None),
+            (
+                "--fine_tune_learning_rate",
+                self.fine_tune_learning_rate is not None,
+                self.fine_tune is not None,
+            ),
         ):
             if asked and not possible:
                 raise UsageFault(f"{flag} is for {EPOCHS_FOR[flag]}: leave it out, or give that")
-        if self.from_scratch and any(self.distortions()):
-            raise UsageFault("--architecture simple_cnn takes no distortions: leave them out")
+        if not (self.hidden_units or self.from_scratch):
+            return
+        network = "--hidden_units" if self.hidden_units else "--architecture simple_cnn"
+        plain = ["learning_rate_schedule", "early_stopping", "l2", "label_smoothing",
+                 "class_weight", "intermediate_store_frequency", "checkpoint_path"]  # fmt: skip
+        if self.from_scratch:
+            plain += ["flip_left_right", "random_crop", "random_scale", "random_brightness",
+                      "random_rotation", "random_erase", "color_jitter", "sampling"]  # fmt: skip
+        usual = {field.name: field.default for field in fields(self)}
+        for name in plain:
+            if getattr(self, name) != usual[name]:
+                raise UsageFault(f"{network} does not go with --{name}: leave one of them out")
 
     def _check_solver(self) -> None:
         """What each solver can do."""

@@ -111,6 +111,9 @@ def test_a_network_from_scratch_on_fifteen_photos(run: Run, tmp_path: Path) -> N
         (("--resume",), "--resume is for --fine_tune"),
         (("--epochs", "3"), "--epochs is for --fine_tune or --architecture simple_cnn"),
         (("--grayscale",), "--grayscale is for --architecture simple_cnn"),
+        (("--hidden_units", "8", "--l2", "1"), "--hidden_units does not go with --l2"),
+        (("--hidden_units", "8", "--checkpoint_path", "c"), "does not go with --checkpoint_path"),
+        (("--fine_tune_learning_rate", "1"), "--fine_tune_learning_rate is for --fine_tune"),
     ],
 )
 def test_ways_that_do_not_fit_are_refused_before_the_work(

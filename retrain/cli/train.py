@@ -117,6 +117,14 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     metavar="all|LAST_N",
 )
 @option(
+    "fine_tune_learning_rate",
+    "Its largest step; it rises in a tenth of the time and falls along half a cosine.",
+    TRAINING,
+    metavar="X",
+    type=float,
+    show_default="0.0003",
+)
+@option(
     "epochs",
     "Passes over the photos, of --fine_tune or simple_cnn.",
     TRAINING,
