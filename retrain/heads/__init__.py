@@ -1,1 +1,1 @@
-"""Heads: features and labels in, a softmax classifier out. NumPy, SciPy; Keras for one layer more."""
+"""Heads: features and labels in, a softmax classifier out. NumPy and SciPy; one layer by Keras."""
