@@ -125,6 +125,11 @@ def fine_tuned(
         folder,
         talk,
     )
+    if np.array_equal(tuned_head.weights, head.weights):
+        talk.warn(
+            "no epoch of fine-tuning was better than its start by the validation photos, so the "
+            "module is as it was: give a smaller --fine_tune_learning_rate"
+        )
     tuned = on_backbone(settings, dataset, backbone, talk)
     rows = dataset.split.rows(TEST)
     if not len(rows):

@@ -122,7 +122,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     TRAINING,
     metavar="X",
     type=float,
-    show_default="0.0003",
+    show_default="0.001",
 )
 @option(
     "epochs",
