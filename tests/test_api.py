@@ -71,7 +71,7 @@ def test_a_run_record_repeats_the_run_to_the_bit(
     record = json.loads((work / "run.json").read_text())
     assert set(record["settings"]) == set(TrainSettings.__dataclass_fields__)
     assert record["settings"]["seed"] == {"value": 5, "from": "command line"}
-    assert record["settings"]["learning_rate"] == {"value": 0.01, "from": "default"}
+    assert record["settings"]["train_batch_size"] == {"value": 100, "from": "default"}
     assert record["module"]["name"] == TINY and len(record["data"]["digest"]) == 32
     done = run("retrain", "--config", "run.json", "--output_graph", "again/output_graph.pb")
     assert done.returncode == 0, done.stderr
