@@ -132,6 +132,16 @@ def test_readme_commands_run(command: str, readme_folder: Path) -> None:
     assert any(text in done.stdout for text in printed)
 
 
+def test_readme_program_runs(readme_folder: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    photo = next((EXAMPLE_FLOWERS / "daisy").iterdir())
+    (readme_folder / "photo.jpg").write_bytes(photo.read_bytes())
+    done = subprocess.run([sys.executable, "-c", program], cwd=readme_folder, capture_output=True,
+                          text=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "photo.jpg [('" in done.stdout
+
+
 @pytest.fixture(scope="module")
 def readme_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for the commands in their order, with the example photos as `flowers`."""
