@@ -28,6 +28,7 @@ from retrain.scratch.pixels import features_of_pixels, read_pixels
 from retrain.scratch.simple_cnn import CnnSettings, train_simple_cnn
 from retrain.solving import watched
 
+TUNING_FOLDER = "fine_tuning"  # beside the graph
 CNN_SIZE = (100, 100)  # the tutorials'
 CNN_EPOCHS, TUNING_EPOCHS = 200, 20
 
@@ -95,7 +96,7 @@ def fine_tuned(
 
     Its checkpoint and the tuned module lie in `fine_tuning/` beside the graph.
     """
-    folder = settings.beside("fine_tuning")
+    folder = settings.beside(TUNING_FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     photos = dataset.index.photos
     asked = settings.distortions()

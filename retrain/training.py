@@ -30,7 +30,7 @@ from retrain.images.labels import labels_of
 from retrain.images.split import SETS, TEST, TRAIN, check_percentages
 from retrain.label.describe import describe_graph
 from retrain.modules.local import source_of
-from retrain.networks import fine_tuned, from_scratch, with_hidden_layer
+from retrain.networks import TUNING_FOLDER, fine_tuned, from_scratch, with_hidden_layer
 from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
@@ -43,6 +43,7 @@ from retrain.records import (
 )
 from retrain.reporting import report_run
 from retrain.result import TrainResult
+from retrain.run_record import NAME as RUN_RECORD
 from retrain.run_record import write_run_record
 from retrain.solving import train_on
 
@@ -58,7 +59,7 @@ def train(
     """
     _check(settings)
     outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
-               settings.modules_folder]  # fmt: skip
+               settings.modules_folder, settings.beside(TUNING_FOLDER)]  # fmt: skip
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
     with TemporaryDirectory(prefix="retrain-") as scratch:
         return _train(settings, outputs, Path(scratch), sources or {}, talk)
@@ -190,7 +191,8 @@ def _check(settings: TrainSettings) -> None:
         check_onnx_outputs(settings.tfhub_module, settings.output_graph, settings.saved_model_dir)
     check_file_can_be_written(settings.output_graph, "--output_graph")
     check_file_can_be_written(settings.output_labels, "--output_labels")
-    for path in (aside_csv(settings), settings.beside(EVALUATION), settings.beside(PREDICTIONS)):
+    beside = [settings.beside(name) for name in (EVALUATION, PREDICTIONS, RUN_RECORD)]
+    for path in (aside_csv(settings), *beside):
         check_file_can_be_written(path, "--output_graph")
     if settings.page is not None:
         check_file_can_be_written(settings.page, "--report")
