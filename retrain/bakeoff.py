@@ -14,8 +14,7 @@ from retrain.evaluation.folds import folds
 from retrain.evaluation.intervals import Interval, PairedDifference, paired_difference, wilson
 from retrain.heads.head import Head
 from retrain.heads.sgd import train_head
-from retrain.images.ahead import map_ahead
-from retrain.images.decode import BadPhoto, decode, pillow_warnings_ignored
+from retrain.images.reading import read_photos_ahead
 from retrain.images.split import group_numbers
 from retrain.preparation import Photos, read_photos
 from retrain.progress import Talk
@@ -106,21 +105,13 @@ def _rate(photos: Photos, settings: TrainSettings, talk: Talk) -> float:
     paths = [photos.index.full_path(photo) for photo in photos.index.photos]
     end = time.monotonic() + RATE_SECONDS
 
-    def read(path: str) -> np.ndarray | None:
-        try:
-            with open(path, "rb") as file:
-                return decode(file.read(), photos.recipe)
-        except (OSError, BadPhoto):
-            return None
-
     def pictures() -> Iterator[tuple[int, np.ndarray]]:
-        for number, (_, pixels) in enumerate(map_ahead(read, paths)):
+        for number, pixels in read_photos_ahead(paths, photos.recipe):
             if time.monotonic() > end:
                 return
-            if pixels is not None:
+            if isinstance(pixels, np.ndarray):
                 yield number, pixels
 
     start = time.monotonic()
-    with pillow_warnings_ignored():
-        done = sum(1 for _ in engine.run(pictures()))
+    done = sum(1 for _ in engine.run(pictures()))
     return done / (time.monotonic() - start)

@@ -8,8 +8,7 @@ import numpy as np
 
 from retrain.assessment import Assessment
 from retrain.evaluation.intervals import PairedDifference, paired_difference
-from retrain.images.ahead import map_ahead
-from retrain.images.decode import BadPhoto, decode, pillow_warnings_ignored
+from retrain.images.reading import read_photos_ahead
 from retrain.label.classifier import open_classifier
 from retrain.label.describe import describe_graph
 from retrain.preparation import Dataset
@@ -55,20 +54,11 @@ def compare_with(
         if labels[evaluation.truth[position]] in known
     ]
     paths = [dataset.index.full_path(dataset.index.photos[row]) for row, _ in asked]
-    recipe = classifier.spec.recipe
-
-    def read(path: str) -> np.ndarray | None:
-        try:
-            with open(path, "rb") as file:
-                return decode(file.read(), recipe)
-        except (OSError, BadPhoto):
-            return None
 
     def pictures() -> Iterator[tuple[int, np.ndarray]]:
-        with pillow_warnings_ignored():
-            for number, (_, pixels) in enumerate(map_ahead(read, paths)):
-                if pixels is not None:
-                    yield number, pixels
+        for number, pixels in read_photos_ahead(paths, classifier.spec.recipe):
+            if isinstance(pixels, np.ndarray):
+                yield number, pixels
 
     theirs, ours = [], []
     predicted = evaluation.predicted

@@ -8,9 +8,8 @@ import numpy as np
 
 from retrain.errors import RetrainError, counted
 from retrain.evaluation.metrics import Metrics, compute_metrics
-from retrain.images.ahead import map_ahead
-from retrain.images.decode import BadPhoto, decode, pillow_warnings_ignored
 from retrain.images.labels import legacy_label
+from retrain.images.reading import read_photos_ahead
 from retrain.images.tree import Index, Photo, SetAside, read_tree
 from retrain.label.classifier import Classifier, open_classifier
 from retrain.label.describe import describe_graph
@@ -92,21 +91,12 @@ def _decoded(
     classifier: Classifier, index: Index, photos: Sequence[Photo], aside: list[SetAside]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Position and pixels of each photo that can be decoded; the others go `aside`."""
-    recipe = classifier.spec.recipe
-
-    def work(photo: Photo) -> np.ndarray | str:
-        try:
-            with open(index.full_path(photo), "rb") as file:
-                return decode(file.read(), recipe)
-        except (BadPhoto, OSError) as error:
-            return str(error)
-
-    with pillow_warnings_ignored():
-        for position, (photo, result) in enumerate(map_ahead(work, photos)):
-            if isinstance(result, str):
-                aside.append(SetAside(photo.path, result))
-            else:
-                yield position, result
+    paths = [index.full_path(photo) for photo in photos]
+    for position, result in read_photos_ahead(paths, classifier.spec.recipe):
+        if isinstance(result, str):
+            aside.append(SetAside(photos[position].path, result))
+        else:
+            yield position, result
 
 
 def _matched(index: Index, labels: Sequence[str], graph: Path, talk: Talk) -> dict[int, int]:

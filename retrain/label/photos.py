@@ -3,15 +3,12 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from retrain.errors import one_line
 from retrain.files import cannot_read
-from retrain.images.ahead import map_ahead
-from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
+from retrain.images.reading import read_photos_ahead
 from retrain.label.classifier import Classifier, compile_classifier, streams_for, top
 from retrain.label.compiled_cache import CompiledCache
 from retrain.label.imagenet import imagenet_graph
@@ -90,13 +87,11 @@ def _rows(classifier: Classifier, paths: Sequence[Path], top_k: int) -> Iterator
     ready: dict[int, LabelledPhoto] = {}
 
     def decoded() -> Iterator[tuple[int, np.ndarray]]:
-        work = partial(_decode, recipe=recipe)
-        with pillow_warnings_ignored():
-            for position, (path, result) in enumerate(map_ahead(work, paths)):
-                if isinstance(result, np.ndarray):
-                    yield position, result
-                else:
-                    ready[position] = LabelledPhoto(path, [], result)
+        for position, result in read_photos_ahead(paths, recipe):
+            if isinstance(result, np.ndarray):
+                yield position, result
+            else:
+                ready[position] = LabelledPhoto(paths[position], [], result)
 
     following = 0
     for position, scores in classifier.scores(decoded()):
@@ -109,12 +104,3 @@ def _rows(classifier: Classifier, paths: Sequence[Path], top_k: int) -> Iterator
             yield ready.pop(following)
             following += 1
     yield from (row for _, row in sorted(ready.items()))
-
-
-def _decode(path: Path, recipe: Recipe) -> np.ndarray | str:
-    try:
-        return decode(path.read_bytes(), recipe)
-    except BadPhoto as error:
-        return str(error)
-    except OSError as error:
-        return f"cannot be read: {error.strerror or one_line(error)}"

@@ -7,9 +7,8 @@ import numpy as np
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.engine import choose_engine
 from retrain.bottlenecks.matrix import FeatureMatrix
-from retrain.errors import one_line
-from retrain.images.ahead import map_ahead
-from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
+from retrain.images.decode import Recipe
+from retrain.images.reading import read_photos_ahead
 from retrain.progress import Talk
 
 
@@ -21,21 +20,14 @@ def read_pixels(
     The pixels of the latter are 0.
     """
 
-    def read(path: str) -> np.ndarray | BadPhoto | OSError:
-        try:
-            with open(path, "rb") as file:
-                return decode(file.read(), recipe)
-        except (BadPhoto, OSError) as error:
-            return error
-
     pixels = np.zeros((len(paths), recipe.height, recipe.width, 3), np.uint8)
     broken: dict[int, str] = {}
-    with talk.progress("Reading photos", len(paths), "photos") as meter, pillow_warnings_ignored():
-        for position, (_, found) in enumerate(map_ahead(read, paths)):
+    with talk.progress("Reading photos", len(paths), "photos") as meter:
+        for position, found in read_photos_ahead(paths, recipe):
             if isinstance(found, np.ndarray):
                 pixels[position] = found
             else:
-                broken[position] = one_line(found)
+                broken[position] = found
             meter.advance(1, aside=int(position in broken))
     return pixels, broken
 
