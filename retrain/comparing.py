@@ -26,12 +26,10 @@ class Comparison:
     difference: PairedDifference
 
     def sentence(self) -> str:
-        low, high = 100 * self.difference.interval.low, 100 * self.difference.interval.high
         return (
             f"Compared with {self.earlier} on {self.photos} test photos: "
             f"{self.new_accuracy:.1%} instead of {self.earlier_accuracy:.1%} "
-            f"({100 * self.difference.difference:+.1f} points, with 95 % confidence {low:+.1f} to "
-            f"{high:+.1f}; p = {self.difference.p_value:.2g})"
+            f"({self.difference.words()})"
         )
 
 

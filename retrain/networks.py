@@ -43,12 +43,10 @@ class Tuning:
     difference: PairedDifference
 
     def sentence(self) -> str:
-        low, high = 100 * self.difference.interval.low, 100 * self.difference.interval.high
         return (
             f"Fine-tuned: {self.tuned:.1%} of {self.photos} test photos instead of "
             f"{self.head_only:.1%} with the head only "
-            f"({100 * self.difference.difference:+.1f} points, with 95 % confidence {low:+.1f} to "
-            f"{high:+.1f}; p = {self.difference.p_value:.2g})"
+            f"({self.difference.words()})"
         )
 
 

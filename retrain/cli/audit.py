@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.cli.command import GroupedCommand
 from retrain.cli.options import (
-    OUTPUTS,
     image_dir,
     leak_gate,
     module_options,
+    output_dir_option,
     split_options,
     take_architecture,
     talk_options,
@@ -23,17 +23,7 @@ from retrain.progress import Talk
 @image_dir
 @split_options
 @module_options
-@click.option(
-    "--output_dir",
-    cls=GroupedOption,
-    group=OUTPUTS,
-    everyday=True,
-    type=FILE,
-    metavar="DIR",
-    default=Path("."),
-    show_default="here",
-    help="Where audit.csv and audit.json go.",
-)
+@output_dir_option("Where audit.csv and audit.json go.")
 @leak_gate
 @talk_options
 @click.pass_context

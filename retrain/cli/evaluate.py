@@ -7,7 +7,13 @@ import click
 
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption
 from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
-from retrain.cli.options import OUTPUTS, gate_options, image_dir, report_options, talk_options
+from retrain.cli.options import (
+    gate_options,
+    image_dir,
+    output_dir_option,
+    report_options,
+    talk_options,
+)
 from retrain.progress import Talk
 
 
@@ -24,17 +30,7 @@ from retrain.progress import Talk
 )
 @image_dir
 @graph_options
-@click.option(
-    "--output_dir",
-    cls=GroupedOption,
-    group=OUTPUTS,
-    everyday=True,
-    type=FILE,
-    metavar="DIR",
-    default=Path("."),
-    show_default="here",
-    help="Where evaluation.json, predictions.csv and the report go.",
-)
+@output_dir_option("Where evaluation.json, predictions.csv and the report go.")
 @report_options
 @gate_options
 @talk_options

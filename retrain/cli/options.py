@@ -152,6 +152,21 @@ gate_options = together(
     ),
 )
 
+
+def output_dir_option(help: str) -> Wrap:
+    return click.option(
+        "--output_dir",
+        cls=GroupedOption,
+        group=OUTPUTS,
+        everyday=True,
+        type=FILE,
+        metavar="DIR",
+        default=Path("."),
+        show_default="here",
+        help=help,
+    )
+
+
 leak_gate = option(
     "max_leaks", "Most pairs of equal pictures in two sets.", GATES, metavar="N", type=int
 )

@@ -28,6 +28,14 @@ class PairedDifference:
     interval: Interval
     p_value: float
 
+    def words(self) -> str:
+        """In points, with its interval and p-value, for a sentence."""
+        low, high = 100 * self.interval.low, 100 * self.interval.high
+        return (
+            f"{100 * self.difference:+.1f} points, with 95 % confidence {low:+.1f} to {high:+.1f}; "
+            f"p = {self.p_value:.2g}"
+        )
+
 
 def wilson(right: int, count: int, confidence: float = CONFIDENCE) -> Interval:
     """Score interval for the share right / count; [0, 1] without photos.

@@ -15,6 +15,10 @@ VARIABLE_OPS = (b"VarHandleOp", b"VariableV2")
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # protobuf's wire types
 
 
+class _Compressed(Exception):
+    """A table whose blocks are compressed: what it lists cannot be read here."""
+
+
 def lack_of(folder: Path) -> str | None:
     """What the SavedModel in `folder` lacks, for a sentence; None if it looks whole."""
     try:
@@ -33,7 +37,7 @@ def lack_of(folder: Path) -> str | None:
         return "variables/variables.index is missing" if has_variables else None
     try:
         sizes = _shard_sizes(table)
-    except NotImplementedError:
+    except _Compressed:
         return None
     except (LookupError, ValueError):
         return "variables.index is cut off"
@@ -68,7 +72,7 @@ def _shard_sizes(table: bytes) -> list[int]:
 def _entries(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of one block; each key shares a prefix with the one before."""
     if table[start + size] != UNCOMPRESSED:  # which TensorFlow does not write
-        raise NotImplementedError
+        raise _Compressed
     restarts = int.from_bytes(table[start + size - 4 : start + size], "little")
     at, end, key = start, start + size - 4 - 4 * restarts, b""
     while at < end:
