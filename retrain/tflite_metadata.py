@@ -128,7 +128,7 @@ def _image(builder: Any, metadata: TfliteMetadata, takes_bytes: bool) -> int:
     scaling = write_table(builder, options)
     unit = write_table(builder, {0: Number("Uint8", NORMALIZATION_OPTIONS), 1: scaling})
     mean, std = (0.0, 1.0) if takes_bytes else (metadata.mean, metadata.std)
-    ends = {0: write_float(builder, (255 - mean) / std), 1: write_float(builder, -mean / std)}
+    ends = {0: write_float(builder, (255 - mean) / std), 1: write_float(builder, (0 - mean) / std)}
     fields = {
         0: builder.CreateString("image"),
         1: builder.CreateString("The picture to be classified."),

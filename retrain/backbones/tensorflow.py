@@ -17,7 +17,7 @@ def import_tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
-    with _silent_stderr():
+    with silent_stderr():
         import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
@@ -49,7 +49,7 @@ def deterministic_operations() -> Iterator[None]:
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Holds back what C++ prints before its log level can be set; shows it if the import fails."""
     sys.stderr.flush()
     kept = os.dup(2)

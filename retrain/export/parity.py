@@ -27,6 +27,12 @@ class Parity:
         return self.agree >= 0.9 * self.photos
 
 
+def compare(found: np.ndarray, expected: np.ndarray) -> Parity:
+    """Compares two (n, C) arrays of probabilities of the same photos."""
+    agree = int((found.argmax(axis=1) == expected.argmax(axis=1)).sum())
+    return Parity(len(expected), agree, float(np.abs(found - expected).max(initial=0.0)))
+
+
 def check_parity(graph: Path, pixels: Sequence[np.ndarray], expected: np.ndarray) -> Parity:
     """Runs the file on decoded photos (n of (H, W, 3) uint8) and compares with (n, C) `expected`.
 
@@ -36,5 +42,4 @@ def check_parity(graph: Path, pixels: Sequence[np.ndarray], expected: np.ndarray
     found = np.empty_like(expected)
     for row, scores in classifier.scores(enumerate(pixels)):
         found[row] = scores
-    agree = int((found.argmax(axis=1) == expected.argmax(axis=1)).sum())
-    return Parity(len(pixels), agree, float(np.abs(found - expected).max(initial=0.0)))
+    return compare(found, expected)

@@ -1,0 +1,89 @@
+"""An exported frozen graph as a TensorFlow Lite model. Needs TensorFlow."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from retrain.backbones.tensorflow import import_tensorflow, silent_stderr
+from retrain.manifest import Manifest, manifest_text
+from retrain.tflite_metadata import LABELS, TfliteMetadata, with_metadata
+
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+MANIFEST = "manifest.json"
+
+
+def tflite_bytes(
+    graph: bytes, manifest: Manifest, quantization: str, representative: Sequence[np.ndarray]
+) -> bytes:
+    """A `.tflite` file of one of the QUANTIZATIONS: one picture [1, H, W, 3] to scores [1, C].
+
+    float32, float16 and dynamic take float32 in [0, 1], as the graph does, and give float32; int8
+    takes the pixels themselves and gives scores, both as uint8 (scales 1/255 and 1/256, zero points
+    0). `representative`: decoded photos (H, W, 3) uint8 that show int8 the range of each layer;
+    the others look at none. Metadata, `labels.txt` and `manifest.json` are inside.
+    """
+    tf = import_tensorflow()
+    with _quiet():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [_function(tf, graph, manifest)]
+        )
+        if quantization != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantization == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if quantization == "int8":
+            converter.representative_dataset = lambda: _feeds(representative)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.uint8
+        model = converter.convert()
+    files = {LABELS: labels_bytes(manifest), MANIFEST: manifest_text(manifest).encode()}
+    return with_metadata(model, TfliteMetadata("retrain", 0.0, 255.0, files))
+
+
+def labels_bytes(manifest: Manifest) -> bytes:
+    """The labels, one a line; bytes of folder names that are no UTF-8 are kept."""
+    return "".join(f"{label}\n" for label in manifest.labels).encode("utf-8", "surrogateescape")
+
+
+def _function(tf: Any, graph: bytes, manifest: Manifest) -> Any:
+    """The graph as a function of one picture: phones' runtimes plan for a fixed size."""
+    definition = tf.compat.v1.GraphDef.FromString(graph)
+    source, result = f"{manifest.input_node}:0", f"{manifest.output_node}:0"
+
+    def classify() -> None:
+        tf.graph_util.import_graph_def(definition, name="")
+
+    for node in definition.node:
+        if node.name == manifest.input_node:
+            node.attr["shape"].shape.dim[0].size = 1
+    wrapped = tf.compat.v1.wrap_function(classify, [])
+    return wrapped.prune(wrapped.graph.get_tensor_by_name(source),
+                         wrapped.graph.get_tensor_by_name(result))  # fmt: skip
+
+
+def _feeds(photos: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """What the converter runs to see ranges. One pixel of the first photo becomes black and one
+    white, so that the input's range is 0..1 and a pixel its own quantized value."""
+    for number, pixels in enumerate(photos):
+        image = pixels[None].astype(np.float32) / 255
+        if number == 0:
+            image[0, 0, 0], image[0, -1, -1] = 0, 1
+        yield [image]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Holds back what the converter says of itself; what goes wrong still raises."""
+    from absl import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), silent_stderr():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(before)
