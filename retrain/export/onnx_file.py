@@ -59,7 +59,7 @@ def _number_names(model: Any, keep: tuple[str, ...]) -> None:
     """Names nodes, values and constants by their order: tf2onnx's names differ each time."""
     named = {name: name for name in keep}
     constants = {constant.name: constant for constant in model.graph.initializer}
-    used = []
+    used: list[Any] = []
     for number, node in enumerate(model.graph.node):
         node.name = f"{node.op_type}_{number}"
         for position, name in enumerate(node.input):

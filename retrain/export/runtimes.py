@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.backbones.tensorflow import import_tensorflow, silent_stderr
 from retrain.errors import RetrainError
 from retrain.manifest import Manifest
 from retrain.onnx_graphs import SUFFIX as ONNX
@@ -63,8 +63,9 @@ def _onnx(path: Path, manifest: Manifest) -> Run:
 
 def _tflite(path: Path) -> Run:
     runtime = _import("ai_edge_litert.interpreter", "tflite")
-    interpreter = runtime.Interpreter(model_path=str(path))
-    interpreter.allocate_tensors()
+    with silent_stderr():  # names the kernels that it has chosen
+        interpreter = runtime.Interpreter(model_path=str(path))
+        interpreter.allocate_tensors()
     (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
 
     def run(batch: np.ndarray) -> np.ndarray:
@@ -81,7 +82,8 @@ def _quantized(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
     if not scale:
         return values
     limits = np.iinfo(tensor["dtype"])
-    return (values / scale + zero).round().clip(limits.min, limits.max).astype(tensor["dtype"])
+    whole = (values / scale + zero).round().clip(limits.min, limits.max)
+    return np.asarray(whole, tensor["dtype"])
 
 
 def _real(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
