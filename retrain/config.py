@@ -17,7 +17,7 @@ SIMPLE_CNN = "simple_cnn"
 EPOCHS_FOR = {
     "--grayscale": "--architecture simple_cnn",
     "--epochs": "--fine_tune or --architecture simple_cnn",
-    "--resume": "--fine_tune",
+    "--resume": "--fine_tune or --architecture simple_cnn",
     "--fine_tune_learning_rate": "--fine_tune",
 }
 EARLY_STOPPING_PATIENCE = 20  # evaluations without a smaller validation loss
@@ -202,7 +202,7 @@ class TrainSettings:
         for flag, asked, possible in (
             ("--grayscale", self.grayscale, self.from_scratch),
             ("--epochs", self.epochs is not None, trained),
-            ("--resume", self.resume, self.fine_tune is not None),
+            ("--resume", self.resume, trained),
             (
                 "--fine_tune_learning_rate",
                 self.fine_tune_learning_rate is not None,

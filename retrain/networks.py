@@ -25,10 +25,10 @@ from retrain.modules.local import source_of
 from retrain.preparation import Dataset, on_backbone, usable_photos
 from retrain.progress import Talk
 from retrain.scratch.pixels import features_of_pixels, read_pixels
-from retrain.scratch.simple_cnn import CnnSettings, train_simple_cnn
+from retrain.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
 from retrain.solving import watched
 
-TUNING_FOLDER = "fine_tuning"  # beside the graph
+TUNING_FOLDER, CNN_FOLDER = "fine_tuning", "simple_cnn"  # beside the graph
 CNN_SIZE = (100, 100)  # the tutorials'
 CNN_EPOCHS, TUNING_EPOCHS = 200, 20
 
@@ -147,7 +147,10 @@ def fine_tuned(
 def from_scratch(
     settings: TrainSettings, outputs: list[Path], summaries: Path | None, folder: Path, talk: Talk
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
-    """`--architecture simple_cnn`: a small network trained on the pixels alone."""
+    """`--architecture simple_cnn`: a small network trained on the pixels alone.
+
+    Its checkpoint lies in `simple_cnn/` beside the graph.
+    """
     height, width = settings.input_size or CNN_SIZE
     recipe = Recipe(height, width)
     index = read_tree(settings.image_dir, ignore=outputs)
@@ -171,19 +174,14 @@ def from_scratch(
         epochs=settings.epochs or CNN_EPOCHS,
         seed=settings.seed,
         learning_rate=settings.rate,
+        resume=settings.resume,
     )
+    photos = CnnPhotos(
+        pixels, labels, len(index.classes), split.rows(TRAIN), split.rows(VALIDATION)
+    )
+    checkpoints = settings.beside(CNN_FOLDER)
     with watched(summaries, plan.epochs, talk) as watch:
-        backbone, head = train_simple_cnn(
-            pixels,
-            labels,
-            split.rows(TRAIN),
-            split.rows(VALIDATION),
-            len(index.classes),
-            plan,
-            folder,
-            talk,
-            watch.point,
-        )
+        backbone, head = train_simple_cnn(photos, plan, folder, checkpoints, talk, watch.point)
     info = backbone.info
     identity = StoreIdentity(info.name, info.fingerprint, recipe.text, settings.precision)
     dataset = Dataset(

@@ -30,7 +30,13 @@ from retrain.images.labels import labels_of
 from retrain.images.split import SETS, TEST, TRAIN, check_percentages
 from retrain.label.describe import describe_graph
 from retrain.modules.local import source_of
-from retrain.networks import TUNING_FOLDER, fine_tuned, from_scratch, with_hidden_layer
+from retrain.networks import (
+    CNN_FOLDER,
+    TUNING_FOLDER,
+    fine_tuned,
+    from_scratch,
+    with_hidden_layer,
+)
 from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
@@ -59,7 +65,8 @@ def train(
     """
     _check(settings)
     outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
-               settings.modules_folder, settings.beside(TUNING_FOLDER)]  # fmt: skip
+               settings.modules_folder, settings.beside(TUNING_FOLDER),
+               settings.beside(CNN_FOLDER)]  # fmt: skip
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
     with TemporaryDirectory(prefix="retrain-") as scratch:
         return _train(settings, outputs, Path(scratch), sources or {}, talk)

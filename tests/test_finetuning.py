@@ -17,8 +17,8 @@ from retrain.backbones.backbone import Backbone, read_backbone
 from retrain.backbones.bundled import BUNDLED_FOLDER
 from retrain.backbones.engine import choose_engine
 from retrain.backbones.tensorflow import import_tensorflow
+from retrain.checkpoints import FILE
 from retrain.errors import RetrainError, UsageFault
-from retrain.finetuning.checkpoint import FILE
 from retrain.finetuning.fine_tune import fine_tune
 from retrain.finetuning.settings import TuningPhotos, TuningSettings, parse_depth
 from retrain.finetuning.source import PhotoSource

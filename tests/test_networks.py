@@ -108,7 +108,7 @@ def test_a_network_from_scratch_on_fifteen_photos(run: Run, tmp_path: Path) -> N
         (("--hidden_units", "8", "--fine_tune", "all"), "do not go together"),
         (("--dropout", "1"), "--dropout 1"),
         (("--fine_tune", "some"), "give all, or LAST_3"),
-        (("--resume",), "--resume is for --fine_tune"),
+        (("--resume",), "--resume is for --fine_tune or --architecture simple_cnn"),
         (("--epochs", "3"), "--epochs is for --fine_tune or --architecture simple_cnn"),
         (("--grayscale",), "--grayscale is for --architecture simple_cnn"),
         (("--hidden_units", "8", "--l2", "1"), "--hidden_units does not go with --l2"),

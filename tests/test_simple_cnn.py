@@ -1,13 +1,20 @@
 """The small network that is trained from scratch."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_colour_tree
+from conftest import REPO, write_colour_tree
 
 from retrain.backbones.backbone import Backbone
+from retrain.checkpoints import FILE
 from retrain.errors import RetrainError, UsageFault
 from retrain.export.frozen_graph import graph_bytes
 from retrain.graphs import read_graph
@@ -20,43 +27,57 @@ from retrain.label.describe import describe_graph
 from retrain.manifest import Manifest
 from retrain.progress import Talk
 from retrain.scratch import simple_cnn
+from retrain.scratch.network import check_size
 from retrain.scratch.pixels import features_of_pixels, read_pixels
-from retrain.scratch.simple_cnn import CnnSettings, check_size, train_simple_cnn
+from retrain.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
 
 FAST = CnnSettings(epochs=6, batch_size=8, seed=1)
 QUIET = Talk("WARN")
 NONE = np.arange(0)
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarray]:
-    """Fifteen photos of three colours: pixels (15, 20, 24, 3) and labels (15,)."""
-    index = read_tree(str(write_colour_tree(tmp_path_factory.mktemp("few"), photos=5)), ignore=[])
+Colours = tuple[np.ndarray, np.ndarray]
+
+
+def read_colours(tree: Path) -> Colours:
+    index = read_tree(str(tree), ignore=[])
     paths = [index.full_path(photo) for photo in index.photos]
     pixels, broken = read_pixels(paths, Recipe(20, 24), QUIET)
     assert broken == {}
     return pixels, np.array([photo.label for photo in index.photos], np.int32)
 
 
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_colour_tree(tmp_path_factory.mktemp("few"), photos=5)
+
+
+@pytest.fixture(scope="module")
+def photos(tree: Path) -> Colours:
+    """Fifteen photos of three colours: pixels (15, 20, 24, 3) and labels (15,)."""
+    return read_colours(tree)
+
+
 def train(
-    photos: tuple[np.ndarray, np.ndarray],
+    photos: Colours,
     folder: Path,
     settings: CnnSettings = FAST,
     validated: np.ndarray = NONE,
+    talk: Talk = QUIET,
 ) -> tuple[Backbone, Head, list[StepResult]]:
+    """The checkpoint is kept in `folder`, the network below it."""
     pixels, labels = photos
     seen: list[StepResult] = []
     rows = np.setdiff1d(np.arange(len(labels)), validated)
-    folder.mkdir()
+    below = folder / "below"
+    below.mkdir(parents=True, exist_ok=True)
     backbone, head = train_simple_cnn(
-        pixels, labels, rows, validated, 3, settings, folder, QUIET, seen.append
+        CnnPhotos(pixels, labels, 3, rows, validated), settings, below, folder, talk, seen.append
     )
     return backbone, head, seen
 
 
-def test_fifteen_photos_are_enough_to_learn_three_colours(
-    photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
-) -> None:
+def test_fifteen_photos_are_enough_to_learn_three_colours(photos: Colours, tmp_path: Path) -> None:
     validated = np.array([0, 5, 10])
     settings = replace(FAST, epochs=25)
     backbone, head, seen = train(photos, tmp_path / "cnn", settings, validated)
@@ -74,7 +95,7 @@ def test_fifteen_photos_are_enough_to_learn_three_colours(
 
 @pytest.mark.parametrize("grayscale", [False, True])
 def test_the_exported_graph_gives_keras_own_probabilities(
-    grayscale: bool, photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    grayscale: bool, photos: Colours, tmp_path: Path
 ) -> None:
     validated = np.array([1, 6, 11])
     settings = replace(FAST, grayscale=grayscale)
@@ -92,7 +113,7 @@ def test_the_exported_graph_gives_keras_own_probabilities(
 
 
 def test_without_colour_two_photos_of_equal_brightness_are_the_same(
-    photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
+    photos: Colours, tmp_path: Path
 ) -> None:
     backbone, _, _ = train(photos, tmp_path / "cnn", replace(FAST, grayscale=True, epochs=1))
     coloured = np.empty((1, 20, 24, 3), np.uint8)
@@ -106,9 +127,7 @@ def test_without_colour_two_photos_of_equal_brightness_are_the_same(
     np.testing.assert_allclose(pair[0], pair[1], atol=0.01 * pair.max())
 
 
-def test_the_same_seed_gives_the_same_graph(
-    photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
-) -> None:
+def test_the_same_seed_gives_the_same_graph(photos: Colours, tmp_path: Path) -> None:
     short = replace(FAST, epochs=2)
     first, head, _ = train(photos, tmp_path / "a", short)
     again, same_head, _ = train(photos, tmp_path / "b", short)
@@ -117,31 +136,84 @@ def test_the_same_seed_gives_the_same_graph(
     np.testing.assert_array_equal(head.weights, same_head.weights)
 
 
-def test_without_validation_photos(photos: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+def test_without_validation_photos(photos: Colours, tmp_path: Path) -> None:
     _, _, seen = train(photos, tmp_path / "cnn", replace(FAST, epochs=2))
     assert [result.validation for result in seen] == [None, None]
 
 
 def test_some_epochs_are_said(
-    photos: tuple[np.ndarray, np.ndarray],
+    photos: Colours,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(simple_cnn, "LINES", 2)
-    pixels, labels = photos
-    rows = np.arange(15)
-    train_simple_cnn(
-        pixels, labels, rows[3:], rows[:3], 3, FAST, tmp_path, Talk(terminal=False), lambda r: None
-    )
+    train(photos, tmp_path, validated=np.arange(3), talk=Talk(terminal=False))
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Epoch")]
     assert [line.split(":")[0] for line in said] == ["Epoch 3 of 6", "Epoch 6 of 6"]
     assert "train accuracy" in said[0] and "validation accuracy" in said[0] and "(N=3)" in said[0]
 
 
-def test_a_diverging_training_is_said_in_one_line(
-    photos: tuple[np.ndarray, np.ndarray], tmp_path: Path
+LONG = replace(FAST, epochs=60)
+KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_simple_cnn as tests
+tests.simple_cnn.CHECKPOINT_SECONDS = 0.0
+tests.train(tests.read_colours(Path(sys.argv[2])), Path(sys.argv[3]), tests.LONG)
+"""
+
+
+def test_killed_it_resumes_to_the_same_bits(tree: Path, photos: Colours, tmp_path: Path) -> None:
+    expected, expected_head, seen = train(photos, tmp_path / "undisturbed", LONG)
+    assert len(seen) == LONG.epochs
+    folder = tmp_path / "killed"
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(REPO / "tests"), str(tree), str(folder)],
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        stderr=subprocess.DEVNULL,
+    )
+    while epoch_in(folder) < 3:
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = epoch_in(folder) - 1
+    assert 2 <= done < LONG.epochs
+    backbone, head, seen = train(photos, folder, replace(LONG, resume=True))
+    assert [result.step for result in seen] == list(range(done + 1, LONG.epochs + 1))
+    np.testing.assert_array_equal(head.weights, expected_head.weights)
+    assert backbone.info == expected.info  # with a digest of the weights
+    again, same_head, seen = train(photos, folder, replace(LONG, resume=True))
+    assert (again, seen) == (backbone, [])
+    np.testing.assert_array_equal(same_head.weights, head.weights)
+
+
+def epoch_in(folder: Path) -> int:
+    """The epoch that comes next."""
+    path = folder / FILE
+    if not path.is_file():
+        return 0
+    with np.load(path) as stored:
+        return int(json.loads(str(stored["facts"]))["standing"]["epoch"])
+
+
+def test_a_checkpoint_of_another_training_is_left_alone_or_refused(
+    photos: Colours, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    short, talk = replace(FAST, epochs=1), Talk(terminal=False)
+    train(photos, tmp_path, replace(short, resume=True), talk=talk)
+    assert f"No checkpoint in {tmp_path}: training starts" in capsys.readouterr().err
+    with pytest.raises(RetrainError, match="of a training with other settings"):
+        train(photos, tmp_path, replace(short, seed=2, resume=True))
+    with pytest.raises(RetrainError, match="of a training with other photos"):
+        train((photos[0][::-1], photos[1]), tmp_path, replace(short, resume=True))
+    _, _, seen = train(photos, tmp_path, replace(short, seed=2))  # starts anew
+    assert len(seen) == 1
+
+
+def test_a_diverging_training_is_said_in_one_line(photos: Colours, tmp_path: Path) -> None:
     with pytest.raises(RetrainError, match="diverged in epoch .* --learning_rate 1e[+]30"):
         train(photos, tmp_path / "cnn", replace(FAST, learning_rate=1e30))
 

@@ -132,7 +132,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     type=click.IntRange(min=1),
     show_default="20; simple_cnn: 200",
 )
-@option("resume", "Go on with a fine-tuning that was killed.", TRAINING, is_flag=True)
+@option("resume", "Go on with a --fine_tune or simple_cnn that was killed.", TRAINING, is_flag=True)
 @option("grayscale", "simple_cnn sees brightness only.", TRAINING, is_flag=True)
 @option("train_batch_size", "Photos in a batch; -1: all.", TRAINING)
 @option("validation_batch_size", "Photos in a validation; -1: all.", TRAINING)

@@ -8,14 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from retrain.backbones.backbone import Backbone
+from retrain.checkpoints import Checkpoint, Standing, read_checkpoint, write_checkpoint
 from retrain.errors import counted
 from retrain.files import check_folder_can_be_written
-from retrain.finetuning.checkpoint import (
-    Checkpoint,
-    Standing,
-    read_checkpoint,
-    write_checkpoint,
-)
 from retrain.finetuning.result import tuned_backbone
 from retrain.finetuning.settings import TuningPhotos, TuningSettings
 from retrain.finetuning.source import PhotoSource
@@ -121,8 +116,7 @@ class _Training:
 
     @property
     def over(self) -> bool:
-        standing, patience = self.standing, self.settings.patience
-        return standing.epoch > self.settings.epochs or 0 < patience <= standing.in_vain
+        return self.standing.over(self.settings.epochs, self.settings.patience)
 
     def run(self) -> Iterator[Checkpoint]:
         """Trains to the end, and says what to keep on disk, now and then and after each epoch."""
@@ -190,9 +184,7 @@ class _Training:
         self.trainee.assign(self.trainee.variables, now)
         truth = self.photos.labels[rows]
         loss = log_loss(logits, truth, self.class_weights)
-        standing.in_vain += 1
-        if loss < standing.least:
-            standing.least, standing.in_vain, standing.best_epoch = loss, 0, epoch
+        if standing.judge(epoch, loss):
             self.best = averages
         right = accuracy(logits, truth)
         return f"validation accuracy {100 * right:.1f}% (N={len(rows)}), loss {loss:.4f}"

@@ -8,8 +8,8 @@ import numpy as np
 
 from retrain.backbones.backbone import BackboneInfo
 from retrain.backbones.tensorflow import import_tensorflow
+from retrain.checkpoints import Arrays
 from retrain.errors import RetrainError, one_line
-from retrain.finetuning.checkpoint import Arrays
 from retrain.freezing.saved_model import one_output
 from retrain.heads.head import Head
 

@@ -1,4 +1,4 @@
-"""Where a fine-tuning stands, on disk: enough to go on in mid-epoch as if nothing had happened."""
+"""Where a training of a network stands, on disk: enough to go on as if nothing had happened."""
 
 import json
 import zipfile
@@ -29,10 +29,23 @@ class Standing:
     best_epoch: int = 0
     in_vain: int = 0
 
+    def over(self, epochs: int, patience: int) -> bool:
+        """After so many epochs, or so many in a row that did not lower the validation loss (0:
+        however many)."""
+        return self.epoch > epochs or 0 < patience <= self.in_vain
+
+    def judge(self, epoch: int, loss: float) -> bool:
+        """Takes note of the validation loss after `epoch`; whether it is the lowest so far."""
+        self.in_vain += 1
+        if not loss < self.least:
+            return False
+        self.least, self.in_vain, self.best_epoch = loss, 0, epoch
+        return True
+
 
 @dataclass
 class Checkpoint:
-    """`arrays`: by what they are, one for each trained variable."""
+    """`arrays`: by what they are, in the order in which the training has them."""
 
     standing: Standing = field(default_factory=Standing)
     arrays: Arrays = field(default_factory=dict)
@@ -78,7 +91,7 @@ def read_checkpoint(folder: Path, belongs: Mapping[str, str]) -> Checkpoint | No
     other = [name for name, text in belongs.items() if written.get(name) != text]
     if other:
         raise RetrainError(
-            f"{path.absolute()} is of a fine-tuning with other {' and '.join(other)}: "
+            f"{path.absolute()} is of a training with other {' and '.join(other)}: "
             "give the same ones again, or run without --resume to start anew"
         )
     return Checkpoint(standing, arrays)
