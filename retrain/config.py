@@ -214,11 +214,11 @@ class TrainSettings:
         if not (self.hidden_units or self.from_scratch):
             return
         network = "--hidden_units" if self.hidden_units else "--architecture simple_cnn"
-        plain = ["learning_rate_schedule", "early_stopping", "l2", "label_smoothing",
-                 "class_weight", "intermediate_store_frequency", "checkpoint_path"]  # fmt: skip
+        plain = ["intermediate_store_frequency", "checkpoint_path"]
         if self.from_scratch:
-            plain += ["flip_left_right", "random_crop", "random_scale", "random_brightness",
-                      "random_rotation", "random_erase", "color_jitter", "sampling"]  # fmt: skip
+            plain += ["learning_rate_schedule", "l2", "sampling", "flip_left_right", "random_crop",
+                      "random_scale", "random_brightness", "random_rotation", "random_erase",
+                      "color_jitter"]  # fmt: skip
         usual = {field.name: field.default for field in fields(self)}
         for name in plain:
             if getattr(self, name) != usual[name]:
@@ -242,7 +242,7 @@ class TrainSettings:
             if self.solver == "lbfgs" and getattr(self, name) != plain:
                 raise UsageFault(f"--solver lbfgs takes no steps: leave out --{name}")
         if self.class_weight == "balanced" and self.sampling == "balanced":
-            if self.solver != "lbfgs":  # which draws no batches
+            if self.solver != "lbfgs" and not self.from_scratch:  # which draw no batches
                 raise UsageFault(
                     "--class_weight balanced with --sampling balanced would correct twice for "
                     "small classes: give --sampling uniform"

@@ -8,7 +8,7 @@ import numpy as np
 
 from retrain.backbones.hidden_layer import write_extended
 from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
-from retrain.config import TrainSettings
+from retrain.config import EARLY_STOPPING_PATIENCE, TrainSettings
 from retrain.evaluation.evaluate import evaluate
 from retrain.evaluation.intervals import PairedDifference, paired_difference
 from retrain.evaluation.report.facts import CurvePoint
@@ -26,7 +26,7 @@ from retrain.preparation import Dataset, on_backbone, usable_photos
 from retrain.progress import Talk
 from retrain.scratch.pixels import features_of_pixels, read_pixels
 from retrain.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
-from retrain.solving import watched
+from retrain.solving import sgd_settings, watched
 
 TUNING_FOLDER, CNN_FOLDER = "fine_tuning", "simple_cnn"  # beside the graph
 CNN_SIZE = (100, 100)  # the tutorials'
@@ -60,28 +60,22 @@ def with_hidden_layer(
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
     """`--hidden_units`: a ReLU layer between the features and the head, which becomes a part of
     the backbone that is written into `folder`."""
-    steps = settings.how_many_training_steps
-    with watched(summaries, steps, talk) as watch:
+    plan = HiddenSettings(
+        **vars(sgd_settings(settings)), units=settings.hidden_units, dropout=settings.dropout
+    )
+    with watched(summaries, plan.steps, talk) as watch:
         trained = train_hidden(
             dataset.features,
             dataset.labels,
             dataset.training_rows,
             dataset.split.rows(VALIDATION),
             classes,
-            HiddenSettings(
-                steps=steps,
-                learning_rate=settings.rate,
-                train_batch_size=settings.train_batch_size,
-                validation_batch_size=settings.validation_batch_size,
-                eval_step_interval=settings.eval_step_interval,
-                sampling=settings.sampling,
-                seed=settings.seed,
-                units=settings.hidden_units,
-                dropout=settings.dropout,
-            ),
+            plan,
             lambda step, head: watch.step(),
             watch.evaluation,
         )
+    if settings.early_stopping:
+        watch.say_best()
     extended = write_extended(dataset.backbone, trained.layer, folder)
     features = hidden_features(dataset.features, trained.layer)
     return replace(dataset, backbone=extended, features=features), trained.head, watch.curve
@@ -103,6 +97,7 @@ def fine_tuned(
         epochs=settings.epochs or TUNING_EPOCHS,
         seed=settings.seed,
         class_weight=settings.class_weight,
+        precision=settings.precision,
         resume=settings.resume,
     )
     if settings.fine_tune_learning_rate is not None:
@@ -174,6 +169,9 @@ def from_scratch(
         epochs=settings.epochs or CNN_EPOCHS,
         seed=settings.seed,
         learning_rate=settings.rate,
+        label_smoothing=settings.label_smoothing,
+        class_weight=settings.class_weight,
+        patience=EARLY_STOPPING_PATIENCE if settings.early_stopping else 0,
         resume=settings.resume,
     )
     photos = CnnPhotos(
@@ -182,6 +180,8 @@ def from_scratch(
     checkpoints = settings.beside(CNN_FOLDER)
     with watched(summaries, plan.epochs, talk) as watch:
         backbone, head = train_simple_cnn(photos, plan, folder, checkpoints, talk, watch.point)
+    if settings.early_stopping:
+        watch.say_best()
     info = backbone.info
     identity = StoreIdentity(info.name, info.fingerprint, recipe.text, settings.precision)
     dataset = Dataset(

@@ -119,12 +119,8 @@ def _stepped_head(
             on_step,
             watch.evaluation,
         )
-    if settings.early_stopping and watch.last is not None:
-        best = watch.last.best_step
-        if best is None:
-            talk.warn("there is no validation photo, so --early_stopping stops nothing")
-        else:
-            talk.info(f"Stopped after step {watch.last.step}; the head of step {best} is the best")
+    if settings.early_stopping:
+        watch.say_best()
     return head, watch.curve
 
 
@@ -148,6 +144,18 @@ class Watch:
         self.curve.append(_curve_point(result))
         if self._events is not None:
             self._events.add(result)
+
+    def say_best(self) -> None:
+        """What early stopping did."""
+        if self.last is None:
+            return
+        if self.last.best_step is None:
+            self._talk.warn("there is no validation photo, so --early_stopping stops nothing")
+        else:
+            self._talk.info(
+                f"Stopped after step {self.last.step}; the head of step {self.last.best_step} "
+                "is the best"
+            )
 
     def evaluation(self, result: StepResult) -> None:
         self.point(result)

@@ -16,7 +16,7 @@ from conftest import COLOURS, REPO, TINY, write_colour_tree
 from retrain.backbones.backbone import Backbone, read_backbone
 from retrain.backbones.bundled import BUNDLED_FOLDER
 from retrain.backbones.engine import choose_engine
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.backbones.tensorflow import bfloat16_operations, import_tensorflow
 from retrain.checkpoints import FILE
 from retrain.errors import RetrainError, UsageFault
 from retrain.finetuning.fine_tune import fine_tune
@@ -33,6 +33,7 @@ from retrain.progress import Talk
 MODULE = BUNDLED_FOLDER / TINY
 
 SETTINGS = TuningSettings(epochs=5, batch_size=4, learning_rate=2e-3, patience=0, seed=5)
+BF16_OPTION = "auto_mixed_precision_onednn_bfloat16"
 NO_HEAD = Head(np.zeros((256, 3), np.float32), np.zeros(3, np.float32))
 
 
@@ -168,6 +169,28 @@ def test_a_damaged_checkpoint_is_refused(tree: Path, tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(RetrainError, match="cannot be read as a checkpoint"):
         tune(tree, tmp_path, replace(SETTINGS, resume=True))
+
+
+def test_bf16_trains_as_well_as_f32(
+    tree: Path, undisturbed: tuple[Path, Backbone, Head], tmp_path: Path
+) -> None:
+    backbone, head = tune(tree, tmp_path, replace(SETTINGS, precision="bf16"))
+    photos = photos_of(tree)
+    probabilities = head.probabilities(features(backbone, photos, photos.validation))
+    assert accuracy(probabilities, photos.labels[photos.validation]) == 1.0
+    assert head.weights.dtype == np.float32
+    *_, expected = undisturbed
+    gap = np.abs(head.weights - expected.weights).max()
+    assert gap < 0.3 * np.abs(expected.weights).max()
+    if "avx512_bf16" in Path("/proc/cpuinfo").read_text():  # TensorFlow asks for it
+        assert gap > 1e-5
+
+
+def test_bf16_ends_with_the_training() -> None:
+    tf = import_tensorflow()
+    with bfloat16_operations():
+        assert tf.config.optimizer.get_experimental_options()[BF16_OPTION]
+    assert not tf.config.optimizer.get_experimental_options()[BF16_OPTION]
 
 
 def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:

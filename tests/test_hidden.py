@@ -16,7 +16,7 @@ from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import RetrainError
 from retrain.export.frozen_graph import graph_bytes
 from retrain.graphs import find_node, read_graph
-from retrain.heads.head import Head, accuracy, softmax
+from retrain.heads.head import Head, accuracy, cross_entropy, softmax
 from retrain.heads.hidden import HiddenHead, HiddenSettings, hidden_features, train_hidden
 from retrain.heads.sgd import StepResult
 from retrain.images.decode import Recipe
@@ -108,6 +108,66 @@ def test_dropout_is_for_training_only() -> None:
         rtol=1e-5,
         atol=1e-5,
     )
+
+
+def test_a_penalty_shrinks_both_layers() -> None:
+    (free, _), (bound, _) = (train(replace(FAST, l2=l2)) for l2 in (0.0, 0.1))
+    for loose, tight in ((free.layer, bound.layer), (free.head, bound.head)):
+        assert np.abs(tight.weights).sum() < 0.7 * np.abs(loose.weights).sum()
+
+
+def test_smoothed_labels_make_it_less_sure() -> None:
+    features, _ = rings()
+    (sure, _), (smoothed, _) = (train(replace(FAST, label_smoothing=s)) for s in (0.0, 0.4))
+    surety = [softmax(head.logits(features)).max(axis=1).mean() for head in (sure, smoothed)]
+    assert surety[0] > 0.9 and surety[1] == pytest.approx(0.8, abs=0.05)  # 1 - s + s / classes
+
+
+def test_a_cosine_ends_at_rest() -> None:
+    """The last tenth of the steps moves the weights less than the tenth before the middle."""
+
+    def moved(schedule: str) -> float:
+        found: list[np.ndarray] = []
+        train_hidden(
+            FeatureMatrix.of(rings()[0]), rings()[1], np.arange(300), np.arange(0), 2,
+            replace(FAST, schedule=schedule), lambda step, head: found.append(head.head.weights),
+            lambda result: None,
+        )  # fmt: skip
+        return float(np.abs(found[-1] - found[-15]).sum() / np.abs(found[75] - found[61]).sum())
+
+    assert moved("cosine") < 0.1 < moved("constant")
+
+
+def test_class_weights_do_what_more_photos_do() -> None:
+    """Of one class a fifth: with weights its photos are found as often as the other's."""
+    features, labels = rings()
+    noisy = features + np.random.default_rng(1).normal(0, 0.8, features.shape).astype(np.float32)
+    rows = np.arange(300)
+    few = np.concatenate([rows[labels[:300] == 0], rows[labels[:300] == 1][:30]])
+    recall = {}
+    for rule in ("none", "balanced"):
+        head = train_hidden(
+            FeatureMatrix.of(noisy), labels, few, np.arange(0), 2,
+            replace(FAST, class_weight=rule), lambda step, head: None, lambda result: None,
+        )  # fmt: skip
+        found = head.logits(noisy[300:]).argmax(axis=1)
+        recall[rule] = [float((found == c)[labels[300:] == c].mean()) for c in (0, 1)]
+    assert recall["balanced"][1] > recall["none"][1] + 0.1
+    assert abs(np.diff(recall["balanced"])[0]) < abs(np.diff(recall["none"])[0])
+
+
+def test_early_stopping_keeps_the_best_of_both_layers() -> None:
+    """A rate so large that the loss jumps about."""
+    found, seen = train(
+        replace(FAST, learning_rate=0.5, patience=5, eval_step_interval=10, steps=2000)
+    )
+    losses = [one.validation.cross_entropy for one in seen if one.validation is not None]
+    best = int(np.argmin(losses))
+    assert len(seen) == best + 1 + 5 < 201
+    assert seen[-1].best_step == seen[best].step
+    features, labels = rings()
+    probabilities = softmax(found.logits(features[300:]))
+    assert cross_entropy(probabilities, labels[300:]) == pytest.approx(losses[best], rel=1e-6)
 
 
 def test_no_validation_photos_and_no_steps() -> None:

@@ -29,6 +29,21 @@ def manifest_of(path: Path) -> dict[str, object]:
         ("--early_stopping", "--l2", "0.001"),
         ("--class_weight", "balanced", "--sampling", "uniform"),
         ("--hidden_units", "16", "--dropout", "0.1"),
+        (
+            "--hidden_units",
+            "16",
+            "--learning_rate_schedule",
+            "cosine",
+            "--early_stopping",
+            "--l2",
+            "0.001",
+            "--label_smoothing",
+            "0.1",
+            "--class_weight",
+            "balanced",
+            "--sampling",
+            "uniform",
+        ),
         ("--fine_tune", "LAST_2", "--epochs", "2"),
     ],
 )
@@ -90,8 +105,10 @@ def test_a_network_from_scratch_on_fifteen_photos(run: Run, tmp_path: Path) -> N
     tree = write_colour_tree(tmp_path / "few", photos=5)
     (tree / "red" / "broken.png").write_bytes(b"no picture")
     done = run("retrain", "--image_dir", tree, "--architecture", "simple_cnn", "--grayscale",
-               "--input_size", 24, "--epochs", 2, "--no-report")  # fmt: skip
+               "--input_size", 24, "--epochs", 2, "--class_weight", "balanced",
+               "--label_smoothing", 0.1, "--early_stopping", "--no-report")  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert "is the best" in done.stderr
     assert "set aside red/broken.png" in done.stderr
     assert json.loads((tmp_path / "work" / "run.json").read_text())["module"]["channels"] == 1
 
@@ -111,7 +128,11 @@ def test_a_network_from_scratch_on_fifteen_photos(run: Run, tmp_path: Path) -> N
         (("--resume",), "--resume is for --fine_tune or --architecture simple_cnn"),
         (("--epochs", "3"), "--epochs is for --fine_tune or --architecture simple_cnn"),
         (("--grayscale",), "--grayscale is for --architecture simple_cnn"),
-        (("--hidden_units", "8", "--l2", "1"), "--hidden_units does not go with --l2"),
+        (("--tfhub_module", "simple_cnn", "--l2", "1"), "simple_cnn does not go with --l2"),
+        (
+            ("--hidden_units", "8", "--class_weight", "balanced"),
+            "--class_weight balanced with --sampling balanced would correct twice",
+        ),
         (("--hidden_units", "8", "--checkpoint_path", "c"), "does not go with --checkpoint_path"),
         (("--fine_tune_learning_rate", "1"), "--fine_tune_learning_rate is for --fine_tune"),
     ],

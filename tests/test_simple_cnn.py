@@ -213,6 +213,46 @@ def test_a_checkpoint_of_another_training_is_left_alone_or_refused(
     assert len(seen) == 1
 
 
+def test_early_stopping_keeps_the_best_weights_and_resumes_to_them(
+    photos: Colours, tmp_path: Path
+) -> None:
+    """Validation photos whose labels are wrong, so that their loss rises soon."""
+    wrong = (photos[0], np.where(np.arange(15) < 12, photos[1], 0))
+    settings, validated = replace(FAST, epochs=40, patience=2), np.array([12, 13, 14])
+    backbone, head, seen = train(wrong, tmp_path, settings, validated)
+    checked = [one.validation for one in seen if one.validation is not None]
+    best = int(np.argmin([one.cross_entropy for one in checked]))
+    assert len(seen) == best + 1 + 2 < 40 and seen[-1].best_step == best + 1
+    features = features_of_pixels(backbone, photos[0][validated], "openvino", "f32", QUIET)
+    found = head.probabilities(features.take(np.arange(3)))
+    np.testing.assert_allclose(found, softmax(checked[best].logits), atol=1e-4)
+    again, _, seen = train(wrong, tmp_path, replace(settings, resume=True), validated)
+    assert (again, seen) == (backbone, [])
+
+
+def test_smoothed_labels_and_class_weights_reach_the_loss(photos: Colours, tmp_path: Path) -> None:
+    surest, rows = [], np.arange(15)
+    for smoothing in (0.0, 0.4):
+        settings = replace(FAST, epochs=25, label_smoothing=smoothing)
+        _, _, seen = train(photos, tmp_path / str(smoothing), settings)
+        surest.append(softmax(seen[-1].train.logits).max(axis=1).mean())
+    assert surest[1] < surest[0] - 0.1
+    few = np.concatenate([rows[:5], rows[5:6], rows[10:11]])  # five photos, one and one
+    pixels, labels = photos
+    mean = {}
+    for rule in ("none", "balanced"):
+        seen = []
+        settings = replace(FAST, epochs=8, class_weight=rule)
+        (tmp_path / rule).mkdir()
+        train_simple_cnn(
+            CnnPhotos(pixels, labels, 3, few, rows), settings, tmp_path / rule,
+            tmp_path / rule / "kept", QUIET, seen.append,
+        )  # fmt: skip
+        assert seen[-1].validation is not None
+        mean[rule] = softmax(seen[-1].validation.logits)[:, 0].mean()
+    assert mean["balanced"] < mean["none"] - 0.1  # of the large class
+
+
 def test_a_diverging_training_is_said_in_one_line(photos: Colours, tmp_path: Path) -> None:
     with pytest.raises(RetrainError, match="diverged in epoch .* --learning_rate 1e[+]30"):
         train(photos, tmp_path / "cnn", replace(FAST, learning_rate=1e30))

@@ -49,6 +49,20 @@ def deterministic_operations() -> Iterator[None]:
 
 
 @contextmanager
+def bfloat16_operations() -> Iterator[None]:
+    """Functions that are called within multiply and convolve in bfloat16 where the processor can;
+    variables and what goes in and out of a function stay as they are. GPUs know nothing of it."""
+    options = import_tensorflow().config.optimizer
+    key = "auto_mixed_precision_onednn_bfloat16"
+    before = options.get_experimental_options().get(key, False)
+    options.set_experimental_options({key: True})
+    try:
+        yield
+    finally:
+        options.set_experimental_options({key: before})
+
+
+@contextmanager
 def silent_stderr() -> Iterator[None]:
     """Holds back what C++ prints before its log level can be set; shows it if the import fails."""
     sys.stderr.flush()

@@ -3,11 +3,13 @@
 import hashlib
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from retrain.backbones.backbone import Backbone
+from retrain.backbones.tensorflow import bfloat16_operations
 from retrain.checkpoints import Checkpoint, Standing, read_checkpoint, write_checkpoint
 from retrain.errors import counted
 from retrain.files import check_folder_can_be_written
@@ -53,12 +55,16 @@ def fine_tune(
     found = read_checkpoint(folder, belongs) if settings.resume else None
     if settings.resume and found is None:
         talk.info(f"No checkpoint in {folder}: fine-tuning starts from the head")
-    training = _Training(module, backbone, head, photos, settings, talk)
-    training.begin(found)
-    if not training.over:
-        with training.source.faults():
-            for checkpoint in training.run():
-                write_checkpoint(folder, checkpoint, belongs)
+    devices = gpus()
+    low = settings.precision == "bf16" and not devices
+    talk.info(f"Fine-tuning computes in {'bf16, with weights in f32' if low else 'f32'}")
+    training = _Training(module, backbone, head, photos, settings, devices, talk)
+    with bfloat16_operations() if low else nullcontext():
+        training.begin(found)
+        if not training.over:
+            with training.source.faults():
+                for checkpoint in training.run():
+                    write_checkpoint(folder, checkpoint, belongs)
     best = training.best
     *values, weights, biases = best
     name, fingerprint = f"{backbone.info.name}_tuned", _digest(best, belongs["module"])
@@ -83,6 +89,7 @@ class _Training:
         head: Head,
         photos: TuningPhotos,
         settings: TuningSettings,
+        devices: list[str],
         talk: Talk,
     ) -> None:
         info = backbone.info
@@ -93,7 +100,7 @@ class _Training:
             photos, info.height, info.width, settings.distortion, settings.seed
         )
         self.trainee = Trainee(
-            module, info, head, settings.last, self.class_weights, settings.batch_size, gpus()
+            module, info, head, settings.last, self.class_weights, settings.batch_size, devices
         )
         self.standing = Standing()
         self.best: list[np.ndarray] = []

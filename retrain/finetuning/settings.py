@@ -43,7 +43,8 @@ class TuningSettings:
     of the steps and left by half a cosine to 0 at the end of the last epoch. Training ends early
     after `patience` epochs in a row that do not lower the validation loss; 0: never.
     `class_weight`: a rule of heads.loss.class_weights. `distortion`: of training photos, drawn
-    anew in each epoch; its `copy` and `seed` are not used.
+    anew in each epoch; its `copy` and `seed` are not used. `precision`: of multiplications, `f32`
+    or `bf16`; weights are f32 anyway, and on a GPU everything is.
     """
 
     last: int | None = None
@@ -54,6 +55,7 @@ class TuningSettings:
     patience: int = 10
     class_weight: str = "none"
     distortion: Distortion = Distortion(True, 10, 25, 20)
+    precision: str = "f32"
     seed: int = 0
     resume: bool = False
 

@@ -10,25 +10,20 @@ from retrain.backbones.hidden_layer import HiddenLayer
 from retrain.backbones.tensorflow import deterministic_operations, import_keras
 from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import RetrainError
+from retrain.heads.early_stopping import EarlyStopping
 from retrain.heads.head import Head
+from retrain.heads.loss import class_weights
 from retrain.heads.sampling import Sampler
-from retrain.heads.sgd import BatchResult, StepResult
+from retrain.heads.sgd import BatchResult, SgdSettings, StepResult
 
 BLOCK = 4096  # photos whose features are worked on at a time
 
 
 @dataclass(frozen=True)
-class HiddenSettings:
+class HiddenSettings(SgdSettings):
     """`units`: width of the hidden layer; `dropout`: share of them, in [0, 1), that each training
-    step does without. The others are those of sgd.SgdSettings; the rule is Adam."""
+    step does without. The rule is Adam, whatever `solver` says; `l2` is of both layers' weights."""
 
-    steps: int
-    learning_rate: float
-    train_batch_size: int
-    validation_batch_size: int
-    eval_step_interval: int
-    sampling: str
-    seed: int
     units: int = 128
     dropout: float = 0.2
 
@@ -59,19 +54,23 @@ def train_hidden(
     """Trains on `train_rows` of features (N, D) with labels (N,) int32, by Adam.
 
     As sgd.train_head: the same batches for the same seed, the same calls; the head of a StepResult
-    is the layer of the logits. The same arguments give the same bits on the same machine.
-    Raises RetrainError when the loss is no longer a number.
+    is the layer of the logits. Early stopping returns the HiddenHead with the least loss. The same
+    arguments give the same bits on the same machine. Raises RetrainError when the loss is no
+    longer a number.
     """
     seeds = np.random.SeedSequence(settings.seed).spawn(3)
     start, draw, look = (np.random.default_rng(seed) for seed in seeds)
     batches = Sampler(train_rows, labels, settings.sampling, draw)
     checks = Sampler(validation_rows, labels, settings.sampling, look)
+    weights = class_weights(labels[train_rows], classes, settings.class_weight)
+    targets = np.eye(classes, dtype=np.float32)
+    stopping = EarlyStopping[HiddenHead](settings.patience, weights)
     with deterministic_operations():
         model = _model(features.shape[1], classes, settings, start)
         for step in range(settings.steps):
             rows = batches.draw(settings.train_batch_size)
             batch, truth = features.take(rows), labels[rows]
-            model.train_on_batch(batch, truth)
+            model.train_on_batch(batch, targets[truth], sample_weight=weights[truth])
             found = _read(model)
             if step % settings.eval_step_interval == 0 or step == settings.steps - 1:
                 trained = BatchResult.of(found.logits(batch), truth)
@@ -84,9 +83,13 @@ def train_hidden(
                 checked = None
                 if len(seen):
                     checked = BatchResult.of(found.logits(features.take(seen)), labels[seen])
-                on_evaluation(StepResult(step, found.head, trained, checked))
+                    if settings.patience:
+                        stopping.look(step, found, checked.logits, labels[seen])
+                on_evaluation(StepResult(step, found.head, trained, checked, stopping.best_step))
             on_step(step, found)
-        return _read(model)
+            if stopping.over:
+                break
+        return stopping.best or _read(model)
 
 
 def hidden_features(features: FeatureMatrix, layer: HiddenLayer) -> FeatureMatrix:
@@ -104,17 +107,30 @@ def _model(width: int, classes: int, settings: HiddenSettings, rng: np.random.Ge
     keras = import_keras()
     first, second, dropped = rng.integers(2**31, size=3).tolist()
     initial = keras.initializers.GlorotUniform
+    penalty = keras.regularizers.L2(settings.l2 / 2) if settings.l2 else None
+    rate: Any = settings.learning_rate
+    if settings.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, settings.steps)
     model = keras.Sequential(
         [
             keras.Input((width,)),
-            keras.layers.Dense(settings.units, "relu", kernel_initializer=initial(first)),
+            keras.layers.Dense(
+                settings.units,
+                "relu",
+                kernel_initializer=initial(first),
+                kernel_regularizer=penalty,
+            ),
             keras.layers.Dropout(settings.dropout, seed=dropped),
-            keras.layers.Dense(classes, kernel_initializer=initial(second)),
+            keras.layers.Dense(
+                classes, kernel_initializer=initial(second), kernel_regularizer=penalty
+            ),
         ]
     )
     model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        optimizer=keras.optimizers.Adam(rate),
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=settings.label_smoothing
+        ),
         jit_compile=False,  # compiling takes longer than it saves
     )
     return model

@@ -101,7 +101,7 @@ def train_head(
         class_weights(labels[train_rows], classes, settings.class_weight), settings.label_smoothing
     )
     update = update_rule(settings.solver)
-    stopping = EarlyStopping(settings.patience, loss.class_weights)
+    stopping = EarlyStopping[Head](settings.patience, loss.class_weights)
     for step in range(settings.steps):
         rows = batches.draw(settings.train_batch_size)
         batch, truth = features.take(rows), labels[rows]

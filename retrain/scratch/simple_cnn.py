@@ -21,6 +21,7 @@ from retrain.checkpoints import Arrays, Checkpoint, Standing, read_checkpoint, w
 from retrain.errors import RetrainError
 from retrain.files import check_folder_can_be_written
 from retrain.heads.head import Head
+from retrain.heads.loss import class_weights, log_loss
 from retrain.heads.sgd import BatchResult, StepResult
 from retrain.progress import Meter, Talk
 from retrain.scratch.network import NAME, check_size, freeze_network, new_network
@@ -33,12 +34,19 @@ CHECKPOINT_SECONDS = 10.0  # what a killed run loses at the most, and an epoch
 
 @dataclass(frozen=True)
 class CnnSettings:
-    """The tutorials' values. `grayscale`: the network sees brightness only."""
+    """The tutorials' values. `grayscale`: the network sees brightness only.
+
+    `label_smoothing` and `class_weight` (a rule) are those of heads.loss. `patience`: after how
+    many epochs in a row without a smaller validation loss the training ends; 0 for never.
+    """
 
     grayscale: bool = False
     epochs: int = 200
     batch_size: int = 32
     learning_rate: float = 0.01
+    label_smoothing: float = 0.0
+    class_weight: str = "none"
+    patience: int = 0
     seed: int = 0
     resume: bool = False
 
@@ -87,8 +95,10 @@ def train_simple_cnn(
     `settings.resume` goes on, to the same weights.
 
     `on_epoch` is called after each epoch (a step is an epoch, counted from 1) with up to SCORED
-    of its training photos and all validation photos, if any. The same arguments give the same bits
-    on the same machine. Raises RetrainError when the loss is no longer a number.
+    of its training photos and all validation photos, if any. With early stopping and validation
+    photos, the weights with the least validation loss (weighted by class) are the ones that count.
+    The same arguments give the same bits on the same machine. Raises RetrainError when the loss is
+    no longer a number.
     """
     height, width = photos.pixels.shape[1:3]
     check_size(height, width)
@@ -103,6 +113,7 @@ def train_simple_cnn(
             training.restore(found)
         for checkpoint in training.run():
             write_checkpoint(checkpoints, checkpoint, belongs)
+        training.end()
     return freeze_network(training.model, folder), training.head
 
 
@@ -118,6 +129,11 @@ class _Training:
     ) -> None:
         self.photos, self.settings, self.talk, self.on_epoch = photos, settings, talk, on_epoch
         self.standing = Standing()
+        self.best: list[np.ndarray] = []  # of early stopping
+        self.class_weights = class_weights(
+            photos.labels[photos.train], photos.classes, settings.class_weight
+        )
+        self.targets = np.eye(photos.classes, dtype=np.float32)
         shape = (*photos.pixels.shape[1:3], 1 if settings.grayscale else 3)
         self.model = new_network(shape, photos.classes, np.random.default_rng(settings.seed))
         keras = import_keras()
@@ -126,7 +142,9 @@ class _Training:
         )
         self.model.compile(
             optimizer=keras.optimizers.SGD(rates, momentum=MOMENTUM, nesterov=True),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            loss=keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=settings.label_smoothing
+            ),
             jit_compile=False,
         )
         self.model.optimizer.build(self.model.trainable_variables)
@@ -139,6 +157,7 @@ class _Training:
         for name, group in self._groups().items():
             for variable, value in zip(group, checkpoint.arrays[name], strict=True):
                 variable.assign(value)
+        self.best = checkpoint.arrays.get("best", [])
         self.standing = checkpoint.standing
         self.talk.info(f"Resuming training of {NAME} after epoch {self.standing.epoch - 1}")
 
@@ -153,18 +172,26 @@ class _Training:
                     yield Checkpoint(self.standing, self._state())
                     written = time.monotonic()
 
+    def end(self) -> None:
+        """Goes back to the best weights of early stopping."""
+        if self.best:
+            self.model.set_weights(self.best)
+
     @property
     def _over(self) -> bool:
-        return self.standing.over(self.settings.epochs, 0)
+        return self.standing.over(self.settings.epochs, self.settings.patience)
 
     def _epoch(self, meter: Meter) -> None:
         epoch, settings, photos = self.standing.epoch, self.settings, self.photos
         order = np.random.default_rng([settings.seed, epoch]).permutation(photos.train)
         for rows in self._batches(order):
-            self.model.train_on_batch(self._pictures(rows), photos.labels[rows])
+            truth = photos.labels[rows]
+            self.model.train_on_batch(
+                self._pictures(rows), self.targets[truth], sample_weight=self.class_weights[truth]
+            )
             meter.advance(len(rows))
-        checked = self._score(photos.validation) if len(photos.validation) else None
-        result = StepResult(epoch, self.head, self._score(order[:SCORED]), checked)
+        checked, best = self._check(epoch), self.standing.best_epoch or None
+        result = StepResult(epoch, self.head, self._score(order[:SCORED]), checked, best)
         if not np.isfinite(result.train.cross_entropy):
             raise RetrainError(
                 f"training diverged in epoch {epoch} with --learning_rate "
@@ -174,6 +201,18 @@ class _Training:
         self.on_epoch(result)
         if epoch % math.ceil(settings.epochs / LINES) == 0 or self._over:
             self._say(result)
+
+    def _check(self, epoch: int) -> BatchResult | None:
+        """Of all validation photos; with early stopping, keeps the weights if they are the best."""
+        rows = self.photos.validation
+        if not len(rows):
+            return None
+        checked = self._score(rows)
+        if self.settings.patience:
+            loss = log_loss(checked.logits, self.photos.labels[rows], self.class_weights)
+            if self.standing.judge(epoch, loss):
+                self.best = self.model.get_weights()
+        return checked
 
     def _score(self, rows: np.ndarray) -> BatchResult:
         logits = [self.model.predict_on_batch(self._pictures(some)) for some in self._batches(rows)]
@@ -206,6 +245,6 @@ class _Training:
         return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def _state(self) -> Arrays:
-        return {
-            name: [variable.numpy() for variable in group] for name, group in self._groups().items()
-        }
+        groups = self._groups().items()
+        state = {name: [variable.numpy() for variable in group] for name, group in groups}
+        return {**state, "best": self.best}
