@@ -8,6 +8,7 @@ from typing import Any
 
 from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.errors import UsageFault
+from retrain.export.wanted import FLOAT32, Wanted
 from retrain.files import user_cache_dir
 from retrain.finetuning.settings import parse_depth
 from retrain.freezing.wanted import InputWanted
@@ -27,10 +28,11 @@ EARLY_STOPPING_PATIENCE = 20  # evaluations without a smaller validation loss
 class TrainSettings:
     """Fields have the names of the flags; `retrain --help-all` explains each.
 
-    Folders that are None lie in the user's cache folder; `saved_model_dir`, `checkpoint_path`
-    and `summaries_dir` are not written when None. `input_size` is (height, width), `input_range`
-    (low, high); None: as the module says. `report_file` None: beside the graph. Gates that are
-    None or empty are not there; `assert_recall` holds (class, least recall).
+    Folders that are None lie in the user's cache folder; `saved_model_dir`, `tflite_output_file`,
+    `onnx_output_file`, `checkpoint_path` and `summaries_dir` are not written when None.
+    `input_size` is (height, width), `input_range` (low, high); None: as the module says.
+    `report_file` None: beside the graph. Gates that are None or empty are not there;
+    `assert_recall` holds (class, least recall).
     """
 
     image_dir: str
@@ -79,6 +81,10 @@ class TrainSettings:
     output_labels: Path = Path("output_labels.txt")
     final_tensor_name: str = "final_result"
     saved_model_dir: Path | None = None
+    tflite_output_file: Path | None = None
+    tflite_quantization: str = FLOAT32
+    onnx_output_file: Path | None = None
+    parity_min_agreement: float | None = None
     intermediate_output_graphs_dir: Path = Path("intermediate_graph")
     intermediate_store_frequency: int = 0
     checkpoint_path: Path | None = None
@@ -116,6 +122,17 @@ class TrainSettings:
     def page(self) -> Path | None:
         """Where the report goes: beside the graph, unless said otherwise; None: nowhere."""
         return (self.report_file or self.beside("report.html")) if self.report else None
+
+    @property
+    def exports(self) -> Wanted:
+        """What the classifier is exported as, besides the frozen graph."""
+        return Wanted(
+            saved_model=self.saved_model_dir,
+            tflite=self.tflite_output_file,
+            quantization=self.tflite_quantization,
+            onnx=self.onnx_output_file,
+            least_agreement=self.parity_min_agreement,
+        )
 
     def beside(self, name: str) -> Path:
         """A file in the folder of the graph."""

@@ -13,6 +13,12 @@ class GateFault(RetrainError):
     exit_code = 3
 
 
+class ParityFault(RetrainError):
+    """An exported file does not answer as the trained classifier does. Exit code 4."""
+
+    exit_code = 4
+
+
 class UsageFault(RetrainError):
     """The command line asks for something impossible; nothing was read or written."""
 

@@ -131,7 +131,8 @@ def _versions() -> dict[str, str]:
 
 
 def _metrics(metrics: Metrics) -> dict[str, Any]:
-    """The headline figures; all others are in `evaluation.json`."""
+    """The headline figures, and how many test photos of each class there were and were found, in
+    the order of the labels; all others are in `evaluation.json`."""
     if metrics.accuracy_interval is None:
         return {}
     interval = metrics.accuracy_interval
@@ -142,4 +143,6 @@ def _metrics(metrics: Metrics) -> dict[str, Any]:
         "macro_f1": metrics.macro_f1,
         "log_loss": metrics.log_loss,
         "calibration_error": metrics.calibration_error,
+        "support": [each.support for each in metrics.classes],
+        "right": [round(each.recall * each.support) for each in metrics.classes],
     }

@@ -9,6 +9,7 @@ from retrain.config import TrainSettings
 from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.report.facts import CurvePoint
 from retrain.export.parity import Parity
+from retrain.exports import Export
 from retrain.findings import aside_csv
 from retrain.heads.head import Head
 from retrain.networks import Tuning
@@ -21,6 +22,7 @@ class TrainResult:
     """`head` as trained; `calibration` holds the one that was exported.
 
     `curve`: the evaluated steps. `tuning`: with --fine_tune; `comparison`: with --compare_with;
+    `exports`: what was exported besides the frozen graph, for which `parity` speaks.
     `audit`: None without a report and without --max_leaks.
     `summaries`: the folder of the TensorBoard logs, if any. `seconds`: (what, how long).
     """
@@ -31,6 +33,7 @@ class TrainResult:
     calibration: Calibration
     assessment: Assessment
     parity: Parity
+    exports: tuple[Export, ...]
     curve: tuple[CurvePoint, ...]
     audit: Audit | None
     comparison: Comparison | None
@@ -43,7 +46,7 @@ def files_written(settings: TrainSettings, result: TrainResult) -> list[tuple[st
     """What a run writes, and its absolute path; the graph comes last."""
     places = [
         ("TensorBoard logs", result.summaries),
-        ("SavedModel", settings.saved_model_dir),
+        *((export.kind, export.path) for export in result.exports),
         ("Predictions", settings.beside(PREDICTIONS)),
         ("Evaluation", settings.beside(EVALUATION)),
         ("Settings", settings.beside("run.json")),

@@ -9,26 +9,22 @@ import numpy as np
 
 from retrain.assessment import assess, calibrate
 from retrain.auditing import audit_of
+from retrain.checks import check_before
 from retrain.comparing import compare_with
 from retrain.config import TrainSettings
-from retrain.errors import RetrainError, UsageFault
+from retrain.errors import ParityFault
 from retrain.evaluation.evaluate import Evaluation
 from retrain.evaluation.tensorboard.projector import write_projector
 from retrain.evaluation.tensorboard.summaries import write_test_summaries
-from retrain.export.frozen_graph import check_final_tensor_name
-from retrain.export.onnx_graph import check_onnx_outputs
 from retrain.export.parity import Parity, check_parity
-from retrain.export.saved_model import check_saved_model_dir, write_saved_model
 from retrain.exporter import Exporter
-from retrain.files import check_file_can_be_written, check_folder_can_be_written
-from retrain.findings import aside_csv
+from retrain.exports import Photos, write_exports
 from retrain.finetuning.tunable import check_can_be_tuned
 from retrain.gates import check_recall_labels
 from retrain.heads.head import Head
 from retrain.heads.summaries import new_run_folder
 from retrain.images.labels import labels_of
-from retrain.images.split import SETS, TEST, TRAIN, check_percentages
-from retrain.label.describe import describe_graph
+from retrain.images.split import SETS, TEST, TRAIN
 from retrain.modules.local import source_of
 from retrain.networks import (
     CNN_FOLDER,
@@ -37,7 +33,6 @@ from retrain.networks import (
     from_scratch,
     with_hidden_layer,
 )
-from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.preparation import Dataset, prepare
 from retrain.progress import Talk
 from retrain.records import (
@@ -49,7 +44,6 @@ from retrain.records import (
 )
 from retrain.reporting import report_run
 from retrain.result import TrainResult
-from retrain.run_record import NAME as RUN_RECORD
 from retrain.run_record import write_run_record
 from retrain.solving import train_on
 
@@ -63,7 +57,7 @@ def train(
 
     `sources`: where each setting came from, for `run.json`.
     """
-    _check(settings)
+    check_before(settings)
     outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
                settings.modules_folder, settings.beside(TUNING_FOLDER),
                settings.beside(CNN_FOLDER)]  # fmt: skip
@@ -111,12 +105,18 @@ def _train(
     exporter = Exporter(settings, dataset, labels)
     calibration = calibrate(settings, dataset, head, talk)
     assessment = assess(settings, dataset, labels, head, calibration, talk)
-    content = exporter.write_final(calibration, assessment)
-    if settings.saved_model_dir:
-        manifest = exporter.manifest((calibration, assessment))
-        write_saved_model(content, manifest, settings.saved_model_dir)
+    exporter.write_final(calibration, assessment)
     parity = _check_export(settings, dataset, calibration.head, assessment.evaluation, talk)
     laps.end("test and export")
+    exports = write_exports(
+        settings.exports,
+        settings.output_graph,
+        exporter.manifest((calibration, assessment)),
+        _photos_for_exports(dataset, assessment.evaluation),
+        talk,
+    )
+    if exports:
+        laps.end("other formats")
     # Features that were trained on these labels would find nothing wrong with them.
     audit = audit_of(settings, audited, outputs, talk)
     laps.end("audit")
@@ -132,6 +132,7 @@ def _train(
         calibration=calibration,
         assessment=assessment,
         parity=parity,
+        exports=exports,
         curve=tuple(curve),
         audit=audit,
         comparison=comparison,
@@ -189,57 +190,42 @@ def _write_records(settings: TrainSettings, result: TrainResult, talk: Talk) -> 
         report_run(settings, result, settings.page, talk)
 
 
-def _check(settings: TrainSettings) -> None:
-    """Everything that can be known before the work starts."""
-    settings.check_numbers()
-    check_percentages(settings.testing_percentage, settings.validation_percentage)
-    check_final_tensor_name(settings.final_tensor_name)
-    if settings.tfhub_module.lower().endswith(ONNX):
-        check_onnx_outputs(settings.tfhub_module, settings.output_graph, settings.saved_model_dir)
-    check_file_can_be_written(settings.output_graph, "--output_graph")
-    check_file_can_be_written(settings.output_labels, "--output_labels")
-    beside = [settings.beside(name) for name in (EVALUATION, PREDICTIONS, RUN_RECORD)]
-    for path in (aside_csv(settings), *beside):
-        check_file_can_be_written(path, "--output_graph")
-    if settings.page is not None:
-        check_file_can_be_written(settings.page, "--report")
-    check_folder_can_be_written(settings.features_folder, "--bottleneck_dir")
-    if settings.compare_with is not None:
-        describe_graph(settings.compare_with)
-    if settings.saved_model_dir:
-        check_saved_model_dir(settings.saved_model_dir)
-    if settings.intermediate_store_frequency:
-        check_folder_can_be_written(
-            settings.intermediate_output_graphs_dir, "--intermediate_output_graphs_dir"
-        )
-    if settings.checkpoint_path:
-        check_file_can_be_written(settings.checkpoint_path, "--checkpoint_path")
-    if settings.summaries_dir:
-        check_folder_can_be_written(settings.summaries_dir, "--summaries_dir")
-    elif settings.tensorboard_projector:
-        raise UsageFault("--tensorboard_projector needs a --summaries_dir to write into")
-
-
 def _check_export(
     settings: TrainSettings, dataset: Dataset, head: Head, evaluation: Evaluation, talk: Talk
 ) -> Parity:
-    """Scores photos through the written file. Test photos, or training photos if there are none."""
-    which = TEST if evaluation.count else TRAIN
-    tested = np.unique(evaluation.rows) if evaluation.count else dataset.split.rows(TRAIN)
+    """Scores photos through the written file. Raises ParityFault."""
+    which, tested = _to_check(dataset, evaluation)
     spread = np.linspace(0, len(tested) - 1, min(PARITY_PHOTOS, len(tested))).astype(int)
     rows = tested[spread]
     pixels = [dataset.read_pixels(row) for row in rows.tolist()]
     expected = head.probabilities(dataset.features.take(rows))
     parity = check_parity(settings.output_graph, pixels, expected)
     said = (
-        f"{parity.agree} of {parity.photos} {SETS[which]} photos, read through "
+        f"{parity.agree} of {parity.photos} {which} photos, read through "
         f"{settings.output_graph.name} itself, get the same answer "
         f"(largest difference of a score: {parity.largest_gap:.1e})"
     )
     if not parity.holds(settings.precision):
-        raise RetrainError(
+        raise ParityFault(
             f"{settings.output_graph.absolute()} does not say what was trained: only {said}; "
             "do not use it, and run again with --engine tensorflow"
         )
     talk.info(f"Checked: {said}")
     return parity
+
+
+def _to_check(dataset: Dataset, evaluation: Evaluation) -> tuple[str, np.ndarray]:
+    """The set, and its rows, that exports are checked with: training photos without test photos."""
+    if evaluation.count:
+        return SETS[TEST], np.unique(evaluation.rows)
+    return SETS[TRAIN], dataset.split.rows(TRAIN)
+
+
+def _photos_for_exports(dataset: Dataset, evaluation: Evaluation) -> Photos:
+    which, tested = _to_check(dataset, evaluation)
+    paths = [dataset.index.full_path(photo) for photo in dataset.index.photos]
+    return Photos(
+        checked=[paths[row] for row in tested.tolist()],
+        representative=[paths[row] for row in dataset.split.rows(TRAIN).tolist()],
+        what=f"{which} photos",
+    )

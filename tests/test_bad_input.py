@@ -150,7 +150,7 @@ def test_unusable_trees_are_refused(
         (("--output_labels", "."), 1, "is a folder: give the name of a file"),
         (("--summaries_dir", "/proc/no"), 1, "--summaries_dir: cannot write into /proc/no"),
         (("--bottleneck_dir", "/proc/no"), 1, "--bottleneck_dir: cannot write into /proc/no"),
-        (("--saved_model_dir", "."), 2, "is not empty: name a new folder"),
+        (("--saved_model_dir", "."), 2, "which is no version of a SavedModel: name a new folder"),
     ],
 )
 def test_bad_arguments_are_refused_before_the_work(

@@ -13,6 +13,7 @@ SUBCOMMANDS = {
     "audit": "retrain.cli.audit",
     "compare-heads": "retrain.cli.compare_heads",
     "evaluate": "retrain.cli.evaluate",
+    "export": "retrain.cli.export",
     "modules": "retrain.cli.modules",
 }
 

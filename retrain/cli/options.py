@@ -9,6 +9,7 @@ import click
 from retrain.cli.command import FILE, GroupedOption, Parsed, Wrap, debug_option, together
 from retrain.config import TrainSettings
 from retrain.errors import UsageFault
+from retrain.export.wanted import QUANTIZATIONS
 from retrain.freezing.wanted import parse_range, parse_size
 from retrain.gates import parse_recall
 from retrain.progress import LEVELS
@@ -166,6 +167,24 @@ def output_dir_option(help: str) -> Wrap:
         help=help,
     )
 
+
+tflite_quantization = option(
+    "tflite_quantization",
+    "Numbers in the TFLite file; int8 is a quarter of the size of float32 and the fastest on "
+    "phones, dynamic needs no photos.",
+    OUTPUTS,
+    **choice(*QUANTIZATIONS),
+)
+
+parity_min_agreement = option(
+    "parity_min_agreement",
+    "Least share of photos that must get the frozen graph's answer from each exported file; "
+    "exit code 4.",
+    OUTPUTS,
+    metavar="X",
+    type=float,
+    show_default="1; 0.99 for float16, 0.97 for dynamic and int8",
+)
 
 leak_gate = option(
     "max_leaks", "Most pairs of equal pictures in two sets.", GATES, metavar="N", type=int

@@ -18,11 +18,13 @@ from retrain.cli.options import (
     leak_gate,
     module_options,
     option,
+    parity_min_agreement,
     report_options,
     split_options,
     take_architecture,
     take_config,
     talk_options,
+    tflite_quantization,
     was_given,
 )
 from retrain.config import settings_of
@@ -36,7 +38,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     cls=GroupedCommand,
     name="retrain",
     interrupted="interrupted; finished features are kept, run the same command to go on",
-    epilog="Other commands: retrain audit, evaluate, modules, compare-heads.",
+    epilog="Other commands: retrain audit, evaluate, modules, compare-heads, export, inspect.",
 )
 @click.option(
     "--config",
@@ -178,11 +180,15 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
 @option("final_tensor_name", "Name of the graph's output.", OUTPUTS, metavar="NAME")
 @option(
     "saved_model_dir",
-    "Also write a SavedModel into this new folder.",
+    "Also write a SavedModel, as a new version in this folder (DIR/1, DIR/2, ...).",
     OUTPUTS,
     metavar="DIR",
     type=FILE,
 )
+@option("tflite_output_file", "Also write a TFLite file.", OUTPUTS, metavar="FILE", type=FILE)
+@tflite_quantization
+@option("onnx_output_file", "Also write an ONNX file.", OUTPUTS, metavar="FILE", type=FILE)
+@parity_min_agreement
 @option(
     "intermediate_output_graphs_dir",
     "Folder for graphs saved while training.",
@@ -251,9 +257,11 @@ def retrain(
     result = train(settings, talk, sources)
     from retrain.cli.closing import close_run
     from retrain.evaluation.audit.audit import leaks
+    from retrain.exports import check_agreement
     from retrain.gates import check_gates
 
     close_run(settings, result, talk)
+    check_agreement(result.exports)
     leaking = len(leaks(result.audit)) if result.audit is not None else 0
     check_gates(
         result.assessment.metrics,

@@ -5,23 +5,25 @@ from typing import Any
 
 from retrain.backbones.backbone import FEATURE_NODE
 from retrain.errors import UsageFault
+from retrain.export.wanted import Wanted
 from retrain.heads.head import Head
 from retrain.manifest import NODE as MANIFEST_KEY
 from retrain.manifest import Manifest, manifest_text
 from retrain.onnx_graphs import SUFFIX, add_constant, add_node, import_onnx
 
 
-def check_onnx_outputs(module: str, output_graph: Path, saved_model_dir: Path | None) -> None:
+def check_onnx_outputs(module: str, output_graph: Path, wanted: Wanted) -> None:
     """Raises UsageFault for outputs that cannot be made of the module, which is an ONNX file."""
     if output_graph.suffix.lower() != SUFFIX:
         raise UsageFault(
             f"an ONNX module makes an ONNX classifier, not {output_graph.name}: "
             f"give --output_graph {output_graph.with_suffix(SUFFIX)}"
         )
-    if saved_model_dir is not None:
+    for target in wanted.targets():
         raise UsageFault(
-            f"no SavedModel can be made of the ONNX module {module}: leave out --saved_model_dir, "
-            "or give the module as a SavedModel or Keras file"
+            f"no other format can be made of the ONNX module {module}, whose classifier is an ONNX "
+            f"file already: leave out {target.flag}, or give the module as a SavedModel or Keras "
+            "file"
         )
 
 

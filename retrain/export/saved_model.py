@@ -33,20 +33,20 @@ def saved_model_target(folder: Path) -> Path:
     if folder.name.isdecimal():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageFault(
-                f"--saved_model_dir {folder.absolute()} is not empty: take another number, "
+                f"{folder.absolute()} is not empty: take another number for the SavedModel, "
                 "nothing is overwritten"
             )
         return folder
     if folder.exists() and not folder.is_dir():
-        raise UsageFault(f"--saved_model_dir {folder.absolute()} is a file: name a folder")
+        raise UsageFault(f"{folder.absolute()} is a file: name a folder for the SavedModel")
     versions = [0]
     for entry in folder.iterdir() if folder.exists() else ():
         if entry.name.isdecimal():
             versions.append(int(entry.name))
         elif not entry.name.startswith("."):
             raise UsageFault(
-                f"--saved_model_dir {folder.absolute()} holds {entry.name}, which is no version of "
-                "a SavedModel: name a new folder, nothing is overwritten"
+                f"{folder.absolute()} holds {entry.name}, which is no version of a SavedModel: "
+                "name a new folder, nothing is overwritten"
             )
     return folder / str(max(versions) + 1)
 

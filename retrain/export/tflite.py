@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from retrain.backbones.tensorflow import import_tensorflow, silent_stderr
+from retrain.export.wanted import FLOAT16, FLOAT32, INT8
 from retrain.manifest import Manifest, manifest_text
 from retrain.tflite_metadata import LABELS, TfliteMetadata, with_metadata
 
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 MANIFEST = "manifest.json"
 
 
 def tflite_bytes(
     graph: bytes, manifest: Manifest, quantization: str, representative: Sequence[np.ndarray]
 ) -> bytes:
-    """A `.tflite` file of one of the QUANTIZATIONS: one picture [1, H, W, 3] to scores [1, C].
+    """A `.tflite` file of one of `wanted.QUANTIZATIONS`: one picture [1, H, W, 3] to scores [1, C].
 
     float32, float16 and dynamic take float32 in [0, 1], as the graph does, and give float32; int8
     takes the pixels themselves and gives scores, both as uint8 (scales 1/255 and 1/256, zero points
@@ -30,11 +30,11 @@ def tflite_bytes(
         converter = tf.lite.TFLiteConverter.from_concrete_functions(
             [_function(tf, graph, manifest)]
         )
-        if quantization != "float32":
+        if quantization != FLOAT32:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if quantization == "float16":
+        if quantization == FLOAT16:
             converter.target_spec.supported_types = [tf.float16]
-        if quantization == "int8":
+        if quantization == INT8:
             converter.representative_dataset = lambda: _feeds(representative)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.uint8

@@ -1,0 +1,100 @@
+"""`retrain export`: a finished graph in other formats."""
+
+from pathlib import Path
+
+import click
+
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.cli.options import (
+    OUTPUTS,
+    PHOTOS,
+    parity_min_agreement,
+    talk_options,
+    tflite_quantization,
+)
+from retrain.errors import UsageFault
+from retrain.export.wanted import INT8, Wanted
+from retrain.progress import Talk
+
+
+@click.command(cls=GroupedCommand, name="retrain export")
+@click.option(
+    "--graph",
+    cls=GroupedOption,
+    group="Graph",
+    everyday=True,
+    type=FILE,
+    required=True,
+    metavar="FILE",
+    help="The .pb file that retrain wrote.",
+)
+@click.option(
+    "--to",
+    "places",
+    cls=GroupedOption,
+    group=OUTPUTS,
+    everyday=True,
+    type=FILE,
+    required=True,
+    multiple=True,
+    metavar="FILE|DIR",
+    help="A name ending in .tflite or .onnx; any other is the folder for a SavedModel. May be "
+    "given several times.",
+)
+@tflite_quantization
+@click.option(
+    "--image_dir",
+    cls=GroupedOption,
+    group=PHOTOS,
+    everyday=True,
+    metavar="DIR",
+    help="Photos to check the files with, and to find the ranges of int8 numbers from.",
+)
+@parity_min_agreement
+@talk_options
+def command(
+    graph: Path,
+    places: tuple[Path, ...],
+    tflite_quantization: str,
+    image_dir: str | None,
+    parity_min_agreement: float | None,
+    logging_verbosity: str,
+) -> None:
+    """Make a SavedModel, a TFLite or an ONNX file of a finished graph.
+
+    \b
+    retrain export --graph output_graph.pb --to flowers.tflite --to serving/
+
+    Each is run by its own runtime on photos of --image_dir (without: on three test pictures), and
+    must give the graph's answers. Labels, the manifest and a model card are written beside.
+    """
+    talk = Talk(logging_verbosity)
+    wanted = _wanted(places, tflite_quantization, parity_min_agreement)
+    if wanted.quantization == INT8 and image_dir is None:
+        raise UsageFault(
+            "--tflite_quantization int8 needs photos to find the ranges of numbers from: give "
+            "--image_dir, the folder that the graph was trained on"
+        )
+
+    from retrain.exportable import photos_in, read_exportable
+    from retrain.exports import check_agreement, check_exports, write_exports
+
+    check_exports(wanted)
+    manifest = read_exportable(graph)
+    exports = write_exports(wanted, graph, manifest, photos_in(image_dir), talk)
+    for export in exports:
+        talk.result(f"{export.kind}: {export.path.absolute()}")
+    check_agreement(exports)
+
+
+def _wanted(places: tuple[Path, ...], quantization: str, least: float | None) -> Wanted:
+    """What the names ask for. Raises UsageFault for two of one kind."""
+    found: dict[str, Path] = {}
+    for place in places:
+        kind = {".tflite": "tflite", ".onnx": "onnx"}.get(place.suffix.lower(), "saved_model")
+        if kind in found:
+            raise UsageFault(
+                f"--to {found[kind]} and --to {place} are of one format: give one at a time"
+            )
+        found[kind] = place
+    return Wanted(**found, quantization=quantization, least_agreement=least)

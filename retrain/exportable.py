@@ -1,0 +1,34 @@
+"""What `retrain export` starts from: a graph that a run has written, and photos."""
+
+from pathlib import Path
+
+from retrain.errors import RetrainError
+from retrain.exports import Photos
+from retrain.graphs import read_graph
+from retrain.images.tree import read_tree
+from retrain.manifest import Manifest, find_manifest
+from retrain.onnx_graphs import SUFFIX as ONNX
+
+
+def read_exportable(graph: Path) -> Manifest:
+    """The manifest of a frozen graph. Raises RetrainError for a file that is none of retrain's."""
+    if graph.suffix.lower() == ONNX:
+        raise RetrainError(
+            f"{graph.absolute()} is an ONNX file already, and no other format can be made of it"
+        )
+    manifest = find_manifest(read_graph(graph))
+    if manifest is None:
+        raise RetrainError(
+            f"{graph.absolute()} was not made by retrain, so its labels and pixels are not known: "
+            "give a graph that retrain wrote"
+        )
+    return manifest
+
+
+def photos_in(image_dir: str | None) -> Photos:
+    """Every other photo of the tree is for checking, the others are representative."""
+    if image_dir is None:
+        return Photos((), (), "test pictures")
+    index = read_tree(image_dir)
+    paths = [index.full_path(photo) for photo in index.photos]
+    return Photos(paths[::2], paths[1::2], f"photos in {index.root}")
