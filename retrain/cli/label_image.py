@@ -1,6 +1,6 @@
-"""`label-image`: what is in a photo."""
+"""`label-image`: what is in a photo, or in many."""
 
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,13 @@ import click
 from retrain import __version__
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, debug_option, run
 from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
+from retrain.label.formats import FORMATS, TEXT
 
-PHOTOS = "Photos"
+PHOTOS, RESULTS = "Photos", "Results"
 
 
 @click.command(cls=GroupedCommand, name="label-image")
-@click.argument("photos", nargs=-1, type=FILE)
+@click.argument("photos", nargs=-1)
 @click.option(
     "--graph",
     cls=GroupedOption,
@@ -29,7 +30,6 @@ PHOTOS = "Photos"
     "--image",
     cls=GroupedOption,
     group=PHOTOS,
-    type=FILE,
     metavar="FILE",
     help="A photo, as the old tool took it.",
 )
@@ -38,50 +38,96 @@ PHOTOS = "Photos"
     "--num_top_predictions",
     "top_k",
     cls=GroupedOption,
-    group=PHOTOS,
+    group=RESULTS,
     everyday=True,
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
     metavar="N",
-    help="How many labels to print for a photo.",
+    help="How many labels to give for a photo.",
+)
+@click.option(
+    "--threshold",
+    cls=GroupedOption,
+    group=RESULTS,
+    everyday=True,
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="X",
+    help="Give only labels with a score of at least X; a photo may have none.",
+)
+@click.option(
+    "--format",
+    "form",
+    cls=GroupedOption,
+    group=RESULTS,
+    everyday=True,
+    type=click.Choice(FORMATS),
+    default=TEXT,
+    help="A row for each photo; csv: path,label,score,error,label_2,score_2...",
+)
+@click.option(
+    "--output",
+    cls=GroupedOption,
+    group=RESULTS,
+    everyday=True,
+    type=FILE,
+    metavar="FILE",
+    help="Write the rows here, instead of printing them.",
+)
+@click.option(
+    "--sort_into",
+    cls=GroupedOption,
+    group=RESULTS,
+    everyday=True,
+    type=FILE,
+    metavar="DIR",
+    help="Also put a copy of each photo into DIR/LABEL, or DIR/unknown.",
+)
+@click.option(
+    "--sort_by",
+    cls=GroupedOption,
+    group=RESULTS,
+    everyday=True,
+    type=click.Choice(["copy", "link"]),
+    default="copy",
+    help="For --sort_into: copies, or symbolic links to the photos.",
 )
 @debug_option
 @click.version_option(__version__, prog_name="label-image")
 def label_image(
-    photos: tuple[Path, ...],
+    photos: tuple[str, ...],
     graph: Path | None,
     labels: Path | None,
-    image: Path | None,
+    image: str | None,
     top_k: int,
+    threshold: float,
+    form: str,
+    output: Path | None,
+    sort_into: Path | None,
+    sort_by: str,
     **given: Any,
 ) -> int:
-    """Name what is in PHOTOS, likeliest first.
+    """Name what is in PHOTOS, likeliest first: files, folders, 'patterns', or - for a list of paths
+    on standard input.
 
     \b
     label-image --graph output_graph.pb photo.jpg
+    label-image --graph output_graph.pb --format csv --output labels.csv photos/
+
+    Exit code 1 if a photo could not be labelled; its row says why.
     """
-    paths = [*photos, *([image] if image else [])]
-    if not paths:
+    names = tuple(os.path.expanduser(name) for name in [*photos, *([image] if image else [])])
+    if not names:
         raise click.UsageError("no photo given: label-image --graph output_graph.pb photo.jpg")
 
     from retrain import load
+    from retrain.label.batch import Batch, label_batch
+    from retrain.progress import Talk
 
     labeller = load(graph, labels=labels, **overrides_of(given))
-    failed = 0
-    for number, row in enumerate(labeller.stream(paths, top_k, _remark)):
-        if len(paths) > 1:
-            print(f"{'' if number == 0 else chr(10)}{row.path}:")
-        if row.problem is not None:
-            failed += 1
-            print(f"label-image: {row.path}: {row.problem}", file=sys.stderr)
-        for label, score in row.labels:
-            print(f"{label} (score={score:.5f})")
-    return 1 if failed else 0
-
-
-def _remark(text: str) -> None:
-    print(f"label-image: {text}", file=sys.stderr)
+    batch = Batch(names, top_k, threshold, form, output, sort_into, sort_by == "link")
+    return 1 if label_batch(labeller, batch, Talk()) else 0
 
 
 def main() -> None:

@@ -1,33 +1,44 @@
 """Photos in, one row each out, in order."""
 
+import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice, takewhile
 from pathlib import Path
 
 import numpy as np
 
 from retrain.files import cannot_read
-from retrain.images.reading import read_photos_ahead
+from retrain.images.ahead import map_ahead
+from retrain.images.decode import pillow_warnings_ignored
+from retrain.images.reading import read_photo
 from retrain.label.classifier import Classifier, compile_classifier, streams_for, top
 from retrain.label.compiled_cache import CompiledCache
 from retrain.label.imagenet import imagenet_graph
+from retrain.label.inputs import Input
 from retrain.label.labels_file import read_labels
 from retrain.label.spec import GraphInput, Overrides
 
 UNKNOWN = "unknown"
+BURST = 1024  # photos between two times that everything in hand is finished
 
 
 @dataclass(frozen=True)
 class LabelledPhoto:
     """The likeliest labels with their scores in [0, 1], best first; or the `problem`.
 
-    Where the graph has a rule for it, UNKNOWN comes before them all, with the best score.
+    `name` is its path as it was given. Where the graph has a rule for it, UNKNOWN comes before all
+    labels, with the best score.
     """
 
-    path: Path
+    name: str
     labels: list[tuple[str, float]]
     problem: str | None = None
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
 
 
 @dataclass(frozen=True)
@@ -42,20 +53,24 @@ class Labeller:
     said: Overrides = Overrides()
     labels_file: Path | None = None
 
-    def label(self, photos: Sequence[str | Path], top_k: int = 5) -> list[LabelledPhoto]:
+    def label(
+        self, photos: Sequence[str | os.PathLike[str]], top_k: int = 5
+    ) -> list[LabelledPhoto]:
         """One row for each photo, in order; one that cannot be used has its problem in its row.
 
         Raises RetrainError if the graph cannot be used. Guesses about the graph are warned of.
         """
-        return list(self.stream([Path(photo) for photo in photos], top_k, warnings.warn))
+        inputs = (Input(os.fspath(photo)) for photo in photos)
+        return list(self.open(len(photos), warnings.warn).rows(inputs, top_k))
 
-    def stream(
-        self, paths: Sequence[Path], top_k: int, remark: Callable[[str], None]
-    ) -> Iterator[LabelledPhoto]:
-        """As `label`, each row as soon as it is known; `remark` gets what had to be guessed."""
+    def open(self, photos: int | None, remark: Callable[[str], None]) -> "ReadyLabeller":
+        """Loads the graph, for so many `photos` if that is known.
+
+        `remark` gets what had to be guessed. Raises RetrainError if the graph cannot be used.
+        """
         file = self.graph or imagenet_graph()[0]
         try:
-            cache = CompiledCache(file, self.said, streams_for(len(paths)))
+            cache = CompiledCache(file, self.said, streams_for(photos))
         except OSError as error:
             raise cannot_read("graph", file, error) from error
         kept = cache.load()
@@ -69,9 +84,77 @@ class Labeller:
         named = spec
         if self.labels_file is not None:
             named = replace(spec, labels=read_labels(self.labels_file))
-        yield from _rows(Classifier(file, named, compiled), paths, top_k)
-        if kept is None:
-            cache.keep(spec, compiled)
+
+        def keep() -> None:
+            if kept is None:
+                cache.keep(spec, compiled)
+
+        return ReadyLabeller(Classifier(file, named, compiled), keep)
+
+
+@dataclass(frozen=True)
+class ReadyLabeller:
+    """A graph that is loaded. `keep` puts it where it is found again; the first rows come first."""
+
+    classifier: Classifier
+    keep: Callable[[], None]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.classifier.labels
+
+    def rows(
+        self, inputs: Iterable[Input | None], top_k: int, threshold: float = 0.0
+    ) -> Iterator[LabelledPhoto]:
+        """A row for each input, in order: up to `top_k` labels with scores of at least `threshold`.
+
+        Works a few photos ahead of the rows. Before a None is passed and the next input waited for,
+        every earlier row has come.
+        """
+        for burst in _bursts(inputs):
+            yield from self._burst_rows(burst, top_k, threshold)
+        self.keep()
+
+    def _burst_rows(
+        self, inputs: Iterator[Input], top_k: int, threshold: float
+    ) -> Iterator[LabelledPhoto]:
+        recipe = self.classifier.spec.recipe
+        unusable: list[LabelledPhoto] = []  # those since the last photo that could be used
+
+        def read(one: Input) -> np.ndarray | str:
+            return one.problem or read_photo(one.name, recipe)
+
+        def decoded() -> Iterator[tuple[tuple[Input, list[LabelledPhoto]], np.ndarray]]:
+            nonlocal unusable
+            for one, found in map_ahead(read, inputs):
+                if isinstance(found, str):
+                    unusable.append(LabelledPhoto(one.name, [], found))
+                else:
+                    before, unusable = unusable, []
+                    yield (one, before), found
+
+        with pillow_warnings_ignored():
+            for (one, before), scores in self.classifier.scores(decoded()):
+                yield from before
+                labels = self._top(scores, top_k)
+                yield LabelledPhoto(one.name, [kept for kept in labels if kept[1] >= threshold])
+        yield from unusable
+
+    def _top(self, scores: np.ndarray, top_k: int) -> list[tuple[str, float]]:
+        labels = top(self.labels, scores, top_k)
+        best = float(scores.max())
+        if best < (self.classifier.spec.unknown_below or 0.0):
+            labels.insert(0, (UNKNOWN, best))
+        return labels
+
+
+def _bursts(inputs: Iterable[Input | None]) -> Iterator[Iterator[Input]]:
+    """The inputs up to each None, and BURST at most; to be used up one after the other."""
+    rest = iter(inputs)
+    for first in rest:
+        if first is not None:
+            following = takewhile(lambda one: one is not None, rest)
+            yield (one for one in chain([first], islice(following, BURST - 1)) if one is not None)
 
 
 def _describe(graph: Path | None, said: Overrides) -> GraphInput:
@@ -80,27 +163,3 @@ def _describe(graph: Path | None, said: Overrides) -> GraphInput:
     from retrain.label.describe import describe_graph  # protobufs: not needed on a cache hit
 
     return describe_graph(graph, said)
-
-
-def _rows(classifier: Classifier, paths: Sequence[Path], top_k: int) -> Iterator[LabelledPhoto]:
-    recipe = classifier.spec.recipe
-    ready: dict[int, LabelledPhoto] = {}
-
-    def decoded() -> Iterator[tuple[int, np.ndarray]]:
-        for position, result in read_photos_ahead(paths, recipe):
-            if isinstance(result, np.ndarray):
-                yield position, result
-            else:
-                ready[position] = LabelledPhoto(paths[position], [], result)
-
-    following = 0
-    for position, scores in classifier.scores(decoded()):
-        labels = top(classifier.labels, scores, top_k)
-        best = float(scores.max())
-        if best < (classifier.spec.unknown_below or 0.0):
-            labels.insert(0, (UNKNOWN, best))
-        ready[position] = LabelledPhoto(paths[position], labels)
-        while following in ready:
-            yield ready.pop(following)
-            following += 1
-    yield from (row for _, row in sorted(ready.items()))

@@ -1,0 +1,192 @@
+"""What the user names, as the photos to label: files, folders, patterns, a list on standard input.
+
+Nothing is held but the names of one folder at a time, and of what a pattern matches.
+"""
+
+import glob
+import os
+import select
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, UnidentifiedImageError
+
+from retrain.errors import RetrainError, one_line
+from retrain.images.decode import FORMATS, pillow_warnings_ignored
+from retrain.images.tree import PICTURE_SUFFIXES
+
+LIST = "-"  # stands for the list of paths on standard input
+MAGIC = "*?["  # what makes a name a pattern, if no file is called so
+
+# Phones write the last three. They cannot be read, which their rows say.
+PHOTO_SUFFIXES = (*PICTURE_SUFFIXES, ".heic", ".heif", ".avif")
+
+READ_BYTES = 1 << 16  # of the list, at a time
+
+
+class Input(NamedTuple):
+    """The path of a photo as it was given or found; or why there is no photo to try."""
+
+    name: str
+    problem: str | None = None
+
+
+def list_inputs(names: Sequence[str], left_out: Path | None = None) -> Iterator[Input | None]:
+    """The photos that `names` stand for, in that order.
+
+    - A folder: what may be a photo at any depth below it, in code-point order of the paths: by its
+      suffix or else its first bytes. Hidden files and folders are left out, and so is the folder
+      `left_out`; links are followed, each folder once.
+    - A pattern (`*`, `?`, `[...]`, `**` for any depth) that no file is called: each match in order,
+      as if it were named. What lies in a folder that matched as well comes once.
+    - `-`: each path of the list on standard input, read as it is written: one a line, or ended by
+      NULs if there are any. Each is one photo, whatever characters it has. A None says that nothing
+      more is there for now.
+    - Anything else is a photo, to be tried.
+
+    A folder or pattern without photos comes as one input with its problem.
+    Raises RetrainError if standard input cannot be read.
+    """
+    for name in names:
+        if name == LIST:
+            for listed in _read_list():
+                yield None if listed is None else _listed(listed)
+        elif os.path.isdir(name):
+            yield from _in_folder(name, left_out)
+        elif is_pattern(name):
+            yield from _matches(name, left_out)
+        else:
+            yield Input(name)
+
+
+def count_inputs(names: Sequence[str], left_out: Path | None = None) -> int | None:
+    """How many inputs there will be; None if a list on standard input is among them."""
+    return None if LIST in names else sum(1 for _ in list_inputs(names, left_out))
+
+
+def is_pattern(name: str) -> bool:
+    return not os.path.lexists(name) and any(sign in name for sign in MAGIC)
+
+
+def may_be_photo(path: str | os.PathLike[str]) -> bool:
+    """Whether the file's suffix is one of a photo's, or it begins as one."""
+    if os.fspath(path).lower().endswith(PHOTO_SUFFIXES):
+        return True
+    try:
+        with pillow_warnings_ignored(), Image.open(path, formats=FORMATS):
+            return True
+    except (UnidentifiedImageError, OSError):
+        return False
+    except Exception:  # one too large, or broken after its first bytes: its row will say so
+        return True
+
+
+def _in_folder(folder: str, left_out: Path | None) -> Iterator[Input]:
+    visited = set() if left_out is None else {_identity(left_out)}
+    if left_out is not None and os.path.samefile(folder, left_out):
+        return
+    found = _below(folder, visited)
+    yield next(found, Input(folder, "holds no photo"))
+    yield from found
+
+
+def _below(folder: str, visited: set[tuple[int, int]]) -> Iterator[Input]:
+    try:
+        identity = _identity(folder)
+        if identity in visited:
+            return
+        visited.add(identity)
+        with os.scandir(folder) as entries:
+            shown = [(_is_folder(e), e) for e in entries if not e.name.startswith(".")]
+    except OSError as error:
+        yield Input(folder, f"folder cannot be read: {error.strerror or one_line(error)}")
+        return
+    # With the slash, folder by folder is the order of whole paths.
+    for inner, entry in sorted(shown, key=lambda one: one[1].name + "/" * one[0]):
+        path = os.path.join(folder, entry.name)
+        if inner:
+            yield from _below(path, visited)
+        elif _can_be_opened(entry) and may_be_photo(path):
+            yield Input(path)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _can_be_opened(entry: "os.DirEntry[str]") -> bool:
+    """False for pipes and devices, which may never end. Broken links are to be complained of."""
+    try:
+        return stat.S_ISREG(entry.stat().st_mode) if entry.is_symlink() else entry.is_file()
+    except OSError:
+        return True
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    facts = os.stat(folder)
+    return facts.st_dev, facts.st_ino
+
+
+def _matches(pattern: str, left_out: Path | None) -> Iterator[Input]:
+    folders: set[str] = set()
+    names = sorted(glob.iglob(pattern, recursive=True))
+    if not names:
+        yield Input(pattern, "no file matches this pattern")
+    for name in names:
+        if any(parent in folders for parent in _parents(name)):
+            continue
+        if os.path.isdir(name):
+            folders.add(os.path.normpath(name))
+            yield from _in_folder(name, left_out)
+        else:
+            yield Input(name)
+
+
+def _parents(name: str) -> Iterator[str]:
+    path = os.path.normpath(name)
+    while (above := os.path.dirname(path)) != path:
+        yield above or os.curdir
+        path = above
+
+
+def _listed(path: str) -> Input:
+    problem = "is a folder: name it as an argument, or list its photos"
+    return Input(path, problem if os.path.isdir(path) else None)
+
+
+def _read_list() -> Iterator[str | None]:
+    """The paths on standard input; None before each wait for more."""
+    separator: bytes | None = None
+    rest = b""
+    try:
+        source = sys.stdin.fileno() if sys.stdin else -1  # there may be none
+        while True:
+            if not _has_more(source):
+                yield None
+            chunk = os.read(source, READ_BYTES)
+            rest += chunk
+            if separator is None:  # not yet known: a path may come in pieces
+                separator = next((sign for sign in (b"\0", b"\n") if sign in rest), None)
+            *whole, rest = rest.split(separator) if separator else [rest]
+            for path in whole if chunk else [*whole, rest]:
+                if separator != b"\0":
+                    path = path.removesuffix(b"\r")  # a list made on Windows
+                if path:
+                    yield os.fsdecode(path)
+            if not chunk:
+                return
+    except OSError as error:
+        raise RetrainError(f"cannot read the list on standard input: {one_line(error)}") from error
+
+
+def _has_more(source: int) -> bool:
+    try:
+        return bool(select.select([source], [], [], 0)[0])
+    except (OSError, ValueError):  # Windows can ask only sockets
+        return False
