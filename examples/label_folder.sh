@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Labels every photo of a folder in one process and counts the answers.
+# Labels every photo below a folder in one process and counts the answers.
 #
 #     examples/label_folder.sh GRAPH FOLDER
 set -euo pipefail
 graph=$1
 folder=$2
 
-label-image --graph "$graph" --top_k 1 "$folder"/*.jpg |
-    sed -n 's/ (score=[0-9.]*)$//p' | sort | uniq -c | sort -rn
+label-image --graph "$graph" --top_k 1 --format tsv "$folder" |
+    tail -n +2 | cut -f 2 | sort | uniq -c | sort -rn

@@ -43,6 +43,17 @@ def test_label_folder_counts_answers(trained: Path, tmp_path: Path) -> None:
     assert next(iter(counts)) == "tulips"
 
 
+def test_count_labels_trains_labels_and_counts(tmp_path: Path) -> None:
+    done = run_script("examples/count_labels.sh", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    *counts, total = done.stdout.splitlines()
+    assert total == f"of {len(list(EXAMPLE_FLOWERS.glob('*/*.jpg')))} photos"
+    assert {line.split()[0] for line in counts} == {
+        path.name for path in EXAMPLE_FLOWERS.iterdir() if path.is_dir()
+    }
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_demo_runs_in_an_installed_environment(tmp_path: Path) -> None:
     """All of scripts/demo but the installation, for which its virtual environment stands ready."""
     venv = tmp_path / "venv"

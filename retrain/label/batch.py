@@ -12,7 +12,6 @@ from retrain.files import atomic_path, check_file_can_be_written, check_folder_c
 from retrain.label.formats import DELIMITERS, TEXT, formatted
 from retrain.label.inputs import LIST, count_inputs, is_pattern, list_inputs, may_be_photo
 from retrain.label.photos import LabelledPhoto, Labeller
-from retrain.label.sorting import Sorter
 from retrain.progress import Talk
 
 Write = Callable[[str], object]
@@ -47,6 +46,8 @@ def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
     ready = labeller.open(total, lambda text: talk.info(f"label-image: {text}"))
     sorter = None
     if batch.sort_into is not None:
+        from retrain.label.sorting import Sorter  # its imports are felt by one photo's label
+
         sorter = Sorter(batch.sort_into, ready.labels, batch.link)
     inputs = list_inputs(batch.names, batch.sort_into)
     done = failed = 0

@@ -1,0 +1,103 @@
+"""Photos into folders by their labels, without harm to any file."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from retrain.errors import RetrainError
+from retrain.label.photos import LabelledPhoto
+from retrain.label.sorting import Sorter, folder_names
+
+
+def photo(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if not path.is_dir()
+    }
+
+
+def place(out: Path, *photos: tuple[Path, str | None], link: bool = False) -> None:
+    sorter = Sorter(out, ["cat", "dog", ".."], link)
+    for path, label in photos:
+        sorter.place(LabelledPhoto(str(path), [(label, 0.9)] if label else []))
+
+
+def test_each_photo_is_copied_into_its_labels_folder(tmp_path: Path) -> None:
+    one, two = photo(tmp_path / "1.jpg", b"one"), photo(tmp_path / "2.jpg", b"two")
+    three = photo(tmp_path / "3.jpg", b"three")
+    os.utime(one, (1e9, 1e9))
+    one.chmod(0o444)
+    place(tmp_path / "out", (one, "cat"), (two, None), (three, ".."))
+    assert content(tmp_path / "out") == {
+        "cat/1.jpg": b"one", "unknown/2.jpg": b"two", "_../3.jpg": b"three",
+    }  # fmt: skip
+    assert (tmp_path / "out/cat/1.jpg").stat().st_mtime == 1e9
+    assert not (tmp_path / "out/cat/1.jpg").is_symlink()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_the_same_name_with_other_content_is_numbered(tmp_path: Path, link: bool) -> None:
+    photos = [photo(tmp_path / f"{n}/a.b.jpg", b"%d" % n) for n in range(4)]
+    again = photo(tmp_path / "again/a.b.jpg", b"2")
+    for _ in range(2):  # the second time all are there
+        place(tmp_path / "out", *((path, "cat") for path in [*photos, again]), link=link)
+    assert content(tmp_path / "out") == {
+        "cat/a.b.jpg": b"0", "cat/a.b-2.jpg": b"1", "cat/a.b-3.jpg": b"2", "cat/a.b-4.jpg": b"3",
+    }  # fmt: skip
+
+
+def test_what_is_there_already_is_never_touched(tmp_path: Path) -> None:
+    mine = photo(tmp_path / "out/cat/1.jpg", b"the user's own")
+    (tmp_path / "out/cat/1-2.jpg").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "out/cat/1-3.jpg").mkdir()
+    one = photo(tmp_path / "1.jpg", b"one")
+    for link in (False, True):
+        place(tmp_path / "out", (one, "cat"), link=link)
+    assert mine.read_bytes() == b"the user's own"
+    assert os.readlink(tmp_path / "out/cat/1-2.jpg") == str(tmp_path / "nowhere")
+    assert sorted(os.listdir(tmp_path / "out/cat")) == ["1-2.jpg", "1-3.jpg", "1-4.jpg", "1.jpg"]
+    assert (tmp_path / "out/cat/1-4.jpg").read_bytes() == b"one"
+
+
+def test_links_lead_to_the_photo_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo(tmp_path / "1.jpg", b"one")
+    monkeypatch.chdir(tmp_path)
+    place(Path("out"), (Path("1.jpg"), "dog"), link=True)
+    assert os.readlink("out/dog/1.jpg") == str(tmp_path / "1.jpg")
+
+
+def test_a_file_system_without_hard_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: object, target: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    photos = [photo(tmp_path / f"{n}/a.jpg", b"%d" % n) for n in range(2)]
+    place(tmp_path / "out", *((path, "cat") for path in photos))
+    assert content(tmp_path / "out") == {"cat/a.jpg": b"0", "cat/a-2.jpg": b"1"}
+
+
+def test_a_place_that_refuses_is_named(tmp_path: Path) -> None:
+    photo(tmp_path / "out/cat", b"a file where the folder should be")
+    one = photo(tmp_path / "1.jpg", b"one")
+    with pytest.raises(RetrainError, match="cannot write .*/out/cat/1.jpg: File exists"):
+        place(tmp_path / "out", (one, "cat"))
+
+
+def test_any_label_has_a_folder_of_its_own_name() -> None:
+    labels = ["pâquerette", "a b, c", "a/b", "a_b", "a\\b", "", ".", "..", ".git", "x\n", "y" * 300]
+    named = folder_names(labels)
+    assert list(named) == labels
+    assert list(named.values()) == ["pâquerette", "a b, c", "a_b", "a_b-2", "a_b-3", "_", "_.",
+                                    "_..", "_.git", "x_", "y" * 60]  # fmt: skip
