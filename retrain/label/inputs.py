@@ -85,10 +85,9 @@ def may_be_photo(path: str | os.PathLike[str]) -> bool:
 
 
 def _in_folder(folder: str, left_out: Path | None) -> Iterator[Input]:
-    visited = set() if left_out is None else {_identity(left_out)}
     if left_out is not None and os.path.samefile(folder, left_out):
         return
-    found = _below(folder, visited)
+    found = _below(folder, set() if left_out is None else {_identity(left_out)})
     yield next(found, Input(folder, "holds no photo"))
     yield from found
 

@@ -21,7 +21,7 @@ from retrain.label.labels_file import read_labels
 from retrain.label.spec import GraphInput, Overrides
 
 UNKNOWN = "unknown"
-BURST = 1024  # photos between two times that everything in hand is finished
+BURST = 1024  # inputs after which all in hand is finished; bounds the rows that wait for others
 
 
 @dataclass(frozen=True)
