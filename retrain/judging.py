@@ -1,7 +1,7 @@
 """`retrain evaluate`: any exported or old graph on any labelled image tree."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from retrain.images.reading import read_photos_ahead
 from retrain.images.tree import Index, Photo, SetAside, read_tree
 from retrain.label.classifier import Classifier, open_classifier
 from retrain.label.describe import describe_graph
-from retrain.label.labels_file import read_labels
 from retrain.label.spec import Overrides
 from retrain.progress import Talk
 
@@ -51,12 +50,10 @@ def judge(
     not know are left out. Raises RetrainError.
     """
     spec = describe_graph(graph, said)
-    for guess in spec.guesses:
-        talk.warn(guess)
-    if labels_file is not None:
-        spec = replace(spec, labels=read_labels(labels_file))
     index = read_tree(image_dir)
-    classifier = open_classifier(graph, spec)
+    classifier = open_classifier(graph, spec, labels_file=labels_file)
+    for remark in classifier.remarks:
+        talk.warn(remark)
     label_of = _matched(index, classifier.labels, graph, talk)
     wanted = [photo for photo in index.photos if photo.label in label_of]
     aside = list(index.aside)

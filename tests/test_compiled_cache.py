@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS, Run
 
+from retrain.artefact import find_artefact
+from retrain.backbones.openvino_engine import OpenVinoEngine
 from retrain.images.decode import decode
 from retrain.label import compiled_cache
-from retrain.label.classifier import Classifier, open_classifier
+from retrain.label.classifier import Classifier, compile_classifier, open_classifier
 from retrain.label.compiled_cache import CompiledCache
 from retrain.label.describe import describe_graph
 from retrain.label.spec import Overrides
@@ -31,9 +33,9 @@ def graph(trained: Path, tmp_path: Path) -> Path:
 
 
 def fill(graph: Path, said: Overrides | None = None) -> CompiledCache:
-    cache = CompiledCache(graph, said or Overrides(), 1)
-    opened = open_classifier(graph, describe_graph(graph), photos=1)
-    cache.keep(opened.spec, opened.engine.compiled)
+    cache = CompiledCache(find_artefact(graph), said or Overrides(), 1)
+    spec = describe_graph(graph)
+    cache.keep(spec, compile_classifier(graph, spec, 1))
     return cache
 
 
@@ -44,7 +46,7 @@ def test_a_kept_graph_gives_the_same_bits(graph: Path) -> None:
     spec, compiled = kept
     assert spec == opened.spec
     photos = [decode(p.read_bytes(), spec.recipe) for p in sorted(EXAMPLE_FLOWERS.glob("*/*"))[::9]]
-    again = Classifier(graph, spec, compiled)
+    again = Classifier(graph, spec, OpenVinoEngine(compiled))
     expected, found = dict(opened.scores(enumerate(photos))), dict(again.scores(enumerate(photos)))
     assert all((found[number] == scores).all() for number, scores in expected.items())
 
@@ -66,14 +68,14 @@ def test_a_rewritten_graph_misses(graph: Path) -> None:
     graph.unlink()
     graph.write_bytes(content)  # same size, and the time put back
     os.utime(graph, ns=times)
-    assert CompiledCache(graph, Overrides(), 1).load() is None
+    assert CompiledCache(find_artefact(graph), Overrides(), 1).load() is None
     assert cache.load() is not None
 
 
 def test_other_settings_miss(graph: Path) -> None:
     fill(graph)
-    assert CompiledCache(graph, Overrides(mean=1.0), 1).load() is None
-    assert CompiledCache(graph, Overrides(), 2).load() is None
+    assert CompiledCache(find_artefact(graph), Overrides(mean=1.0), 1).load() is None
+    assert CompiledCache(find_artefact(graph), Overrides(), 2).load() is None
 
 
 @pytest.mark.parametrize("suffix", [".blob", ".json"])

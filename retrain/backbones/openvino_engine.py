@@ -1,7 +1,6 @@
-"""Running a frozen TensorFlow graph with OpenVINO."""
+"""Running a graph with OpenVINO."""
 
 import os
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,22 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from retrain.backbones.openvino_model import import_openvino, read_part
 from retrain.errors import counted
 
 Token = TypeVar("Token")
-
-
-def import_openvino() -> Any:
-    """The `openvino` module with its usage reports switched off.
-
-    Importing it would send a report through `openvino_telemetry`; where that package is absent
-    it uses its own silent stand-in, so it is made absent in this process.
-    """
-    if "openvino" not in sys.modules:
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
 
 
 @dataclass(frozen=True)
@@ -47,7 +34,7 @@ def compile_graph(graph: Path, feed: GraphFeed, precision: str, streams: int) ->
     Raises RuntimeError (OpenVINO's) for a graph it cannot read, KeyError for a missing node.
     """
     ov = import_openvino()
-    model = _single_output_model(ov, graph, feed.input_node, feed.output_node)
+    model = read_part(graph, feed.input_node, feed.output_node)
     height, width = feed.size or _fixed_size(model)
     model.reshape([1, height, width, 3])
     steps = ov.preprocess.PrePostProcessor(model)
@@ -107,24 +94,6 @@ class OpenVinoEngine:
         finally:
             for _, request in busy:
                 request.wait()
-
-
-def _single_output_model(ov: Any, graph: Path, input_node: str, output: str) -> Any:
-    """The part of the graph between the two nodes."""
-    model = ov.Core().read_model(graph)
-    inputs = [p for p in model.get_parameters() if _is_called(p.output(0), input_node)]
-    if not inputs:
-        raise KeyError(input_node)
-    for operation in model.get_ordered_ops():
-        for tensor in operation.outputs():
-            if _is_called(tensor, output):
-                return ov.Model([tensor], inputs)
-    raise KeyError(output)
-
-
-def _is_called(tensor: Any, node: str) -> bool:
-    """Whether it is the node's output: `node:0` in TensorFlow graphs, `node` in ONNX ones."""
-    return not {node, f"{node}:0"}.isdisjoint(tensor.get_names())
 
 
 def _fixed_size(model: Any) -> tuple[int, int]:

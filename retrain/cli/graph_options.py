@@ -1,5 +1,6 @@
 """What a user may say of a graph: the same for labelling with it and for judging it."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -65,6 +66,23 @@ graph_options = together(
         help="See --input_mean.",
     ),
 )
+
+explain_input_option = click.option(
+    "--explain_input",
+    cls=GroupedOption,
+    group=GRAPH,
+    is_flag=True,
+    help="Say what the graph is fed, and how that is known; no photo is needed.",
+)
+
+
+def print_explanation(graph: Path | None, labels: Path | None, given: dict[str, Any]) -> None:
+    """What `--explain_input` prints. Raises RetrainError."""
+    from retrain.cli.tables import print_table
+    from retrain.label.describing.explain import explain_input
+    from retrain.label.spec import Overrides
+
+    print_table(explain_input(graph, Overrides(**overrides_of(given)), labels), left=(0, 1, 2))
 
 
 def overrides_of(given: dict[str, Any]) -> dict[str, Any]:

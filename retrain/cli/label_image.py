@@ -8,7 +8,13 @@ import click
 
 from retrain import __version__
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, debug_option, run
-from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
+from retrain.cli.graph_options import (
+    GRAPH,
+    explain_input_option,
+    graph_options,
+    overrides_of,
+    print_explanation,
+)
 from retrain.label.formats import FORMATS, TEXT
 
 PHOTOS, RESULTS = "Photos", "Results"
@@ -26,6 +32,7 @@ PHOTOS, RESULTS = "Photos", "Results"
     help="The .pb file that retrain wrote. Without it: ImageNet's 1001 classes.",
 )
 @graph_options
+@explain_input_option
 @click.option(
     "--image",
     cls=GroupedOption,
@@ -106,6 +113,7 @@ def label_image(
     output: Path | None,
     sort_into: Path | None,
     sort_by: str,
+    explain_input: bool,
     **given: Any,
 ) -> int:
     """Name what is in PHOTOS, likeliest first: files, folders, 'patterns', or - for a list of paths
@@ -117,6 +125,9 @@ def label_image(
 
     Exit code 1 if a photo could not be labelled; its row says why.
     """
+    if explain_input:
+        print_explanation(graph, labels, given)
+        return 0
     names = tuple(os.path.expanduser(name) for name in [*photos, *([image] if image else [])])
     if not names:
         raise click.UsageError("no photo given: label-image --graph output_graph.pb photo.jpg")

@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "compare-heads": "retrain.cli.compare_heads",
     "evaluate": "retrain.cli.evaluate",
     "export": "retrain.cli.export",
+    "inspect": "retrain.cli.inspect",
     "modules": "retrain.cli.modules",
 }
 

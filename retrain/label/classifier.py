@@ -3,16 +3,25 @@
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from retrain.artefact import Format, find_artefact
+from retrain.backbones.engine import Engine
 from retrain.backbones.openvino_engine import GraphFeed, OpenVinoEngine, compile_graph
-from retrain.errors import RetrainError, counted, one_line
 from retrain.heads.head import softmax
+from retrain.label.describing.model import no_layer, openvino_faults
+from retrain.label.labels_file import find_labels
 from retrain.label.spec import GraphInput
 
 Token = TypeVar("Token")
+
+
+class ClassEngine(Engine, Protocol):
+    """`outputs`: how many scores a picture gets."""
+
+    outputs: int
 
 
 def streams_for(photos: int | None) -> int:
@@ -29,35 +38,27 @@ def compile_classifier(path: Path, spec: GraphInput, streams: int) -> Any:
         mean=spec.mean,
         std=spec.std,
     )
-    try:
+    with openvino_faults(path):
         return compile_graph(path, feed, "f32", streams)
-    except KeyError as error:
-        raise RetrainError(
-            f"{path.absolute()} has no layer {error.args[0]!r}: give --input_layer and "
-            "--output_layer as they are called in the graph"
-        ) from error
-    except RuntimeError as error:
-        raise RetrainError(f"cannot run {path.absolute()}: {one_line(error)}") from error
 
 
 class Classifier:
-    """A compiled graph with its labels. Raises RetrainError if they do not fit each other."""
+    """A graph that is ready to run, with its labels; `labels_file` is used instead of the graph's.
 
-    def __init__(self, path: Path, spec: GraphInput, compiled: Any) -> None:
+    `remarks`: what had to be guessed, for the user to read. Raises RetrainError if there are no
+    labels, or if they do not fit the graph.
+    """
+
+    def __init__(
+        self, path: Path, spec: GraphInput, engine: ClassEngine, labels_file: Path | None = None
+    ) -> None:
         self.spec = spec
-        self.engine = OpenVinoEngine(compiled)
-        if spec.labels is None:
-            raise RetrainError(
-                f"{path.absolute()} does not carry its labels: give --labels, the text file that "
-                "was made with it"
-            )
-        if len(spec.labels) != self.engine.outputs:
-            raise RetrainError(
-                f"{counted(len(spec.labels), 'label')} for a graph with "
-                f"{counted(self.engine.outputs, 'class', 'classes')}: "
-                "give the labels file that was made with this graph"
-            )
-        self.labels = spec.labels
+        self.engine = engine
+        found = find_labels(path, spec.labels, engine.outputs, labels_file)
+        self.labels = found.names
+        self.remarks = spec.guesses
+        if found.beside is not None:
+            self.remarks += (f"labels are taken from {found.beside} (--labels names another file)",)
 
     def scores(
         self, photos: Iterable[tuple[Token, np.ndarray]]
@@ -67,9 +68,29 @@ class Classifier:
             yield token, softmax(output[None])[0] if self.spec.logits else output
 
 
-def open_classifier(path: Path, spec: GraphInput, photos: int | None = None) -> Classifier:
-    """Compiles the graph anew; `photos`: how many will come, if known."""
-    return Classifier(path, spec, compile_classifier(path, spec, streams_for(photos)))
+def open_classifier(
+    path: Path, spec: GraphInput, photos: int | None = None, labels_file: Path | None = None
+) -> Classifier:
+    """Makes the graph, of any format, ready to run; `photos`: how many will come, if known."""
+    return Classifier(path, spec, open_engine(path, spec, photos), labels_file)
+
+
+def open_engine(path: Path, spec: GraphInput, photos: int | None = None) -> ClassEngine:
+    """What runs the graph. Raises RetrainError if it cannot be run as `spec` says."""
+    artefact = find_artefact(path)
+    if artefact.format is Format.TFLITE:
+        return _tflite_engine(artefact.path, spec)
+    return OpenVinoEngine(compile_classifier(artefact.path, spec, streams_for(photos)))
+
+
+def _tflite_engine(path: Path, spec: GraphInput) -> ClassEngine:
+    from retrain.backbones.tflite_engine import TfliteEngine
+
+    size = (spec.recipe.height, spec.recipe.width)
+    try:
+        return TfliteEngine(path, spec.input_layer, spec.output_layer, size, spec.mean, spec.std)
+    except KeyError as error:
+        raise no_layer(path, error.args[0]) from error
 
 
 def top(labels: tuple[str, ...], scores: np.ndarray, count: int) -> list[tuple[str, float]]:

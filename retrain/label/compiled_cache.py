@@ -3,9 +3,10 @@
     <cache>/compiled/<key>.json   how to feed the graph
     <cache>/compiled/<key>.blob   OpenVINO's compiled model
 
-The key covers the graph file's identity (its inode and times too, so a rewritten file misses), what
-the user said about it, and the version of OpenVINO. Files are written atomically, the .json last;
-whatever does not load is a miss. The least recently used are removed above `LIMIT_BYTES`.
+The key covers the identity of the graph's files (inodes and times too, so a rewritten file misses),
+what the user said about it, and the versions of OpenVINO and of this package. Files are written
+atomically, the .json last; whatever does not load is a miss. The least recently used are removed
+above `LIMIT_BYTES`.
 """
 
 import hashlib
@@ -16,7 +17,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from retrain.backbones.openvino_engine import import_openvino, load_compiled
+from retrain import __version__
+from retrain.artefact import Artefact
+from retrain.backbones.openvino_engine import load_compiled
+from retrain.backbones.openvino_model import import_openvino
 from retrain.errors import RetrainError
 from retrain.files import user_cache_dir, write_bytes
 from retrain.images.decode import Recipe
@@ -26,17 +30,16 @@ LIMIT_BYTES = 1 << 30
 
 
 class CompiledCache:
-    """The entry for one graph file, what was said about it, and a number of streams."""
+    """The entry for one graph, what was said about it, and a number of streams."""
 
-    def __init__(self, graph: Path, said: Overrides, streams: int) -> None:
-        """Raises OSError if there is no such file."""
-        facts = graph.stat()
+    def __init__(self, graph: Artefact, said: Overrides, streams: int) -> None:
+        """Raises OSError for a file that is gone."""
         identity = (
-            str(graph.resolve()),
-            (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns),
+            [_identity(path) for path in graph.files],
             asdict(said),
             streams,
             import_openvino().__version__,
+            __version__,
         )
         key = hashlib.blake2b(repr(identity).encode(), digest_size=16).hexdigest()
         self.folder = user_cache_dir() / "compiled"
@@ -66,6 +69,12 @@ class CompiledCache:
             facts = {**asdict(spec), "recipe": spec.recipe.text}
             write_bytes(self._spec, json.dumps(facts).encode())
             _remove_least_recently_used(self.folder)
+
+
+def _identity(file: Path) -> tuple[str | int, ...]:
+    facts = file.stat()
+    numbers = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return str(file.resolve()), *numbers
 
 
 def _spec_of(facts: dict[str, Any]) -> GraphInput:

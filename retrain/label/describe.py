@@ -1,63 +1,49 @@
 """What to feed a graph, found out from its manifest or, in an older tool's graph, its nodes."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from tensorboard.compat.proto.graph_pb2 import GraphDef
-
+from retrain.artefact import Artefact, Format, find_artefact
 from retrain.errors import RetrainError
-from retrain.graphs import find_node, placeholder_shape, read_graph
-from retrain.images.decode import Recipe
+from retrain.graphs import read_graph
+from retrain.label.describing.facts import GraphFacts, with_said
+from retrain.label.describing.frozen import frozen_facts
+from retrain.label.describing.own import own_graph_facts
+from retrain.label.describing.saved_model import saved_model_facts
+from retrain.label.describing.tflite import tflite_facts
 from retrain.label.spec import GraphInput, Overrides
 from retrain.manifest import NODE as MANIFEST_KEY
 from retrain.manifest import Manifest, find_manifest, parse_manifest
-from retrain.onnx_graphs import SUFFIX as ONNX
 from retrain.onnx_graphs import read_onnx
-
-# Mean and std by the name of the input, as the tools that made such graphs scaled their pixels.
-LEGACY_SCALING = {"Placeholder": (0.0, 255.0), "input": (127.5, 127.5), "Mul": (128.0, 128.0)}
-DEFAULT_OUTPUT = "final_result"
+from retrain.saved_models import read_saved_model
 
 
 def describe_graph(path: Path, overrides: Overrides | None = None) -> GraphInput:
-    """What to feed the graph, from its manifest or, in an older tool's graph, from its nodes.
+    """What to feed the graph: a frozen graph, a SavedModel folder, an ONNX or TensorFlow Lite file.
 
     What `overrides` says wins. `guesses` lists, for the user to read, what nobody said and the
-    graph does not know. Raises RetrainError if the graph or the labels cannot be used.
+    graph does not know. Raises RetrainError if the graph cannot be used.
     """
-    said = overrides or Overrides()
-    if path.suffix.lower() == ONNX:
-        found = _describe_own(onnx_manifest(path))
-    else:
-        graph = read_graph(path)
-        manifest = find_manifest(graph)
-        found = _describe_own(manifest) if manifest else _describe_foreign(graph, path, said)
-    recipe = Recipe(
-        height=said.height or found.recipe.height, width=said.width or found.recipe.width
-    )
-    if said.std == 0:
-        raise RetrainError("--input_std 0 would divide by zero: give the scale of the pixels")
-    return replace(
-        found,
-        input_layer=said.input_layer or found.input_layer,
-        output_layer=said.output_layer or found.output_layer,
-        recipe=recipe,
-        mean=found.mean if said.mean is None else said.mean,
-        std=found.std if said.std is None else said.std,
-    )
+    return find_facts(path, overrides or Overrides()).spec
 
 
-def _describe_own(manifest: Manifest) -> GraphInput:
-    recipe = Recipe.parse(manifest.recipe)
-    return GraphInput(
-        manifest.input_node,
-        manifest.output_node,
-        recipe,
-        0.0,
-        255.0,
-        manifest.labels,
-        unknown_below=manifest.unknown_below,
-    )
+def find_facts(path: Path, said: Overrides) -> GraphFacts:
+    """The same, with where each fact comes from. Raises RetrainError."""
+    return with_said(_facts(find_artefact(path), said), said)
+
+
+def _facts(artefact: Artefact, said: Overrides) -> GraphFacts:
+    path = artefact.path
+    if artefact.format is Format.SAVED_MODEL:
+        return saved_model_facts(read_saved_model(path), said)
+    if artefact.format is Format.TFLITE:
+        return tflite_facts(path, said)
+    if artefact.format is Format.ONNX:
+        return own_graph_facts(onnx_manifest(path), Format.ONNX, said)
+    graph = read_graph(path)
+    manifest = find_manifest(graph)
+    if manifest is not None:
+        return own_graph_facts(manifest, Format.FROZEN, said)
+    return frozen_facts(graph, path, said)
 
 
 def onnx_manifest(path: Path) -> Manifest:
@@ -69,37 +55,3 @@ def onnx_manifest(path: Path) -> Manifest:
             "can be used"
         )
     return parse_manifest(properties[MANIFEST_KEY])
-
-
-def _describe_foreign(graph: GraphDef, path: Path, said: Overrides) -> GraphInput:
-    inputs = [node.name for node in graph.node if node.op == "Placeholder"]
-    layer = said.input_layer or next((name for name in LEGACY_SCALING if name in inputs), None)
-    if layer is None and len(inputs) == 1:
-        layer = inputs[0]
-    node = find_node(graph, layer) if layer else None
-    if layer is None or node is None:
-        raise RetrainError(
-            f"{path.absolute()} has no input {said.input_layer or 'that is known'}: "
-            f"give --input_layer, one of {', '.join(inputs[:5]) or '(none found)'}"
-        )
-    shape = placeholder_shape(node)
-    height, width = said.height, said.width
-    if len(shape) == 4 and shape[1] > 0 and shape[2] > 0:
-        height, width = height or shape[1], width or shape[2]
-    if not height or not width:
-        raise RetrainError(
-            f"{path.absolute()} does not fix the size of its input: "
-            "give --input_height and --input_width"
-        )
-    mean, std = LEGACY_SCALING.get(layer, (0.0, 255.0))
-    guesses: tuple[str, ...] = ()
-    if said.mean is None or said.std is None:
-        mean_taken, std_taken = (mean if said.mean is None else said.mean,
-                                 std if said.std is None else said.std)  # fmt: skip
-        guesses = (
-            f"the graph does not say how its pixels are scaled; taken (x - {mean_taken:g}) / "
-            f"{std_taken:g}, as older tools fed an input called {layer!r} "
-            "(--input_mean and --input_std set it)",
-        )
-    output = said.output_layer or DEFAULT_OUTPUT
-    return GraphInput(layer, output, Recipe(height, width), mean, std, None, guesses=guesses)

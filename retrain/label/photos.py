@@ -3,22 +3,19 @@
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice, takewhile
 from pathlib import Path
 
 import numpy as np
 
-from retrain.files import cannot_read
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import pillow_warnings_ignored
 from retrain.images.reading import read_photo
-from retrain.label.classifier import Classifier, compile_classifier, streams_for, top
-from retrain.label.compiled_cache import CompiledCache
-from retrain.label.imagenet import imagenet_graph
+from retrain.label.classifier import Classifier, top
 from retrain.label.inputs import Input
-from retrain.label.labels_file import read_labels
-from retrain.label.spec import GraphInput, Overrides
+from retrain.label.opening import open_kept
+from retrain.label.spec import Overrides
 
 UNKNOWN = "unknown"
 BURST = 1024  # inputs after which all in hand is finished; bounds the rows that wait for others
@@ -68,28 +65,10 @@ class Labeller:
 
         `remark` gets what had to be guessed. Raises RetrainError if the graph cannot be used.
         """
-        file = self.graph or imagenet_graph()[0]
-        try:
-            cache = CompiledCache(file, self.said, streams_for(photos))
-        except OSError as error:
-            raise cannot_read("graph", file, error) from error
-        kept = cache.load()
-        if kept is not None:
-            spec, compiled = kept
-        else:
-            spec = _describe(self.graph, self.said)
-            compiled = compile_classifier(file, spec, cache.streams)
-        for guess in spec.guesses:
-            remark(guess)
-        named = spec
-        if self.labels_file is not None:
-            named = replace(spec, labels=read_labels(self.labels_file))
-
-        def keep() -> None:
-            if kept is None:
-                cache.keep(spec, compiled)
-
-        return ReadyLabeller(Classifier(file, named, compiled), keep)
+        classifier, keep = open_kept(self.graph, self.said, self.labels_file, photos)
+        for text in classifier.remarks:
+            remark(text)
+        return ReadyLabeller(classifier, keep)
 
 
 @dataclass(frozen=True)
@@ -155,11 +134,3 @@ def _bursts(inputs: Iterable[Input | None]) -> Iterator[Iterator[Input]]:
         if first is not None:
             following = takewhile(lambda one: one is not None, rest)
             yield (one for one in chain([first], islice(following, BURST - 1)) if one is not None)
-
-
-def _describe(graph: Path | None, said: Overrides) -> GraphInput:
-    if graph is None:
-        return imagenet_graph()[1]
-    from retrain.label.describe import describe_graph  # protobufs: not needed on a cache hit
-
-    return describe_graph(graph, said)

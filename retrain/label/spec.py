@@ -9,9 +9,9 @@ from retrain.images.decode import Recipe
 class GraphInput:
     """How to feed a graph: pixels (x - mean) / std at `input_layer`, after `recipe`.
 
-    `logits`: the output is not yet a probability. A photo whose best score is under
-    `unknown_below` is unknown. `guesses`: what nobody said and the graph does
-    not know, in words for the user.
+    `labels`: those that the graph carries. `logits`: the output is not yet a probability. A photo
+    whose best score is under `unknown_below` is unknown. `guesses`: what nobody said and the graph
+    does not know, in words for the user.
     """
 
     input_layer: str
@@ -27,7 +27,10 @@ class GraphInput:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the user says about a graph; None where nothing was said (0 is a value)."""
+    """What the user says about a graph; None where nothing was said (0 is a value).
+
+    Layers may be given as nodes or, as TensorFlow calls their first output, with `:0`.
+    """
 
     input_layer: str | None = None
     output_layer: str | None = None
@@ -35,3 +38,9 @@ class Overrides:
     width: int | None = None
     mean: float | None = None
     std: float | None = None
+
+    def __post_init__(self) -> None:
+        for layer in ("input_layer", "output_layer"):
+            name = getattr(self, layer)
+            if name is not None:
+                object.__setattr__(self, layer, name.removesuffix(":0"))

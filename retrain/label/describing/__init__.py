@@ -1,0 +1,1 @@
+"""Finding out how a graph is fed: a file for each format, and the facts that they find."""

@@ -1,0 +1,85 @@
+"""What is fed to a graph, and where each fact comes from: `label-image --explain_input`."""
+
+from pathlib import Path
+from typing import Any
+
+from retrain.artefact import find_artefact
+from retrain.errors import RetrainError
+from retrain.label.classifier import open_engine
+from retrain.label.describe import find_facts
+from retrain.label.describing.facts import PROBABILITIES, SOFTMAX, Fact, GraphFacts, with_said
+from retrain.label.imagenet import imagenet_graph
+from retrain.label.labels_file import find_labels
+from retrain.label.spec import GraphInput, Overrides
+
+
+def explain_input(
+    graph: Path | None, said: Overrides, labels_file: Path | None
+) -> list[tuple[str, str, str]]:
+    """Rows (what, its value, where it comes from); None: the bundled module and ImageNet's classes.
+
+    The graph is made ready to run, so what is said is what will be done. Raises RetrainError.
+    """
+    path, facts = _facts(graph, said)
+    spec = facts.spec
+    height, width = facts.size.value
+    classes = open_engine(path, spec, 1).outputs
+    rows = [
+        ("format", facts.format, str(path)),
+        ("input", facts.input.value, _source(facts.input)),
+        ("size", f"{height} x {width}", _source(facts.size)),
+        ("scaling", _formula(*facts.scaling.value), _source(facts.scaling)),
+        ("recipe", spec.recipe.text, "retrain, for every graph"),
+        ("output", facts.output.value, _source(facts.output)),
+        ("scores", SOFTMAX if spec.logits else PROBABILITIES, _source(facts.logits)),
+        ("classes", str(classes), "the size of the output"),
+        ("labels", *_labels(path, facts, classes, labels_file)),
+    ]
+    if spec.unknown_below is not None:
+        rows.append(("unknown", f"a best score below {spec.unknown_below:.4g}", "the manifest"))
+    return rows
+
+
+def _formula(mean: float, std: float) -> str:
+    moved = f"(pixel - {mean:g})" if mean else "pixel"
+    return f"{moved} / {std:g}, pixels from 0 to 255" if std != 1 else f"{moved}, from 0 to 255"
+
+
+def _labels(
+    path: Path, facts: GraphFacts, classes: int, labels_file: Path | None
+) -> tuple[str, str]:
+    """The first of them and their source; a graph without any has still an input to explain."""
+    try:
+        labels = find_labels(path, facts.spec.labels, classes, labels_file)
+    except RetrainError as error:
+        if labels_file is not None or facts.labels is not None:
+            raise
+        return "none", str(error)
+    first = ", ".join(labels.names[:3]) + (", ..." if classes > 3 else "")
+    if labels.beside is not None:
+        return first, f"{labels.source}, {labels.beside}"
+    return first, facts.labels.source if facts.labels and not labels_file else labels.source
+
+
+def _facts(graph: Path | None, said: Overrides) -> tuple[Path, GraphFacts]:
+    if graph is not None:
+        return find_artefact(graph).path, find_facts(graph, said)
+    path, spec = imagenet_graph()
+    source = "the bundled module"
+    return path, with_said(_all_from(source, spec), said)
+
+
+def _all_from(source: str, spec: GraphInput) -> GraphFacts:
+    return GraphFacts(
+        format=source,
+        input=Fact(spec.input_layer, source),
+        size=Fact((spec.recipe.height, spec.recipe.width), source),
+        scaling=Fact((spec.mean, spec.std), source),
+        output=Fact(spec.output_layer, source),
+        logits=Fact(spec.logits, source),
+        labels=None if spec.labels is None else Fact(spec.labels, source),
+    )
+
+
+def _source(fact: Fact[Any]) -> str:
+    return f"a guess: {fact.source}" if fact.guessed else fact.source

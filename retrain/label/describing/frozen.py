@@ -1,0 +1,121 @@
+"""Frozen TensorFlow graphs that other tools made: which nodes to use, and how to feed them."""
+
+from pathlib import Path
+
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+from tensorboard.compat.proto.node_def_pb2 import NodeDef
+
+from retrain.artefact import Format
+from retrain.errors import RetrainError
+from retrain.graphs import find_node, node_name, placeholder_shape, subgraph
+from retrain.label.describing.decoding import Step, decoding_steps
+from retrain.label.describing.facts import Fact, GraphFacts
+from retrain.label.describing.model import no_layer, read_traits
+from retrain.label.describing.traits import Traits, logits_fact, scaling_fact
+from retrain.label.spec import Overrides
+
+# Mean and std by the name of the input, as the tools that made such graphs scaled their pixels.
+USUAL_SCALING = {"Placeholder": (0.0, 255.0), "input": (127.5, 127.5), "Mul": (128.0, 128.0)}
+USUAL_OUTPUT = "final_result"
+NO_OUTPUTS = {"Const", "NoOp", "Assert", "Placeholder", "PlaceholderWithDefault"}
+
+
+def frozen_facts(graph: GraphDef, path: Path, said: Overrides) -> GraphFacts:
+    """Raises RetrainError for what cannot be found out and was not said."""
+    output = _output(graph, path, said)
+    needed = subgraph(graph, [output.value])
+    layer, step = _input(needed, path, said)
+    traits = read_traits(path, layer.value, output.value)
+    return GraphFacts(
+        Format.FROZEN.value,
+        layer,
+        _size(needed, layer.value, step, traits, path, said),
+        _scaling(layer.value, step, traits),
+        output,
+        logits_fact(traits),
+    )
+
+
+def _output(graph: GraphDef, path: Path, said: Overrides) -> Fact[str]:
+    """What was said, `final_result`, or the last softmax that nothing else uses."""
+    if said.output_layer:
+        if find_node(graph, said.output_layer) is None:
+            raise no_layer(path, said.output_layer)
+        return Fact(said.output_layer, "--output_layer")
+    if find_node(graph, USUAL_OUTPUT) is not None:
+        return Fact(USUAL_OUTPUT, "the name that retraining tools give it")
+    nodes = {node.name: node for node in graph.node}
+    used = {node_name(reference) for node in graph.node for reference in node.input}
+    ends = [node for node in graph.node if node.name not in used and node.op not in NO_OUTPUTS]
+    made = [node.name for node in ends if _maker(node, nodes).op in ("Softmax", "Sigmoid")]
+    if made:
+        return Fact(made[-1], "the last softmax that nothing else uses", guessed=len(made) > 1)
+    if len(ends) == 1:
+        return Fact(ends[0].name, "the only node that nothing else uses")
+    raise RetrainError(
+        f"{path.absolute()} has no output that is known: give --output_layer, one of "
+        f"{', '.join(node.name for node in ends[-5:]) or '(none found)'}"
+    )
+
+
+def _maker(node: NodeDef, nodes: dict[str, NodeDef]) -> NodeDef:
+    """The node whose values this one only gives another shape."""
+    while node.op in ("Identity", "Reshape", "Squeeze") and node.input:
+        node = nodes[node_name(node.input[0])]
+    return node
+
+
+def _input(graph: GraphDef, path: Path, said: Overrides) -> tuple[Fact[str], Step | None]:
+    """The input, and how pixels reach it where the graph decodes photos itself."""
+    steps = {step.node: step for step in decoding_steps(graph.node)}
+    last = next(reversed(steps), None)
+    wanted = said.input_layer
+    if last and (wanted is None or _feeds(graph, next(iter(steps)), wanted)):
+        return Fact(last, "it takes what the graph makes of a decoded photo"), steps[last]
+    if wanted:
+        if find_node(graph, wanted) is None:
+            raise no_layer(path, wanted)
+        return Fact(wanted, "--input_layer"), steps.get(wanted)
+    inputs = [node.name for node in graph.node if node.op == "Placeholder"]
+    usual = [name for name in USUAL_SCALING if name in inputs]
+    if len(inputs) == 1:
+        return Fact(inputs[0], "the only input that the output needs"), None
+    if usual:
+        return Fact(usual[0], "a name that older tools used"), None
+    raise RetrainError(
+        f"{path.absolute()} has no input that is known: give --input_layer, one of "
+        f"{', '.join(inputs[:5]) or '(none found)'}"
+    )
+
+
+def _feeds(graph: GraphDef, decoder: str, layer: str) -> bool:
+    """Whether the layer feeds the decoder: it takes a file's bytes, not pixels."""
+    return layer != decoder and any(node.name == layer for node in subgraph(graph, [decoder]).node)
+
+
+def _size(
+    graph: GraphDef, layer: str, step: Step | None, traits: Traits, path: Path, said: Overrides
+) -> Fact[tuple[int, int]]:
+    if step is not None and step.size is not None:
+        return Fact(step.size, "the graph's own resizing")
+    node = find_node(graph, layer)
+    shape = placeholder_shape(node) if node is not None else ()
+    declared = (shape[1], shape[2]) if len(shape) == 4 else traits.sizes
+    height = declared[0] if declared[0] > 0 else said.height
+    width = declared[1] if declared[1] > 0 else said.width
+    if not height or not width:
+        raise RetrainError(
+            f"{path.absolute()} does not fix the size of its input: "
+            "give --input_height and --input_width"
+        )
+    return Fact((height, width), "the shape of the input")
+
+
+def _scaling(layer: str, step: Step | None, traits: Traits) -> Fact[tuple[float, float]]:
+    if step is not None:
+        return Fact((step.mean, step.std), "the graph's own scaling of decoded photos")
+    known = scaling_fact(traits)
+    if known is not None:
+        return known
+    taken = USUAL_SCALING.get(layer, USUAL_SCALING["Placeholder"])
+    return Fact(taken, f"as older tools fed an input called {layer!r}", guessed=True)

@@ -1,0 +1,105 @@
+"""SavedModel folders: ours, and those of TensorFlow 1 and 2, by their signatures."""
+
+from typing import Any
+
+from tensorboard.compat.proto.meta_graph_pb2 import SignatureDef
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_UINT8, DataType
+
+from retrain.artefact import Format
+from retrain.errors import RetrainError
+from retrain.label.describing.facts import Fact, GraphFacts
+from retrain.label.describing.model import no_layer, read_traits
+from retrain.label.describing.own import own_facts
+from retrain.label.describing.traits import logits_fact, scaling_fact
+from retrain.label.spec import Overrides
+from retrain.saved_models import SERVING, SavedModel, saved_model_manifest
+
+# Of several outputs, in this order.
+USUAL_OUTPUTS = ("prediction", "predictions", "probabilities", "scores", "output", "logits")
+
+
+def saved_model_facts(model: SavedModel, said: Overrides) -> GraphFacts:
+    """Raises RetrainError for what cannot be found out and was not said."""
+    name, signature = _signature(model)
+    source = f"the signature {name}"
+    layer = _input(model, signature, said, source)
+    output = _output(model, signature, said, source)
+    manifest = saved_model_manifest(model)
+    if manifest is not None:
+        return own_facts(manifest, Format.SAVED_MODEL, layer, output)
+    traits = read_traits(model.folder, layer.value, output.value)
+    height, width = traits.sizes[0] or said.height, traits.sizes[1] or said.width
+    if not height or not width:
+        raise RetrainError(
+            f"{model.folder.absolute()} does not fix the size of its input: "
+            "give --input_height and --input_width"
+        )
+    scaling = scaling_fact(traits) or Fact(
+        (0.0, 255.0), "as TensorFlow Hub has its modules fed", guessed=True
+    )
+    return GraphFacts(
+        Format.SAVED_MODEL.value,
+        layer,
+        Fact((height, width), "the shape of the input"),
+        scaling,
+        output,
+        logits_fact(traits),
+    )
+
+
+def _signature(model: SavedModel) -> tuple[str, SignatureDef]:
+    """`serving_default`, or the only one there is: OpenVINO reads no other."""
+    if SERVING in model.signatures:
+        return SERVING, model.signatures[SERVING]
+    if len(model.signatures) == 1:
+        return next(iter(model.signatures.items()))
+    raise RetrainError(
+        f"{model.folder.absolute()} has no signature {SERVING} "
+        f"(it has: {', '.join(model.signatures) or 'none'}): export it with one"
+    )
+
+
+def _input(model: SavedModel, signature: SignatureDef, said: Overrides, source: str) -> Fact[str]:
+    if said.input_layer:
+        if said.input_layer not in signature.inputs:
+            raise no_layer(model.folder, said.input_layer)
+        return Fact(said.input_layer, "--input_layer")
+    pictures = [key for key, info in sorted(signature.inputs.items()) if _takes_pixels(info)]
+    if len(pictures) != 1:
+        taken = ", ".join(f"{key}: {_type(info)}" for key, info in sorted(signature.inputs.items()))
+        raise RetrainError(
+            f"{model.folder.absolute()} takes no batch of RGB pictures in {source} ({taken}): "
+            "give a SavedModel that does, or the graph that it was made from"
+        )
+    return Fact(pictures[0], source)
+
+
+def _output(model: SavedModel, signature: SignatureDef, said: Overrides, source: str) -> Fact[str]:
+    if said.output_layer:
+        if said.output_layer not in signature.outputs:
+            raise no_layer(model.folder, said.output_layer)
+        return Fact(said.output_layer, "--output_layer")
+    scores = [key for key, info in sorted(signature.outputs.items()) if info.dtype == DT_FLOAT]
+    usual = [key for key in USUAL_OUTPUTS if key in scores]
+    if len(scores) == 1:
+        return Fact(scores[0], source)
+    if usual:
+        return Fact(usual[0], f"a usual name, of {len(scores)} in {source}", guessed=True)
+    raise RetrainError(
+        f"{model.folder.absolute()} has no output that is known: give --output_layer, one of "
+        f"{', '.join(sorted(signature.outputs)) or '(none found)'}"
+    )
+
+
+def _takes_pixels(info: Any) -> bool:
+    """Whether a TensorInfo may be [n, H, W, 3] of float32 or uint8."""
+    sizes = [dim.size for dim in info.tensor_shape.dim]
+    known = not info.tensor_shape.unknown_rank
+    return info.dtype in (DT_FLOAT, DT_UINT8) and (
+        not known or (len(sizes) == 4 and sizes[3] in (3, -1))
+    )
+
+
+def _type(info: Any) -> str:
+    sizes = ", ".join("?" if dim.size < 0 else str(dim.size) for dim in info.tensor_shape.dim)
+    return f"{DataType.Name(info.dtype).removeprefix('DT_').lower()} [{sizes}]"

@@ -1,0 +1,140 @@
+"""TensorFlow Lite files: ours, those with TensorFlow Lite's metadata, and those without."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from retrain.artefact import Format
+from retrain.backbones.openvino_model import read_part
+from retrain.backbones.tflite_model import Tensor, inputs_of, named, open_interpreter, outputs_of
+from retrain.errors import RetrainError
+from retrain.files import cannot_read
+from retrain.label.describing.facts import Fact, GraphFacts
+from retrain.label.describing.model import no_layer
+from retrain.label.describing.own import own_facts
+from retrain.label.describing.traits import Traits, logits_fact, scaling_fact, traits_of
+from retrain.label.labels_file import labels_in
+from retrain.label.spec import Overrides
+from retrain.manifest import Manifest, parse_manifest
+from retrain.tflite_metadata import TfliteMetadata, read_metadata
+
+MANIFEST = "manifest.json"
+METADATA = "the file's TensorFlow Lite metadata"
+
+
+def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
+    """Raises RetrainError for what cannot be found out and was not said."""
+    interpreter = open_interpreter(path, 1)
+    given = _chosen(path, inputs_of(interpreter), said.input_layer, "input")
+    made = _chosen(path, outputs_of(interpreter), said.output_layer, "output")
+    layer = Fact(given.name.removesuffix(":0"), "the file")
+    output = Fact(made.name.removesuffix(":0"), "the file")
+    metadata = tflite_metadata(path)
+    manifest = tflite_manifest(path, metadata)
+    if manifest is not None:
+        scaling = _metadata_scaling(metadata, given)
+        return own_facts(manifest, Format.TFLITE, layer, output, scaling)
+    traits = _traits(path, given, made)
+    scaling = (
+        _metadata_scaling(metadata, given)
+        or _quantized_scaling(given)
+        or (scaling_fact(traits) if traits else None)
+        or Fact((127.5, 127.5), "as TensorFlow Lite's examples feed such files", guessed=True)
+    )
+    height, width = given.shape[1:3]
+    if (height < 1 and not said.height) or (width < 1 and not said.width):
+        raise RetrainError(
+            f"{path.absolute()} does not fix the size of its input: "
+            "give --input_height and --input_width"
+        )
+    logits = Fact(False, "its last operation cannot be read", guessed=True)
+    return GraphFacts(
+        Format.TFLITE.value,
+        layer,
+        Fact((height, width), "the shape of the input"),
+        scaling,
+        output,
+        logits_fact(traits) if traits else logits,
+        metadata_labels(metadata),
+    )
+
+
+def tflite_metadata(path: Path) -> TfliteMetadata | None:
+    try:
+        return read_metadata(path.read_bytes())
+    except OSError as error:
+        raise cannot_read("graph", path, error) from error
+
+
+def tflite_manifest(path: Path, metadata: TfliteMetadata | None) -> Manifest | None:
+    """The manifest among the metadata's files. Raises RetrainError for one that is damaged."""
+    content = metadata.files.get(MANIFEST) if metadata else None
+    if content is None:
+        return None
+    try:
+        return parse_manifest(content.decode())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RetrainError(
+            f"the manifest in {path.absolute()} is damaged: export it anew"
+        ) from error
+
+
+def _chosen(path: Path, tensors: list[Tensor], wanted: str | None, what: str) -> Tensor:
+    """The one that was said, or the only one that can be pictures, or scores."""
+    if wanted:
+        try:
+            return named(tensors, wanted)
+        except KeyError as error:
+            raise no_layer(path, wanted) from error
+    fitting = [
+        each
+        for each in tensors
+        if (len(each.shape) == 4 and each.shape[3] == 3)
+        or (what == "output" and len(each.shape) == 2)
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise RetrainError(
+        f"{path.absolute()} has {len(fitting)} {what}s that may be meant: give --{what}_layer, "
+        f"one of {', '.join(each.name for each in fitting or tensors) or '(none found)'}"
+    )
+
+
+def _metadata_scaling(
+    metadata: TfliteMetadata | None, given: Tensor
+) -> Fact[tuple[float, float]] | None:
+    """Of an input that takes bytes, 0 and 1 say nothing: it is what is read where none are told."""
+    if metadata is None or ((metadata.mean, metadata.std) == (0, 1) and given.dtype.kind != "f"):
+        return None
+    return Fact((metadata.mean, metadata.std), METADATA)
+
+
+def _quantized_scaling(given: Tensor) -> Fact[tuple[float, float]] | None:
+    """Feeding pixels as the numbers of an 8-bit input: black is its lowest, white its highest."""
+    if given.dtype not in (np.uint8, np.int8):
+        return None
+    black = int(np.iinfo(given.dtype).min)
+    if not given.quantized:
+        return Fact((float(-black), 1.0), "the input takes bytes")
+    return Fact((float(given.zero_point - black), 1 / given.scale), "the input takes bytes")
+
+
+def metadata_labels(metadata: TfliteMetadata | None) -> Fact[tuple[str, ...]] | None:
+    """Of the files in the metadata, `labels.txt`, or the first text that is called something of
+    the kind."""
+    if metadata is None:
+        return None
+    names = [name for name in sorted(metadata.files) if "label" in name and name.endswith(".txt")]
+    for name in sorted(names, key=lambda name: name != "labels.txt")[:1]:
+        text = metadata.files[name].decode("utf-8", "surrogateescape")
+        return Fact(labels_in(text), f"{name} in {METADATA}")
+    return None
+
+
+def _traits(path: Path, given: Tensor, made: Tensor) -> Traits | None:
+    """None where OpenVINO, which only reads here, does not know an operation."""
+    try:
+        return traits_of(read_part(path, given.name, made.name))
+    except (KeyError, RuntimeError):
+        return None

@@ -1,0 +1,52 @@
+"""A classifier ready to run, from the cache where it can be."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from retrain.artefact import Format, find_artefact
+from retrain.backbones.openvino_engine import OpenVinoEngine
+from retrain.files import cannot_read
+from retrain.label.classifier import Classifier, compile_classifier, open_classifier, streams_for
+from retrain.label.compiled_cache import CompiledCache
+from retrain.label.imagenet import imagenet_graph
+from retrain.label.spec import GraphInput, Overrides
+
+
+def open_kept(
+    graph: Path | None, said: Overrides, labels_file: Path | None, photos: int | None
+) -> tuple[Classifier, Callable[[], None]]:
+    """The classifier that `graph` is; None: the bundled module and ImageNet's classes.
+
+    `photos`: how many will come, if known. The function that comes with it keeps what was compiled,
+    for the next time; call it when the first answers are out. Raises RetrainError if the graph
+    cannot be used.
+    """
+    artefact = find_artefact(graph or imagenet_graph()[0])
+    path = artefact.path
+    if artefact.format is Format.TFLITE:
+        spec = _described(graph, said)
+        return open_classifier(path, spec, photos, labels_file), _nothing_to_keep
+    try:
+        cache = CompiledCache(artefact, said, streams_for(photos))
+    except OSError as error:
+        raise cannot_read("graph", path, error) from error
+    kept = cache.load()
+    if kept is not None:
+        spec, compiled = kept
+        return Classifier(path, spec, OpenVinoEngine(compiled), labels_file), _nothing_to_keep
+    spec = _described(graph, said)
+    compiled = compile_classifier(path, spec, cache.streams)
+    classifier = Classifier(path, spec, OpenVinoEngine(compiled), labels_file)
+    return classifier, lambda: cache.keep(spec, compiled)
+
+
+def _nothing_to_keep() -> None:
+    """It lies in the cache already, or nothing was compiled."""
+
+
+def _described(graph: Path | None, said: Overrides) -> GraphInput:
+    if graph is None:
+        return imagenet_graph()[1]
+    from retrain.label.describe import describe_graph  # protobufs: not needed on a cache hit
+
+    return describe_graph(graph, said)

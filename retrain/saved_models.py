@@ -1,0 +1,93 @@
+"""SavedModel folders without TensorFlow: their graphs, signatures and what lies inside."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.graph_pb2 import GraphDef
+from tensorboard.compat.proto.meta_graph_pb2 import MetaGraphDef, SignatureDef
+
+from retrain.artefact import SAVED_MODEL_FILE
+from retrain.errors import RetrainError
+from retrain.files import cannot_read
+from retrain.manifest import Manifest, find_manifest, parse_manifest
+
+MANIFEST = Path("assets.extra") / "manifest.json"
+SERVING = "serving_default"
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """`graph` is the one for inference: that with the signatures. `signatures` by their names."""
+
+    folder: Path
+    graph: GraphDef
+    signatures: dict[str, SignatureDef]
+
+
+def read_saved_model(folder: Path) -> SavedModel:
+    """Raises RetrainError if the folder's `saved_model.pb` cannot be read or holds no graph."""
+    path = folder / SAVED_MODEL_FILE
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise cannot_read("SavedModel", path, error) from error
+    message = _message_class()()
+    try:
+        message.ParseFromString(content)
+    except DecodeError:
+        message.Clear()
+    graphs: list[MetaGraphDef] = sorted(message.meta_graphs, key=_is_for_training)
+    if not graphs:
+        raise RetrainError(
+            f"{path.absolute()} is not a SavedModel's graph: give the folder that was exported"
+        )
+    signatures = {
+        name: signature
+        for name, signature in sorted(graphs[0].signature_def.items())
+        if not name.startswith("__saved_model_")  # TensorFlow's own, for loading
+    }
+    return SavedModel(folder, graphs[0].graph_def, signatures)
+
+
+def saved_model_manifest(model: SavedModel) -> Manifest | None:
+    """The manifest of a SavedModel that retrain wrote, beside its graph or in it."""
+    path = model.folder / MANIFEST
+    if path.is_file():
+        try:
+            return parse_manifest(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RetrainError(
+                f"{path.absolute()} is damaged: export the SavedModel anew"
+            ) from error
+    return find_manifest(model.graph)
+
+
+def _is_for_training(graph: MetaGraphDef) -> bool:
+    return "train" in graph.meta_info_def.tags or not graph.signature_def
+
+
+@cache
+def _message_class() -> Any:
+    """The SavedModel message, which TensorBoard does not carry (saved_model.proto)."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="retrain/saved_model.proto",
+        package="retrain",
+        syntax="proto3",
+        dependency=[MetaGraphDef.DESCRIPTOR.file.name],
+    )
+    message = file.message_type.add(name="SavedModel")
+    message.field.add(name="saved_model_schema_version", number=1, type=3, label=1)
+    message.field.add(
+        name="meta_graphs",
+        number=2,
+        type=11,
+        label=3,
+        type_name=f".{MetaGraphDef.DESCRIPTOR.full_name}",
+    )
+    pool = descriptor_pool.Default()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("retrain.SavedModel"))
