@@ -13,7 +13,7 @@ from retrain.images.reading import read_photos_ahead
 from retrain.images.tree import Index, Photo, SetAside, read_tree
 from retrain.label.classifier import Classifier, open_classifier
 from retrain.label.describe import describe_graph
-from retrain.label.spec import Overrides
+from retrain.label.spec import GraphInput, Overrides
 from retrain.progress import Talk
 
 SEED = 0  # of the bootstrap
@@ -22,9 +22,11 @@ SEED = 0  # of the bootstrap
 @dataclass(frozen=True)
 class Judged:
     """The n photos that could be judged, in the order of the tree; `truth` (n,) and
-    `probabilities` (n, C) count classes as `labels` does. `aside`: files that could not be used.
+    `probabilities` (n, C) count classes as `labels` does. `spec`: how the graph was fed. `aside`:
+    files that could not be used.
     """
 
+    spec: GraphInput
     labels: tuple[str, ...]
     image_dir: str
     photos: tuple[Photo, ...]
@@ -74,6 +76,7 @@ def judge(
     truth = np.array([label_of[photo.label] for photo in judged], np.int64)
     rng = np.random.default_rng(SEED)
     return Judged(
+        classifier.spec,
         classifier.labels,
         str(index.root),
         tuple(judged),

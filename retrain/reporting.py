@@ -10,14 +10,19 @@ import numpy as np
 
 from retrain.config import TrainSettings
 from retrain.evaluation.report.facts import JudgedPhotos, ReportInputs
+from retrain.evaluation.report.galleries import surest_mistakes
 from retrain.evaluation.report.learning_curve import LearningCurve, learning_curve
 from retrain.evaluation.report.page import write_report
 from retrain.exporter import library_versions
 from retrain.heads.head import Head
 from retrain.heads.loss import SoftmaxLoss
 from retrain.heads.sweep import sweep
+from retrain.images.reading import read_photos_ahead
 from retrain.images.split import TEST, TRAIN
 from retrain.judging import Judged
+from retrain.label.describe import describe_graph
+from retrain.label.explainer import Explainer, NotExplainable
+from retrain.label.spec import GraphInput
 from retrain.progress import Talk
 from retrain.result import TrainResult, files_written
 
@@ -29,15 +34,19 @@ def report_run(settings: TrainSettings, result: TrainResult, page: Path, talk: T
     dataset, assessment = result.dataset, result.assessment
     evaluation = assessment.evaluation
     tested = [dataset.index.photos[row] for row in evaluation.rows.tolist()]
+    photos = JudgedPhotos(
+        [photo.path for photo in tested], evaluation.truth, evaluation.probabilities
+    )
+    image_dir = str(dataset.index.root)
+    graph = settings.output_graph
     inputs = ReportInputs(
         title=f"{Path(settings.image_dir).name}: {len(result.labels)} classes",
         facts=_facts_of_run(settings, result),
         labels=result.labels,
         metrics=assessment.metrics,
-        photos=JudgedPhotos(
-            [photo.path for photo in tested], evaluation.truth, evaluation.probabilities
-        ),
-        image_dir=str(dataset.index.root),
+        photos=photos,
+        image_dir=image_dir,
+        maps=_maps_of_mistakes(graph, describe_graph(graph), photos, image_dir),
         counts=dataset.split.counts(dataset.photo_labels, len(result.labels)),
         uncalibrated=assessment.uncalibrated,
         temperature=result.calibration.temperature,
@@ -51,6 +60,9 @@ def report_run(settings: TrainSettings, result: TrainResult, page: Path, talk: T
 
 def report_judged(judged: Judged, graph: Path, page: Path, talk: Talk) -> None:
     """Writes the page of a graph that was judged by an image tree. Raises RetrainError."""
+    photos = JudgedPhotos(
+        [photo.path for photo in judged.photos], judged.truth, judged.probabilities
+    )
     inputs = ReportInputs(
         title=f"{graph.name} on {Path(judged.image_dir).name}",
         facts=[
@@ -63,12 +75,29 @@ def report_judged(judged: Judged, graph: Path, page: Path, talk: Talk) -> None:
         ],
         labels=judged.labels,
         metrics=judged.metrics,
-        photos=JudgedPhotos(
-            [photo.path for photo in judged.photos], judged.truth, judged.probabilities
-        ),
+        photos=photos,
         image_dir=judged.image_dir,
+        maps=_maps_of_mistakes(graph, judged.spec, photos, judged.image_dir),
     )
     write_report(inputs, page, np.random.default_rng(0), talk)
+
+
+def _maps_of_mistakes(
+    graph: Path, spec: GraphInput, photos: JudgedPhotos, image_dir: str
+) -> dict[str, np.ndarray]:
+    """By path, where the network saw what it said of the photos that it was most surely wrong
+    about; nothing for a graph that has no class-activation maps."""
+    rows = surest_mistakes(photos)
+    if not rows:
+        return {}
+    try:
+        explainer = Explainer(graph, spec)
+    except NotExplainable:
+        return {}
+    read = read_photos_ahead([f"{image_dir}/{photos.paths[row]}" for row in rows], spec.recipe)
+    decoded = ((rows[n], pixels) for n, pixels in read if isinstance(pixels, np.ndarray))
+    answers = photos.probabilities.argmax(axis=1)
+    return {photos.paths[row]: maps[answers[row]] for row, _, maps in explainer.explain(decoded)}
 
 
 def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tuple[str, str]]:

@@ -69,6 +69,7 @@ def inputs_of(root: Path, classes: int, count: int = 200, **changes: object) -> 
         metrics=compute_metrics(probabilities, truth, labels, np.random.default_rng(0)),
         photos=JudgedPhotos([f"{row % 20}.jpg" for row in range(count)], truth, probabilities),
         image_dir=str(root),
+        maps={f"{number}.jpg": rng.normal(size=(7, 7)).astype(np.float32) for number in range(15)},
         counts=counts,
         uncalibrated=compute_metrics(softmax(logits * 2), truth, labels, np.random.default_rng(0)),
         temperature=2.0,
@@ -128,12 +129,12 @@ def test_the_page_has_every_section_and_says_the_accuracy_with_its_interval(tmp_
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
     inputs = inputs_of(
         tmp_path, 5, counts=None, uncalibrated=None, temperature=None, training=(),
-        learning_curve=None, audit=None, facts=(), outputs=(),
+        learning_curve=None, audit=None, facts=(), outputs=(), maps={},
     )  # fmt: skip
     read = Reader(page_of(inputs, tmp_path))
     assert read.sections == ["confusion", "classes", "calibration", "batch", "mistakes",
                              "uncertain"]  # fmt: skip
-    assert "before" not in read.text
+    assert "before" not in read.text and "speaks for" not in read.text
 
 
 def test_a_page_without_test_photos_says_so(tmp_path: Path) -> None:
@@ -229,6 +230,18 @@ def test_a_photo_that_has_gone_is_said_to_be_unreadable(tmp_path: Path) -> None:
     (tmp_path / "8.jpg").write_bytes(b"no picture")
     text = page_of(inputs, tmp_path)
     assert 'class="gone"' in text
+
+
+def test_the_surest_mistakes_stand_beside_their_maps(tmp_path: Path) -> None:
+    text = page_of(inputs_of(tmp_path, 5), tmp_path)
+    mistakes = text[text.index('id="mistakes"') : text.index('id="uncertain"')]
+    assert "what in it speaks for the wrong answer" in mistakes
+    for figure in re.findall(r"<figure.*?</figure>", mistakes, flags=re.DOTALL):
+        number = re.search(r'alt="(\d+)\.jpg"', figure)
+        assert number is not None
+        sources = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', figure)
+        assert len(set(sources)) == len(sources) == (2 if int(number[1]) < 15 else 1)
+    assert "speaks for" not in text.replace(mistakes, "")
 
 
 def test_thumbnails_are_upright_small_and_keep_their_proportions(tmp_path: Path) -> None:

@@ -20,12 +20,12 @@ from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.evaluation.tensorboard import projector
 from retrain.evaluation.tensorboard.confusion import draw_confusion
 from retrain.evaluation.tensorboard.gallery import surest_mistakes
-from retrain.evaluation.tensorboard.lettering import printable
 from retrain.evaluation.tensorboard.projector import write_projector
 from retrain.evaluation.tensorboard.summaries import write_test_summaries
 from retrain.evaluation.tensorboard.thumbnails import read_inside, read_square
 from retrain.images.split import TEST, TRAIN, VALIDATION
 from retrain.images.tree import Index, read_tree
+from retrain.lettering import printable
 from retrain.progress import Talk
 
 # More than ASCII, a byte that is no UTF-8 as Python reads it from a folder's name, a tab.

@@ -33,6 +33,12 @@ def compile_graph(graph: Path, feed: GraphFeed, precision: str, streams: int) ->
 
     Raises RuntimeError (OpenVINO's) for a graph it cannot read, KeyError for a missing node.
     """
+    return compile_model(read_model(graph, feed), precision, streams)
+
+
+def read_model(graph: Path, feed: GraphFeed) -> Any:
+    """OpenVINO's model from one picture (1, H, W, 3) uint8 to the output node; raises as
+    `compile_graph` does."""
     ov = import_openvino()
     model = read_part(graph, feed.input_node, feed.output_node)
     height, width = feed.size or _fixed_size(model)
@@ -41,7 +47,12 @@ def compile_graph(graph: Path, feed: GraphFeed, precision: str, streams: int) ->
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     convert = steps.input().preprocess().convert_element_type(ov.Type.f32)
     convert.mean(feed.mean).scale(feed.std)
-    return ov.Core().compile_model(steps.build(), "CPU", _settings(precision, streams))
+    return steps.build()
+
+
+def compile_model(model: Any, precision: str, streams: int) -> Any:
+    """A model of `read_model`, compiled for `streams` pictures at once."""
+    return import_openvino().Core().compile_model(model, "CPU", _settings(precision, streams))
 
 
 def load_compiled(content: bytes, precision: str, streams: int) -> Any:

@@ -100,6 +100,15 @@ PHOTOS, RESULTS = "Photos", "Results"
     default="copy",
     help="For --sort_into: copies, or symbolic links to the photos.",
 )
+@click.option(
+    "--explain",
+    cls=GroupedOption,
+    group=RESULTS,
+    everyday=True,
+    type=FILE,
+    metavar="FILE",
+    help="Draw into this .png or .jpg which parts of the photo speak for its label.",
+)
 @debug_option
 @click.version_option(__version__, prog_name="label-image")
 def label_image(
@@ -113,6 +122,7 @@ def label_image(
     output: Path | None,
     sort_into: Path | None,
     sort_by: str,
+    explain: Path | None,
     explain_input: bool,
     **given: Any,
 ) -> int:
@@ -137,7 +147,7 @@ def label_image(
     from retrain.progress import Talk
 
     labeller = load(graph, labels=labels, **overrides_of(given))
-    batch = Batch(names, top_k, threshold, form, output, sort_into, sort_by == "link")
+    batch = Batch(names, top_k, threshold, form, output, sort_into, sort_by == "link", explain)
     return 1 if label_batch(labeller, batch, Talk()) else 0
 
 

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from retrain.errors import UsageFault, counted
 from retrain.files import atomic_path, check_file_can_be_written, check_folder_can_be_written
 from retrain.label.formats import DELIMITERS, TEXT, formatted
 from retrain.label.inputs import LIST, count_inputs, is_pattern, list_inputs, may_be_photo
-from retrain.label.photos import LabelledPhoto, Labeller
+from retrain.label.photos import LabelledPhoto, Labeller, ReadyLabeller
 from retrain.progress import Talk
 
 Write = Callable[[str], object]
@@ -23,7 +24,8 @@ class Batch:
 
     `names`: as label.inputs.list_inputs takes them. `threshold`, in [0, 1]: what a label must score
     to be given. `output`: the file for the rows; None is stdout. `sort_into`: where the folders are
-    that photos are put into, as symbolic links where `link` says so, else as copies.
+    that photos are put into, as symbolic links where `link` says so, else as copies. `explain`: the
+    picture to draw of the one photo there is.
     """
 
     names: tuple[str, ...]
@@ -33,6 +35,7 @@ class Batch:
     output: Path | None
     sort_into: Path | None
     link: bool
+    explain: Path | None = None
 
 
 def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
@@ -42,8 +45,10 @@ def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
     places that make no sense.
     """
     _check_places(batch)
+    if batch.explain is not None:
+        _check_explain(batch.explain, batch.names)
     total = count_inputs(batch.names, batch.sort_into)
-    ready = labeller.open(total, lambda text: talk.info(f"label-image: {text}"))
+    ready = _opened(labeller, batch, total, lambda text: talk.info(f"label-image: {text}"))
     sorter = None
     if batch.sort_into is not None:
         from retrain.label.sorting import Sorter  # its imports are felt by one photo's label
@@ -80,6 +85,16 @@ def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
     return failed
 
 
+def _opened(
+    labeller: Labeller, batch: Batch, total: int | None, remark: Callable[[str], None]
+) -> ReadyLabeller:
+    if batch.explain is None:
+        return labeller.open(total, remark)
+    from retrain.label.drawing import draw_into
+
+    return labeller.open_explaining(remark, partial(draw_into, batch.explain))
+
+
 def _check_places(batch: Batch) -> None:
     """Raises RetrainError before anything is done if results could not be written."""
     if batch.output is not None:
@@ -95,6 +110,17 @@ def _check_places(batch: Batch) -> None:
                     f"--sort_into {batch.sort_into} is itself to be labelled: name another folder, "
                     "or leave it out of the photos"
                 )
+
+
+def _check_explain(file: Path, names: tuple[str, ...]) -> None:
+    """Raises UsageFault, or RetrainError if the picture could not be written."""
+    if file.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageFault(f"--explain {file}: the picture's name must end in .png or .jpg")
+    if not _is_one_photo(names):
+        raise UsageFault("--explain draws one photo: name one")
+    if file.resolve() == Path(names[0]).resolve():
+        raise UsageFault(f"--explain {file} would overwrite the photo: take another name")
+    check_file_can_be_written(file, "--explain")
 
 
 def _is_one_photo(names: tuple[str, ...]) -> bool:

@@ -31,15 +31,18 @@ def streams_for(photos: int | None) -> int:
 
 def compile_classifier(path: Path, spec: GraphInput, streams: int) -> Any:
     """OpenVINO's compiled model. Raises RetrainError if the graph cannot be run as `spec` says."""
-    feed = GraphFeed(
+    with openvino_faults(path):
+        return compile_graph(path, feed_of(spec), "f32", streams)
+
+
+def feed_of(spec: GraphInput) -> GraphFeed:
+    return GraphFeed(
         output_node=spec.output_layer,
         input_node=spec.input_layer,
         size=(spec.recipe.height, spec.recipe.width),
         mean=spec.mean,
         std=spec.std,
     )
-    with openvino_faults(path):
-        return compile_graph(path, feed, "f32", streams)
 
 
 class Classifier:

@@ -24,8 +24,7 @@ def open_kept(
     artefact = find_artefact(graph or imagenet_graph()[0])
     path = artefact.path
     if artefact.format is Format.TFLITE:
-        spec = _described(graph, said)
-        return open_classifier(path, spec, photos, labels_file), _nothing_to_keep
+        return open_classifier(*find_graph(graph, said), photos, labels_file), nothing_to_keep
     try:
         cache = CompiledCache(artefact, said, streams_for(photos))
     except OSError as error:
@@ -33,20 +32,21 @@ def open_kept(
     kept = cache.load()
     if kept is not None:
         spec, compiled = kept
-        return Classifier(path, spec, OpenVinoEngine(compiled), labels_file), _nothing_to_keep
-    spec = _described(graph, said)
+        return Classifier(path, spec, OpenVinoEngine(compiled), labels_file), nothing_to_keep
+    _, spec = find_graph(graph, said)
     compiled = compile_classifier(path, spec, cache.streams)
     classifier = Classifier(path, spec, OpenVinoEngine(compiled), labels_file)
     return classifier, lambda: cache.keep(spec, compiled)
 
 
-def _nothing_to_keep() -> None:
+def nothing_to_keep() -> None:
     """It lies in the cache already, or nothing was compiled."""
 
 
-def _described(graph: Path | None, said: Overrides) -> GraphInput:
+def find_graph(graph: Path | None, said: Overrides) -> tuple[Path, GraphInput]:
+    """The graph's file, None being the bundled one, and how it is fed. Raises RetrainError."""
     if graph is None:
-        return imagenet_graph()[1]
+        return imagenet_graph()
     from retrain.label.describe import describe_graph  # protobufs: not needed on a cache hit
 
-    return describe_graph(graph, said)
+    return graph, describe_graph(graph, said)

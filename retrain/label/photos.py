@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from retrain.errors import RetrainError
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import pillow_warnings_ignored
 from retrain.images.reading import read_photo
 from retrain.label.classifier import Classifier, top
+from retrain.label.explainer import Explainer, Explanation
 from retrain.label.inputs import Input
-from retrain.label.opening import open_kept
+from retrain.label.opening import find_graph, nothing_to_keep, open_kept
 from retrain.label.spec import Overrides
 
 UNKNOWN = "unknown"
@@ -60,23 +62,50 @@ class Labeller:
         inputs = (Input(os.fspath(photo)) for photo in photos)
         return list(self.open(len(photos), warnings.warn).rows(inputs, top_k))
 
+    def explain(self, photo: str | Path) -> Explanation:
+        """What is in the photo, and where it is seen.
+
+        Raises RetrainError if the graph or the photo cannot be used, its kind NotExplainable if
+        the graph does not end in average pooling and a linear head. Guesses are warned of.
+        """
+        seen: list[Explanation] = []
+        (row,) = self.open_explaining(
+            warnings.warn, lambda _, explanation: seen.append(explanation)
+        ).rows([Input(os.fspath(photo))], 1)
+        if row.problem is not None:
+            raise RetrainError(f"{row.name}: {row.problem}")
+        return seen[0]
+
     def open(self, photos: int | None, remark: Callable[[str], None]) -> "ReadyLabeller":
         """Loads the graph, for so many `photos` if that is known.
 
         `remark` gets what had to be guessed. Raises RetrainError if the graph cannot be used.
         """
         classifier, keep = open_kept(self.graph, self.said, self.labels_file, photos)
-        for text in classifier.remarks:
-            remark(text)
-        return ReadyLabeller(classifier, keep)
+        return _remarked(ReadyLabeller(classifier, keep), remark)
+
+    def open_explaining(
+        self, remark: Callable[[str], None], show: Callable[[str, Explanation], None]
+    ) -> "ReadyLabeller":
+        """As `open`; before the row of each photo `show` gets the photo's name and where it is that
+        its label is seen. Raises RetrainError as `explain`."""
+        explainer = Explainer(*find_graph(self.graph, self.said), self.labels_file)
+        ready = ReadyLabeller(
+            explainer.classifier,
+            nothing_to_keep,
+            lambda name, scores: show(name, explainer.explanation(scores)),
+        )
+        return _remarked(ready, remark)
 
 
 @dataclass(frozen=True)
 class ReadyLabeller:
-    """A graph that is loaded. `keep` puts it where it is found again; the first rows come first."""
+    """A graph that is loaded. `keep` puts it where it is found again; the first rows come first.
+    `look` gets the name and the scores (C,) of each photo before its row is given."""
 
     classifier: Classifier
     keep: Callable[[], None]
+    look: Callable[[str, np.ndarray], None] = lambda name, scores: None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -115,6 +144,7 @@ class ReadyLabeller:
         with pillow_warnings_ignored():
             for (one, before), scores in self.classifier.scores(decoded()):
                 yield from before
+                self.look(one.name, scores)
                 labels = self._top(scores, top_k)
                 yield LabelledPhoto(one.name, [kept for kept in labels if kept[1] >= threshold])
         yield from unusable
@@ -125,6 +155,12 @@ class ReadyLabeller:
         if best < (self.classifier.spec.unknown_below or 0.0):
             labels.insert(0, (UNKNOWN, best))
         return labels
+
+
+def _remarked(ready: ReadyLabeller, remark: Callable[[str], None]) -> ReadyLabeller:
+    for text in ready.classifier.remarks:
+        remark(text)
+    return ready
 
 
 def _bursts(inputs: Iterable[Input | None]) -> Iterator[Iterator[Input]]:

@@ -1,7 +1,7 @@
 """What a page shows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -39,7 +39,8 @@ class ReportInputs:
     `facts`: (name, value) of the run, in the order shown. `labels`: the C class names. `metrics`:
     those of `photos`, whose probabilities are the calibrated ones; `uncalibrated`: the same before
     calibration by `temperature`. `image_dir`: the folder that the paths of `photos` and `audit`
-    are relative to. `counts`: (C, 3) photos by class and set (images.split.SETS). `outputs`: (what,
+    are relative to. `maps`: the class-activation map (h, w) of the answer for some of `photos`, by
+    path. `counts`: (C, 3) photos by class and set (images.split.SETS). `outputs`: (what,
     path) of the files written.
     """
 
@@ -49,6 +50,7 @@ class ReportInputs:
     metrics: Metrics
     photos: JudgedPhotos
     image_dir: str
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     counts: np.ndarray | None = None
     uncalibrated: Metrics | None = None
     temperature: float | None = None

@@ -33,11 +33,16 @@ def random_batch(
     return [_judged(photos, labels, row) for row in rows.tolist()]
 
 
-def confident_mistakes(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:
-    """Wrong answers, the surest first."""
+def surest_mistakes(photos: JudgedPhotos) -> list[int]:
+    """Rows of up to MISTAKES wrong answers, the surest first."""
     wrong = np.flatnonzero(photos.probabilities.argmax(axis=1) != photos.truth)
     order = np.argsort(-photos.probabilities[wrong].max(axis=1), kind="stable")
-    return [_judged(photos, labels, row) for row in wrong[order][:MISTAKES].tolist()]
+    rows: list[int] = wrong[order][:MISTAKES].tolist()
+    return rows
+
+
+def confident_mistakes(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:
+    return [_judged(photos, labels, row) for row in surest_mistakes(photos)]
 
 
 def least_certain(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:

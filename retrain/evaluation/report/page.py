@@ -11,7 +11,7 @@ from retrain.evaluation.report import galleries, plots, text
 from retrain.evaluation.report.cells import WHOLE, Cell, behind_cells, by_turns, cells
 from retrain.evaluation.report.facts import ReportInputs
 from retrain.evaluation.report.learning_curve import VERDICTS, advice
-from retrain.evaluation.report.thumbnails import read_thumbnails
+from retrain.evaluation.report.thumbnails import read_overlays, read_thumbnails
 from retrain.files import write_bytes
 from retrain.images.split import SETS
 from retrain.progress import Talk
@@ -93,7 +93,8 @@ def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]
 
 
 def _photos(inputs: ReportInputs, shown: dict[str, Any], talk: Talk) -> dict[str, Any]:
-    """`thumbnails`, by path, of the photos shown; `behind` the cells, those that only open."""
+    """`thumbnails`, by path, of the photos shown, and `overlays` with their maps; `behind` the
+    cells, those that only open."""
     shots = [
         shot for name in ("batch", "mistakes", "uncertain", "suspects") for shot in shown[name]
     ]
@@ -117,7 +118,13 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any], talk: Talk) -> dict[str
                 break
             behind[row] = thumbnail
             meter.advance()
-    return {"thumbnails": thumbnails, "behind": behind_cells(inputs.photos, behind)}
+    mapped = [(inputs.full_path(path), heat) for path, heat in inputs.maps.items()]
+    overlays = dict(zip(inputs.maps, read_overlays(mapped, *SHOWN), strict=True))
+    return {
+        "thumbnails": thumbnails,
+        "overlays": overlays,
+        "behind": behind_cells(inputs.photos, behind),
+    }
 
 
 def _plots(inputs: ReportInputs) -> dict[str, str]:

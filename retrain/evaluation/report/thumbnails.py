@@ -2,13 +2,18 @@
 
 import base64
 import io
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
-from PIL import Image, ImageOps
+import numpy as np
+from PIL import Image
 
+from retrain.explain.overlay import overlay
 from retrain.images.ahead import map_ahead
-from retrain.images.decode import FORMATS, Recipe, pillow_warnings_ignored, to_rgb
+from retrain.images.decode import pillow_warnings_ignored
+from retrain.images.upright import read_upright
+
+Item = TypeVar("Item")
 
 
 def read_thumbnails(paths: Iterable[str], side: int, quality: int) -> Iterator[str | None]:
@@ -17,21 +22,38 @@ def read_thumbnails(paths: Iterable[str], side: int, quality: int) -> Iterator[s
     The photo is turned upright, fits into side x side pixels and keeps its proportions.
     `quality`: of JPEG, 1 to 95.
     """
+    return _read_all(lambda path: _encoded(_small(path, side), quality), paths)
+
+
+def read_overlays(
+    photos: Iterable[tuple[str, np.ndarray]], side: int, quality: int
+) -> Iterator[str | None]:
+    """As `read_thumbnails`, each photo under the colours of its map (h, w)."""
+    return _read_all(
+        lambda photo: _encoded(overlay(_small(photo[0], side), photo[1]), quality), photos
+    )
+
+
+def _read_all(read: Callable[[Item], str], items: Iterable[Item]) -> Iterator[str | None]:
+    def attempt(item: Item) -> str | None:
+        try:
+            return read(item)
+        except Exception:  # gone or broken meanwhile; Pillow's plugins raise many kinds
+            return None
+
     with pillow_warnings_ignored():
-        work = partial(_read_thumbnail, side=side, quality=quality)
-        for _, thumbnail in map_ahead(work, paths):
+        for _, thumbnail in map_ahead(attempt, items):
             yield thumbnail
 
 
-def _read_thumbnail(path: str, side: int, quality: int) -> str | None:
-    file = io.BytesIO()
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            image.draft(None, (Recipe.REDUCE * side, Recipe.REDUCE * side))
-            upright = to_rgb(ImageOps.exif_transpose(image))
-    except Exception:  # gone or broken meanwhile; Pillow's plugins raise many kinds
-        return None
+def _small(path: str, side: int) -> Image.Image:
+    upright = read_upright(path, side)
     upright.thumbnail((side, side))
     upright.info.clear()  # no colour profile, no comment
-    upright.save(file, "JPEG", quality=quality, optimize=True)
+    return upright
+
+
+def _encoded(image: Image.Image, quality: int) -> str:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

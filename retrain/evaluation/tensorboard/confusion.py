@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from retrain.evaluation.metrics import Metrics
-from retrain.evaluation.tensorboard.lettering import font_for, printable, shortened
+from retrain.lettering import font_for, printable, shortened
 
 MATRIX = 1600  # pixels of its side, at most, as long as a cell has its least
 CELL = 64  # pixels of a cell's side, at most

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from retrain.evaluation.tensorboard.lettering import font_for, printable, shortened
+from retrain.lettering import font_for, printable, shortened
 
 PHOTO = 256  # pixels of the longer side
 TEXT = 15

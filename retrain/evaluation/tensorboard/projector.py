@@ -16,12 +16,12 @@ from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import counted
-from retrain.evaluation.tensorboard.lettering import printable
 from retrain.evaluation.tensorboard.thumbnails import read_all, read_square
 from retrain.event_file import EventFile
 from retrain.files import atomic_path, cannot_write, write_bytes
 from retrain.images.split import SETS
 from retrain.images.tree import Index
+from retrain.lettering import printable
 from retrain.progress import Talk
 
 RUN = "projector"

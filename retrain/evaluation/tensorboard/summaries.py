@@ -19,11 +19,11 @@ from retrain.evaluation.tensorboard.gallery import (
     draw_mistake,
     surest_mistakes,
 )
-from retrain.evaluation.tensorboard.lettering import printable
 from retrain.evaluation.tensorboard.pr_curves import pr_curve_points, pr_curve_value
 from retrain.evaluation.tensorboard.thumbnails import read_all, read_inside
 from retrain.event_file import EventFile
 from retrain.files import cannot_write
+from retrain.lettering import printable
 from retrain.progress import Talk
 
 RUN = "test"

@@ -1,4 +1,4 @@
-"""Names as text that TensorBoard, its files and its pictures can take."""
+"""Names as text that TensorBoard, its files and drawn pictures can take."""
 
 import re
 from functools import cache

@@ -1,0 +1,1 @@
+"""Where in a photo a classifier sees what it says."""
