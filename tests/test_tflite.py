@@ -1,0 +1,87 @@
+"""TensorFlow Lite files: what is inside them, how small they are and how well they agree."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from conftest import EXAMPLE_FLOWERS
+
+from retrain.config import TrainSettings
+from retrain.export.parity import compare
+from retrain.export.runtimes import own_scores
+from retrain.export.tflite import QUANTIZATIONS, tflite_bytes
+from retrain.graphs import read_graph
+from retrain.images.decode import Recipe, decode
+from retrain.manifest import Manifest, find_manifest, parse_manifest
+from retrain.progress import Talk
+from retrain.tflite_metadata import read_metadata
+from retrain.training import train
+
+
+def manifest_of(graph: Path) -> Manifest:
+    manifest = find_manifest(read_graph(graph))
+    assert manifest is not None
+    return manifest
+
+
+def decoded(photos: list[Path], manifest: Manifest) -> list[np.ndarray]:
+    recipe = Recipe.parse(manifest.recipe)
+    return [decode(photo.read_bytes(), recipe) for photo in photos]
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_a_file_says_what_it_is(
+    quantization: str, trained: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    graph = trained / "output_graph.pb"
+    manifest = manifest_of(graph)
+    photos = decoded(sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::25], manifest)
+    content = tflite_bytes(graph.read_bytes(), manifest, quantization, photos)
+    assert content == tflite_bytes(graph.read_bytes(), manifest, quantization, photos)
+    assert capfd.readouterr() == ("", "")
+    metadata = read_metadata(content)
+    assert metadata is not None
+    assert (metadata.mean, metadata.std) == (0, 255)
+    assert metadata.files["labels.txt"] == (trained / "output_labels.txt").read_bytes()
+    assert parse_manifest(metadata.files["manifest.json"].decode()) == manifest
+    assert json.loads(metadata.files["manifest.json"])["labels"] == list(manifest.labels)
+    interpreter = Interpreter(model_content=content)
+    (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert source["shape"].tolist() == [1, 128, 128, 3] and result["shape"].tolist() == [1, 5]
+    if quantization == "int8":
+        assert source["dtype"] == result["dtype"] == np.uint8
+        assert source["quantization"] == (pytest.approx(1 / 255), 0)
+        assert result["quantization"] == (1 / 256, 0)
+    else:
+        assert source["dtype"] == result["dtype"] == np.float32
+
+
+def test_int8_is_small_and_agrees_on_flowers(
+    shared: Path, session_cache: Path, tmp_path: Path
+) -> None:
+    graph = tmp_path / "output_graph.pb"
+    settings = TrainSettings(
+        image_dir=str(EXAMPLE_FLOWERS),
+        bottleneck_dir=session_cache / "bottlenecks",
+        how_many_training_steps=500,
+        output_graph=graph,
+        output_labels=tmp_path / "output_labels.txt",
+        summaries_dir=None,
+        report=False,
+    )
+    train(settings, Talk("ERROR"))
+    manifest = manifest_of(graph)
+    learned = decoded(sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::10], manifest)
+    sizes, scores = {}, {}
+    photos = decoded(sorted((shared / "data/flower_photos").glob("*/*.jpg"))[3::5], manifest)
+    for quantization in ("float32", "int8"):
+        content = tflite_bytes(graph.read_bytes(), manifest, quantization, learned)
+        path = tmp_path / f"{quantization}.tflite"
+        path.write_bytes(content)
+        sizes[quantization] = len(content)
+        scores[quantization] = own_scores(path, manifest, photos)
+    assert sizes["int8"] <= 0.3 * sizes["float32"]
+    parity = compare(scores["int8"], scores["float32"])
+    assert parity.photos == 200 and parity.agree >= 0.97 * parity.photos
