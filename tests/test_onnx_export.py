@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import EXAMPLE_FLOWERS, Run
+from conftest import EXAMPLE_FLOWERS, TINY, Run
 
+from retrain.backbones.bundled import bundled_backbone
 from retrain.errors import RetrainError
 from retrain.export.frozen_graph import graph_bytes
 from retrain.export.onnx_file import onnx_from_graph
 from retrain.graphs import read_graph
+from retrain.heads.head import Head
 from retrain.label.describe import onnx_manifest
 from retrain.manifest import Manifest, find_manifest
 from retrain.onnx_graphs import read_onnx
@@ -62,10 +64,7 @@ def test_label_image_reads_it(made: Path, trained: Path, run: Run) -> None:
 
 
 def test_another_output_name_is_kept(trained: Path, manifest: Manifest, tmp_path: Path) -> None:
-    from retrain.backbones.bundled import bundled_backbone
-    from retrain.heads.head import Head
-
-    backbone = read_graph(bundled_backbone("mobilenet_v1_025_128").graph_path)
+    backbone = read_graph(bundled_backbone(TINY).graph_path)
     head = Head(np.zeros((256, 5), np.float32), np.zeros(5, np.float32))
     named = replace(manifest, output_node="my/answer")
     path = tmp_path / "named.onnx"

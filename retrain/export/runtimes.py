@@ -39,9 +39,12 @@ def own_scores(path: Path, manifest: Manifest, pixels: Iterable[np.ndarray]) -> 
 def _saved_model(folder: Path) -> Run:
     tf = import_tensorflow()
     loaded = tf.saved_model.load(str(folder))
-    classify = loaded.signatures["serving_default"]
-    # `loaded` is named so that it lives as long as its function: TensorFlow keeps no reference.
-    return lambda batch: loaded and classify(image=tf.constant(_unit(batch)))["prediction"].numpy()
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        answer = loaded.signatures["serving_default"](image=tf.constant(_unit(batch)))
+        return np.asarray(answer["prediction"])
+
+    return run
 
 
 def _frozen(path: Path, manifest: Manifest) -> Run:
