@@ -30,7 +30,7 @@ def saved_model_target(folder: Path) -> Path:
 
     Raises UsageFault where something else lies: nothing is overwritten.
     """
-    if folder.name.isdecimal():
+    if folder.absolute().name.isdecimal():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageFault(
                 f"{folder.absolute()} is not empty: take another number for the SavedModel, "
