@@ -99,9 +99,8 @@ def fine_tuned(
         class_weight=settings.class_weight,
         precision=settings.precision,
         resume=settings.resume,
+        learning_rate=settings.fine_tune_learning_rate,
     )
-    if settings.fine_tune_learning_rate is not None:
-        tuning = replace(tuning, learning_rate=settings.fine_tune_learning_rate)
     if asked:
         tuning = replace(tuning, distortion=replace(asked[0], copy=0, seed=0))
     backbone, tuned_head = fine_tune(

@@ -20,7 +20,7 @@ from retrain.backbones.tensorflow import bfloat16_operations, import_tensorflow
 from retrain.checkpoints import FILE
 from retrain.errors import RetrainError, UsageFault
 from retrain.finetuning.fine_tune import fine_tune
-from retrain.finetuning.settings import TuningPhotos, TuningSettings, parse_depth
+from retrain.finetuning.settings import TuningPhotos, TuningSettings, parse_depth, usual_rate
 from retrain.finetuning.source import PhotoSource
 from retrain.finetuning.trainee import Trainee
 from retrain.finetuning.tunable import check_can_be_tuned
@@ -346,6 +346,26 @@ def test_modules_that_cannot_be_trained_are_refused_in_one_line(tmp_path: Path) 
         assert "\n" not in str(fault.value)
     with pytest.raises(RetrainError, match="No such file"):
         check_can_be_tuned(tmp_path)
+
+
+def test_the_usual_rate_keeps_the_sum_of_what_a_step_moves() -> None:
+    assert usual_rate(1000) == usual_rate(220_000) == 1e-3
+    assert usual_rate(3_000_000) * 3_000_000 == pytest.approx(220)
+
+
+def test_a_rate_that_is_not_given_is_the_usual_one_of_what_is_trained(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = BUNDLED_FOLDER / "mobilenet_v1_100_224"
+    head = Head(np.zeros((1024, 3), np.float32), np.zeros(3, np.float32))
+    photos = photos_of(tree)
+    settings = TuningSettings(last=1, epochs=1, warm_up=0, batch_size=18)
+    fine_tune(
+        module, read_backbone(module / "assets.extra"), head, photos, settings, tmp_path,
+        Talk("INFO"),
+    )  # fmt: skip
+    last = 1024 * 1024 + 2 * 1024  # a pointwise kernel, gamma and beta
+    assert f"learning rate {usual_rate(last):.1e}" in capsys.readouterr().err
 
 
 def test_depth_is_all_or_the_last_layers() -> None:

@@ -124,7 +124,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     TRAINING,
     metavar="X",
     type=float,
-    show_default="0.001",
+    show_default="0.001, less for larger modules",
 )
 @option(
     "epochs",

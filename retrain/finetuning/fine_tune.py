@@ -14,7 +14,7 @@ from retrain.checkpoints import Checkpoint, Standing, read_checkpoint, write_che
 from retrain.errors import counted
 from retrain.files import check_folder_can_be_written
 from retrain.finetuning.result import tuned_backbone
-from retrain.finetuning.settings import TuningPhotos, TuningSettings
+from retrain.finetuning.settings import TuningPhotos, TuningSettings, usual_rate
 from retrain.finetuning.source import PhotoSource
 from retrain.finetuning.trainee import Trainee, gpus
 from retrain.finetuning.tunable import check_can_be_tuned
@@ -102,6 +102,7 @@ class _Training:
         self.trainee = Trainee(
             module, info, head, settings.last, self.class_weights, settings.batch_size, devices
         )
+        self.highest = settings.learning_rate or usual_rate(self.trainee.parameters)
         self.standing = Standing()
         self.best: list[np.ndarray] = []
         self.steps = settings.epochs * -(-len(photos.train) // settings.batch_size)
@@ -174,9 +175,8 @@ class _Training:
         """Of `step`, from 0."""
         rise = round(self.settings.warm_up * self.steps)
         if step < rise:
-            return self.settings.learning_rate * (step + 1) / rise
-        highest = self.settings.learning_rate
-        return learning_rate("cosine", highest, step - rise, self.steps - rise)
+            return self.highest * (step + 1) / rise
+        return learning_rate("cosine", self.highest, step - rise, self.steps - rise)
 
     def _judge(self, epoch: int) -> str:
         """Keeps the average weights if they are the best; what to say of them."""

@@ -120,6 +120,11 @@ class Trainee:
         for name, group in self._groups().items():
             self.assign(group, state[name])
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers of the module are trained."""
+        return sum(int(np.prod(variable.shape)) for variable in self.variables[:-2])
+
     def averages(self) -> list[np.ndarray]:
         return self._values(self.average)
 
