@@ -87,8 +87,9 @@ def test_fine_tuning_is_compared_and_resumed(colour_tree: Path, run: Run, tmp_pa
 
 
 def test_a_network_from_scratch(colour_tree: Path, run: Run, tmp_path: Path) -> None:
-    done = run("retrain", "--image_dir", colour_tree, "--architecture", "simple_cnn",
+    command = ("retrain", "--image_dir", colour_tree, "--architecture", "simple_cnn",
                "--input_size", 32, "--epochs", 12, "--learning_rate", 0.02)  # fmt: skip
+    done = run(*command)
     assert done.returncode == 0, done.stderr
     assert "Epoch 12 of 12" in done.stderr
     facts = json.loads((tmp_path / "work" / "run.json").read_text())
@@ -97,6 +98,11 @@ def test_a_network_from_scratch(colour_tree: Path, run: Run, tmp_path: Path) -> 
     labelled = run("label-image", "--graph", "output_graph.pb", colour_tree / "red" / "001.png")
     assert labelled.returncode == 0 and len(labelled.stdout.splitlines()) == 3
     assert (tmp_path / "work" / "report.html").is_file()
+    first = (tmp_path / "work" / "output_graph.pb").read_bytes()
+    again = run(*command, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert "after epoch 12" in again.stderr and "Epoch 12 of 12" not in again.stderr
+    assert (tmp_path / "work" / "output_graph.pb").read_bytes() == first
 
 
 def test_a_network_from_scratch_on_fifteen_photos(run: Run, tmp_path: Path) -> None:
