@@ -17,7 +17,7 @@ from retrain.files import write_bytes
 from retrain.graphs import read_graph
 from retrain.heads.head import Head, write_checkpoint
 from retrain.images.split import SETS
-from retrain.manifest import Manifest
+from retrain.manifest import Manifest, labels_bytes
 from retrain.onnx_graphs import read_onnx
 from retrain.preparation import Dataset
 from retrain.progress import Talk
@@ -112,8 +112,7 @@ class Exporter:
         """Writes the graph of the calibrated head and its labels; returns the graph's bytes."""
         content = self._bytes(calibration.head, self.manifest((calibration, assessment)))
         write_bytes(self.settings.output_graph, content)
-        lines = "".join(f"{label}\n" for label in self.labels)
-        write_bytes(self.settings.output_labels, lines.encode("utf-8", "surrogateescape"))
+        write_bytes(self.settings.output_labels, labels_bytes(self.labels))
         return content
 
 

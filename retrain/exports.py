@@ -24,9 +24,11 @@ from retrain.images.decode import Recipe
 from retrain.images.reading import read_photos_ahead
 from retrain.label.classifier import open_classifier
 from retrain.label.describe import describe_graph
-from retrain.manifest import Manifest, manifest_text
+from retrain.manifest import FILE as MANIFEST_FILE
+from retrain.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
 from retrain.model_card import model_card
 from retrain.progress import Meter, Talk
+from retrain.saved_models import EXTRA
 
 MOST_CHECKED = 200
 REPRESENTATIVE = 100
@@ -34,7 +36,7 @@ NEEDED = {  # packages, and the extras that bring them
     "ONNX": (("onnx", "onnx"), ("tf2onnx", "onnx"), ("onnxruntime", "onnx")),
     "TFLite": (("ai-edge-litert", "tflite"),),
 }
-LABELS, MANIFEST, CARD = "labels.txt", "manifest.json", "MODEL_CARD.md"
+CARD = "MODEL_CARD.md"
 
 
 @dataclass(frozen=True)
@@ -172,17 +174,16 @@ def _counted(pixels: Sequence[np.ndarray], meter: Meter) -> Iterator[np.ndarray]
 
 
 def _companions(manifest: Manifest) -> dict[str, bytes]:
-    lines = "".join(f"{label}\n" for label in manifest.labels)
     return {
-        LABELS: lines.encode("utf-8", "surrogateescape"),
-        MANIFEST: manifest_text(manifest).encode("utf-8", "surrogateescape") + b"\n",
+        LABELS_FILE: labels_bytes(manifest.labels),
+        MANIFEST_FILE: manifest_text(manifest).encode() + b"\n",
     }
 
 
 def _beside(path: Path) -> Path:
     """Where what belongs to an export lies; in a SavedModel, the place that TensorFlow has for
     it."""
-    return path / "assets.extra" if path.is_dir() else path.parent
+    return path / EXTRA if path.is_dir() else path.parent
 
 
 def _size(path: Path) -> int:

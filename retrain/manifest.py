@@ -1,6 +1,7 @@
 """What an exported graph says about itself, as JSON in a constant node of the graph."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,6 +11,8 @@ from retrain.errors import RetrainError
 from retrain.graphs import add_text_constant, find_node, read_text_constant
 
 NODE = "retrain/manifest"
+FILE = "manifest.json"  # where it lies beside, or in, a file that is no frozen graph
+LABELS_FILE = "labels.txt"
 FORMAT = 1
 
 
@@ -32,6 +35,11 @@ class Manifest:
     unknown_below: float | None = None
     versions: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
+
+
+def labels_bytes(labels: Sequence[str]) -> bytes:
+    """A labels file, one a line; bytes of folder names that are no UTF-8 are kept."""
+    return "".join(f"{label}\n" for label in labels).encode("utf-8", "surrogateescape")
 
 
 def manifest_text(manifest: Manifest) -> str:

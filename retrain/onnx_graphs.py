@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from retrain.errors import RetrainError, one_line
+from retrain.extras import require
 from retrain.files import cannot_read
 
 SUFFIX = ".onnx"
@@ -11,14 +12,11 @@ SUFFIX = ".onnx"
 
 def import_onnx() -> Any:
     """The `onnx` package. Raises RetrainError if it is not installed."""
-    try:
-        import onnx
-        import onnx.numpy_helper
-        import onnx.shape_inference
-    except ImportError as error:
-        raise RetrainError(
-            'ONNX files need the package onnx: pip install "retrain[onnx]"'
-        ) from error
+    require("onnx", "onnx", "reading or writing ONNX files")
+    import onnx
+    import onnx.numpy_helper
+    import onnx.shape_inference
+
     return onnx
 
 

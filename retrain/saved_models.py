@@ -13,9 +13,10 @@ from tensorboard.compat.proto.meta_graph_pb2 import MetaGraphDef, SignatureDef
 from retrain.artefact import SAVED_MODEL_FILE
 from retrain.errors import RetrainError
 from retrain.files import cannot_read
+from retrain.manifest import FILE as MANIFEST_FILE
 from retrain.manifest import Manifest, find_manifest, parse_manifest
 
-MANIFEST = Path("assets.extra") / "manifest.json"
+EXTRA = "assets.extra"  # where TensorFlow has room in the folder for other files
 SERVING = "serving_default"
 
 
@@ -35,12 +36,11 @@ def read_saved_model(folder: Path) -> SavedModel:
         content = path.read_bytes()
     except OSError as error:
         raise cannot_read("SavedModel", path, error) from error
-    message = _message_class()()
     try:
-        message.ParseFromString(content)
+        found = list(parse_saved_model(content).meta_graphs)
     except DecodeError:
-        message.Clear()
-    graphs: list[MetaGraphDef] = sorted(message.meta_graphs, key=_is_for_training)
+        found = []
+    graphs: list[MetaGraphDef] = sorted(found, key=_is_for_training)
     if not graphs:
         raise RetrainError(
             f"{path.absolute()} is not a SavedModel's graph: give the folder that was exported"
@@ -53,9 +53,15 @@ def read_saved_model(folder: Path) -> SavedModel:
     return SavedModel(folder, graphs[0].graph_def, signatures)
 
 
+def parse_saved_model(content: bytes) -> Any:
+    """The message in a `saved_model.pb`; its field `meta_graphs` has the graphs. Raises
+    protobuf's DecodeError."""
+    return _message_class().FromString(content)
+
+
 def saved_model_manifest(model: SavedModel) -> Manifest | None:
     """The manifest of a SavedModel that retrain wrote, beside its graph or in it."""
-    path = model.folder / MANIFEST
+    path = model.folder / EXTRA / MANIFEST_FILE
     if path.is_file():
         try:
             return parse_manifest(path.read_text(encoding="utf-8"))

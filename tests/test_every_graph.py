@@ -268,7 +268,7 @@ def test_a_cut_off_tensorflow_lite_file_is_one_line(kinds: Path, tmp_path: Path,
 
 
 def test_without_litert_its_pip_line_is_given(kinds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(RetrainError, match=r'pip install "retrain\[tflite\]"'):
         describe_graph(kinds / "float.tflite")
 

@@ -139,13 +139,13 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder, reason in (
         (old / "7", "old/7 is not empty: take another number"),
-        (tmp_path, "is not empty: name a new folder, .* no (old|file)"),
+        (tmp_path, "holds (old|file), which is no version of a SavedModel: name a new folder"),
         (tmp_path / "file", "file is a file: name a folder"),
     ):
         with pytest.raises(UsageFault, match=reason):
             check_saved_model_dir(folder)
     (old / "saved_model.pb").touch()
-    with pytest.raises(UsageFault, match="no saved_model.pb"):
+    with pytest.raises(UsageFault, match="holds saved_model.pb"):
         saved_model_target(old)
 
 

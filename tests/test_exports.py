@@ -184,7 +184,8 @@ def test_least_agreement_depends_on_the_numbers() -> None:
     [
         (Wanted(quantization="int8"), "is for TFLite files"),
         (Wanted(least_agreement=1.5), "a share from 0 to 1"),
-        (Wanted(tflite=Path("x"), onnx=Path("x")), "the same name"),
+        (Wanted(tflite=Path("x.onnx")), "--tflite_output_file x.onnx: .* ends in .tflite"),
+        (Wanted(onnx=Path("x")), "--onnx_output_file x: .* ends in .onnx"),
     ],
 )
 def test_contradictions_are_refused(wanted: Wanted, says: str) -> None:

@@ -15,7 +15,8 @@ from retrain.export.onnx_file import onnx_from_graph
 from retrain.export.parity import Parity, compare
 from retrain.export.runtimes import own_scores
 from retrain.export.saved_model import write_saved_model
-from retrain.export.tflite import QUANTIZATIONS, tflite_bytes
+from retrain.export.tflite import tflite_bytes
+from retrain.export.wanted import QUANTIZATIONS
 from retrain.graphs import read_graph
 from retrain.images.decode import Recipe, decode
 from retrain.label.classifier import open_classifier
@@ -68,7 +69,6 @@ def folder(
 ) -> Path:
     """Everything that can be made of the graph."""
     made, content = tmp_path_factory.mktemp("artefacts"), graph.read_bytes()
-    (made / "frozen.pb").write_bytes(content)
     (made / "model.onnx").write_bytes(onnx_from_graph(content, manifest))
     for quantization in QUANTIZATIONS:
         model = tflite_bytes(content, manifest, quantization, list(pixels[::2]))
@@ -93,7 +93,7 @@ def fresh(graph: Path, tmp_path: Path) -> Callable[[Path, np.ndarray], np.ndarra
     return run
 
 
-@pytest.mark.parametrize("name", ["frozen.pb", "saved_model", "model.onnx", *GAPS])
+@pytest.mark.parametrize("name", ["saved_model", "model.onnx", *GAPS])
 def test_an_artefact_agrees_with_the_graph(
     name: str,
     folder: Path,

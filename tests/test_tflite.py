@@ -11,7 +11,8 @@ from conftest import EXAMPLE_FLOWERS
 from retrain.config import TrainSettings
 from retrain.export.parity import compare
 from retrain.export.runtimes import own_scores
-from retrain.export.tflite import QUANTIZATIONS, tflite_bytes
+from retrain.export.tflite import tflite_bytes
+from retrain.export.wanted import QUANTIZATIONS
 from retrain.graphs import read_graph
 from retrain.images.decode import Recipe, decode
 from retrain.manifest import Manifest, find_manifest, parse_manifest

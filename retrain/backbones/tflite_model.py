@@ -8,6 +8,7 @@ import numpy as np
 
 from retrain.backbones.tensorflow import silent_stderr
 from retrain.errors import RetrainError, one_line
+from retrain.extras import require
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,9 @@ class Tensor:
 
 def open_interpreter(path: Path, threads: int) -> Any:
     """Raises RetrainError if the package is not installed or the file cannot be used."""
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise RetrainError(
-            'TensorFlow Lite files need the package ai-edge-litert: pip install "retrain[tflite]"'
-        ) from error
+    require("ai-edge-litert", "tflite", "running TensorFlow Lite files")
+    from ai_edge_litert.interpreter import Interpreter
+
     try:
         return Interpreter(str(path), num_threads=threads)
     except (ValueError, RuntimeError, OSError) as error:

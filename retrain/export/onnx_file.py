@@ -9,7 +9,7 @@ from typing import Any
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 
 from retrain.backbones.tensorflow import import_tensorflow
-from retrain.errors import RetrainError
+from retrain.extras import require
 from retrain.manifest import NODE as MANIFEST_KEY
 from retrain.manifest import Manifest, manifest_text
 from retrain.onnx_graphs import import_onnx
@@ -21,12 +21,15 @@ def onnx_from_graph(graph: bytes, manifest: Manifest) -> bytes:
     The names are the graph's own, the manifest is in the metadata, as in the classifier of an ONNX
     module. The same graph gives the same bytes. Raises RetrainError without the extra `onnx`.
     """
-    tf, onnx, converter = import_tensorflow(), import_onnx(), _import_tf2onnx()
+    require("tf2onnx", "onnx", "making an ONNX file")
+    tf, onnx = import_tensorflow(), import_onnx()
+    from tf2onnx.convert import from_graph_def
+
     names = {f"{name}:0": name for name in (manifest.input_node, manifest.output_node)}
     source, result = names
     definition = tf.compat.v1.GraphDef.FromString(_without_defaults(graph))
     with _quiet():
-        model, _ = converter.from_graph_def(
+        model, _ = from_graph_def(
             definition,
             name="retrain",
             input_names=[source],
@@ -74,16 +77,6 @@ def _number_names(model: Any, keep: tuple[str, ...]) -> None:
     del model.graph.initializer[:]
     for content in kept:
         model.graph.initializer.add().ParseFromString(content)
-
-
-def _import_tf2onnx() -> Any:
-    try:
-        import tf2onnx.convert
-    except ImportError as error:
-        raise RetrainError(
-            'making an ONNX file needs the package tf2onnx: pip install "retrain[onnx]"'
-        ) from error
-    return tf2onnx.convert
 
 
 @contextmanager

@@ -9,10 +9,9 @@ import numpy as np
 
 from retrain.backbones.tensorflow import import_tensorflow, silent_stderr
 from retrain.export.wanted import FLOAT16, FLOAT32, INT8
-from retrain.manifest import Manifest, manifest_text
-from retrain.tflite_metadata import LABELS, TfliteMetadata, with_metadata
-
-MANIFEST = "manifest.json"
+from retrain.manifest import FILE as MANIFEST_FILE
+from retrain.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
+from retrain.tflite_metadata import TfliteMetadata, with_metadata
 
 
 def tflite_bytes(
@@ -39,13 +38,11 @@ def tflite_bytes(
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.uint8
         model = converter.convert()
-    files = {LABELS: labels_bytes(manifest), MANIFEST: manifest_text(manifest).encode()}
+    files = {
+        LABELS_FILE: labels_bytes(manifest.labels),
+        MANIFEST_FILE: manifest_text(manifest).encode(),
+    }
     return with_metadata(model, TfliteMetadata("retrain", 0.0, 255.0, files))
-
-
-def labels_bytes(manifest: Manifest) -> bytes:
-    """The labels, one a line; bytes of folder names that are no UTF-8 are kept."""
-    return "".join(f"{label}\n" for label in manifest.labels).encode("utf-8", "surrogateescape")
 
 
 def _function(tf: Any, graph: bytes, manifest: Manifest) -> Any:

@@ -10,6 +10,7 @@ FLOAT32, FLOAT16, DYNAMIC, INT8 = QUANTIZATIONS = ("float32", "float16", "dynami
 # Shares of the photos that must get the frozen graph's own answer. Rounded weights turn a photo
 # whose best two classes are close, now and then, without anything being wrong.
 LEAST_AGREEMENT = {FLOAT32: 1.0, FLOAT16: 0.99, DYNAMIC: 0.97, INT8: 0.97}
+SUFFIXES = {"TFLite": ".tflite", "ONNX": ".onnx"}
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,13 @@ class Wanted:
             raise UsageFault(
                 f"--tflite_quantization {self.quantization} is for TFLite files: name one"
             )
+        for target in self.targets():
+            suffix = SUFFIXES.get(target.format)
+            if suffix and target.path.suffix.lower() != suffix:
+                raise UsageFault(
+                    f"{target.flag} {target.path}: such a file is known by its name, give one that "
+                    f"ends in {suffix}"
+                )
         least = self.least_agreement
         if least is not None and not 0 <= least <= 1:
             raise UsageFault(f"--parity_min_agreement {least:g}: give a share from 0 to 1")
-        paths = [target.path.absolute() for target in self.targets()]
-        if len(set(paths)) < len(paths):
-            raise UsageFault("two exports have the same name: give each its own")

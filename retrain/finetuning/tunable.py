@@ -1,16 +1,12 @@
 """Telling modules whose variables can be trained from others, without TensorFlow's seconds."""
 
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message import DecodeError
-from tensorboard.compat.proto.meta_graph_pb2 import MetaGraphDef
 
 from retrain.errors import RetrainError
 from retrain.files import cannot_read
+from retrain.saved_models import parse_saved_model
 
 REMEDY = "fine-tuning needs a TF2 SavedModel with trainable_variables, such as mobilenet_v1_100_224"
 
@@ -30,7 +26,7 @@ def check_can_be_tuned(module: Path) -> None:
 
 def _lack_of(path: Path) -> str | None:
     try:
-        graphs = _saved_model().FromString(path.read_bytes()).meta_graphs
+        graphs = parse_saved_model(path.read_bytes()).meta_graphs
     except OSError as error:
         raise cannot_read("module", path, error) from error
     except DecodeError:
@@ -45,23 +41,3 @@ def _lack_of(path: Path) -> str | None:
     if listed is None or not objects.nodes[listed].children:
         return "it has no trainable variables"
     return None
-
-
-@cache
-def _saved_model() -> Any:
-    """The class of the message in saved_model.pb, the one around those that TensorBoard carries:
-    its field 2 holds MetaGraphDefs (tensorflow/core/protobuf/saved_model.proto)."""
-    graph = MetaGraphDef.DESCRIPTOR
-    file = FileDescriptorProto(
-        name="retrain/saved_model.proto", package="retrain", dependency=[graph.file.name]
-    )
-    file.message_type.add(name="SavedModel").field.add(
-        name="meta_graphs",
-        number=2,
-        label=FieldDescriptorProto.LABEL_REPEATED,
-        type=FieldDescriptorProto.TYPE_MESSAGE,
-        type_name=f".{graph.full_name}",
-    )
-    pool = descriptor_pool.Default()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("retrain.SavedModel"))

@@ -16,10 +16,10 @@ from retrain.label.describing.own import own_facts
 from retrain.label.describing.traits import Traits, logits_fact, scaling_fact, traits_of
 from retrain.label.labels_file import labels_in
 from retrain.label.spec import Overrides
-from retrain.manifest import Manifest, parse_manifest
+from retrain.manifest import FILE as MANIFEST_FILE
+from retrain.manifest import LABELS_FILE, Manifest, parse_manifest
 from retrain.tflite_metadata import TfliteMetadata, read_metadata
 
-MANIFEST = "manifest.json"
 METADATA = "the file's TensorFlow Lite metadata"
 
 
@@ -69,7 +69,7 @@ def tflite_metadata(path: Path) -> TfliteMetadata | None:
 
 def tflite_manifest(path: Path, metadata: TfliteMetadata | None) -> Manifest | None:
     """The manifest among the metadata's files. Raises RetrainError for one that is damaged."""
-    content = metadata.files.get(MANIFEST) if metadata else None
+    content = metadata.files.get(MANIFEST_FILE) if metadata else None
     if content is None:
         return None
     try:
@@ -126,7 +126,7 @@ def metadata_labels(metadata: TfliteMetadata | None) -> Fact[tuple[str, ...]] | 
     if metadata is None:
         return None
     names = [name for name in sorted(metadata.files) if "label" in name and name.endswith(".txt")]
-    for name in sorted(names, key=lambda name: name != "labels.txt")[:1]:
+    for name in sorted(names, key=lambda name: name != LABELS_FILE)[:1]:
         text = metadata.files[name].decode("utf-8", "surrogateescape")
         return Fact(labels_in(text), f"{name} in {METADATA}")
     return None
