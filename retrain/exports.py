@@ -72,8 +72,8 @@ class Export:
 
     def sentence(self) -> str:
         return (
-            f"{self.kind}: {self.parity.agree} of {self.parity.photos} {self.what} get the graph's "
-            f"answer (largest difference of a score: {self.parity.largest_gap:.1e})"
+            f"{self.parity.agree} of {self.parity.photos} {self.what} get the graph's answer "
+            f"(largest difference of a score: {self.parity.largest_gap:.1e})"
         )
 
 
@@ -110,11 +110,11 @@ def write_exports(
     for target in wanted.targets():
         talk.info(f"Making {target.kind}")
         path = _write(target, content, manifest, photos, recipe)
-        with talk.progress(f"Checking {path.name}", len(pixels), "photos") as meter:
+        with talk.progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
             found = own_scores(path, manifest, _counted(pixels, meter))
         parity = compare(found, expected)
         made.append(Export(target.kind, path, _size(path), what, parity, wanted.least(target)))
-        talk.info(f"Checked {made[-1].sentence()}")
+        talk.info(f"Checked {target.kind}: {made[-1].sentence()}")
     for folder in dict.fromkeys(_beside(export.path) for export in made):
         for name, text in _companions(manifest).items():
             write_bytes(folder / name, text)

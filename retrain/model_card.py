@@ -43,8 +43,7 @@ def _head(manifest: Manifest, exports: Sequence[Made]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for made in exports:
         yield (
-            f"| {_cell(made.path.name)} | {made.kind} | {made.size / 1e6:.1f} "
-            f"| {made.sentence().split(': ', 1)[1]} |"
+            f"| {_cell(made.path.name)} | {made.kind} | {made.size / 1e6:.1f} | {made.sentence()} |"
         )
     yield ""
 

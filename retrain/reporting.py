@@ -116,7 +116,7 @@ def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tupl
         *([("Unknown below", f"{threshold:.4f}")] if threshold is not None else []),
         ("Precision", settings.precision),
         *([("Fine-tuning", result.tuning.sentence())] if result.tuning else []),
-        *((export.path.name, export.sentence()) for export in result.exports),
+        *((export.kind, export.sentence()) for export in result.exports),
         *([("Earlier graph", result.comparison.sentence())] if result.comparison else []),
         ("Time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in result.seconds)),
         ("Versions", library_versions()),
