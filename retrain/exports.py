@@ -9,7 +9,7 @@ import numpy as np
 from retrain.backbones.backbone import reference_pixels
 from retrain.errors import ParityFault
 from retrain.export.onnx_file import onnx_from_graph
-from retrain.export.parity import Parity, compare
+from retrain.export.parity import Parity, compare, graph_scores
 from retrain.export.runtimes import own_scores
 from retrain.export.saved_model import (
     check_saved_model_dir,
@@ -22,8 +22,6 @@ from retrain.extras import require
 from retrain.files import check_file_can_be_written, write_bytes
 from retrain.images.decode import Recipe
 from retrain.images.reading import read_photos_ahead
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
 from retrain.manifest import FILE as MANIFEST_FILE
 from retrain.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
 from retrain.model_card import model_card
@@ -104,7 +102,7 @@ def write_exports(
     what, pixels = photos.what, _decoded(photos.checked, MOST_CHECKED, recipe)
     if not pixels:
         what, pixels = "test pictures", list(reference_pixels(recipe.height, recipe.width))
-    expected = _graph_scores(graph, pixels)
+    expected = graph_scores(graph, pixels)
     content = graph.read_bytes()
     made = []
     for target in wanted.targets():
@@ -160,11 +158,6 @@ def _decoded(paths: Sequence[str], most: int, recipe: Recipe) -> list[np.ndarray
     return [
         found for _, found in read_photos_ahead(chosen, recipe) if isinstance(found, np.ndarray)
     ]
-
-
-def _graph_scores(graph: Path, pixels: Sequence[np.ndarray]) -> np.ndarray:
-    classifier = open_classifier(graph, describe_graph(graph), photos=len(pixels))
-    return np.stack([scores for _, scores in classifier.scores(enumerate(pixels))])
 
 
 def _counted(pixels: Sequence[np.ndarray], meter: Meter) -> Iterator[np.ndarray]:

@@ -86,7 +86,7 @@ def test_labels_that_are_no_utf8_come_out_as_their_bytes(
     graph: bytes, manifest: Manifest, tmp_path: Path
 ) -> None:
     labels = ("margu\udce9rite", *manifest.labels[1:])
-    write_saved_model(graph, replace(manifest, labels=labels), tmp_path / "1")
+    write_saved_model(graph, replace(manifest, labels=labels), tmp_path / "1", {})
     photo = sorted(EXAMPLE_FLOWERS.glob("daisy/*.jpg"))[0]
     found, _ = answers(
         import_tensorflow().saved_model.load(str(tmp_path / "1")), [photo.read_bytes()]
@@ -155,5 +155,5 @@ def test_a_write_that_fails_leaves_nothing(
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "kept").touch()
     with pytest.raises(RetrainError, match="cannot write"):
-        write_saved_model(graph, manifest, tmp_path / "1")
+        write_saved_model(graph, manifest, tmp_path / "1", {})
     assert [path.name for path in tmp_path.rglob("*")] == ["1", "kept"]

@@ -33,13 +33,13 @@ def compare(found: np.ndarray, expected: np.ndarray) -> Parity:
     return Parity(len(expected), agree, float(np.abs(found - expected).max(initial=0.0)))
 
 
-def check_parity(graph: Path, pixels: Sequence[np.ndarray], expected: np.ndarray) -> Parity:
-    """Runs the file on decoded photos (n of (H, W, 3) uint8) and compares with (n, C) `expected`.
-
-    Read anew, by the code behind `label-image`.
-    """
+def graph_scores(graph: Path, pixels: Sequence[np.ndarray]) -> np.ndarray:
+    """Probabilities (n, C) of n decoded photos, (H, W, 3) uint8, by the graph's file, which is read
+    anew by the code behind `label-image`."""
     classifier = open_classifier(graph, describe_graph(graph), photos=len(pixels))
-    found = np.empty_like(expected)
-    for row, scores in classifier.scores(enumerate(pixels)):
-        found[row] = scores
-    return compare(found, expected)
+    return np.stack([scores for _, scores in classifier.scores(enumerate(pixels))])
+
+
+def check_parity(graph: Path, pixels: Sequence[np.ndarray], expected: np.ndarray) -> Parity:
+    """Compares the `graph_scores` of one or more photos with what they should be, (n, C)."""
+    return compare(graph_scores(graph, pixels), expected)

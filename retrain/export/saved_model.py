@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from tensorboard.compat.proto.graph_pb2 import GraphDef
@@ -55,7 +54,7 @@ def write_saved_model(
     graph: bytes,
     manifest: Manifest,
     folder: Path,
-    extra: Mapping[str, bytes] = MappingProxyType({}),
+    extra: Mapping[str, bytes],
 ) -> None:
     """Writes a SavedModel whole or not at all. `extra`: files for its `assets.extra/`, by name.
 
