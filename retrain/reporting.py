@@ -102,7 +102,7 @@ def _maps_of_mistakes(
 
 def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tuple[str, str]]:
     info, dataset = result.dataset.backbone.info, result.dataset
-    threshold = result.calibration.threshold
+    threshold, parity = result.calibration.threshold, result.parity
     return [
         ("Command", _command()),
         ("Photos", f"{len(dataset.keys)} in {settings.image_dir}, data digest {dataset.digest()}"),
@@ -116,8 +116,8 @@ def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tupl
         *([("Unknown below", f"{threshold:.4f}")] if threshold is not None else []),
         ("Precision", settings.precision),
         *([("Fine-tuning", result.tuning.sentence())] if result.tuning else []),
-        ("Frozen graph", f"{result.parity.agree} of {result.parity.photos} photos get training's "
-                         f"answer (largest difference of a score: {result.parity.largest_gap:.1e})"),
+        ("Frozen graph", f"{parity.agree} of {parity.photos} photos get the answer of training "
+                         f"(largest difference of a score: {parity.largest_gap:.1e})"),
         *((export.kind, export.sentence()) for export in result.exports),
         *([("Earlier graph", result.comparison.sentence())] if result.comparison else []),
         ("Time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in result.seconds)),
