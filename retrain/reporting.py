@@ -116,9 +116,9 @@ def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tupl
         *([("Unknown below", f"{threshold:.4f}")] if threshold is not None else []),
         ("Precision", settings.precision),
         *([("Fine-tuning", result.tuning.sentence())] if result.tuning else []),
-        ("Frozen graph", f"{parity.agree} of {parity.photos} photos get the answer of training "
-                         f"(largest difference of a score: {parity.largest_gap:.1e})"),
-        *((export.kind, export.sentence()) for export in result.exports),
+        ("Frozen graph, checked", f"{parity.agree} of {parity.photos} photos get training's answer "
+                                  f"(largest difference of a score: {parity.largest_gap:.1e})"),
+        *((f"{export.kind}, checked", export.sentence()) for export in result.exports),
         *([("Earlier graph", result.comparison.sentence())] if result.comparison else []),
         ("Time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in result.seconds)),
         ("Versions", library_versions()),

@@ -26,7 +26,7 @@ from retrain.progress import Talk
     type=FILE,
     required=True,
     metavar="FILE",
-    help="The graph: one that retrain wrote, or an older tool.",
+    help="A frozen graph (.pb), SavedModel folder, .tflite or .onnx file.",
 )
 @image_dir
 @graph_options

@@ -41,7 +41,7 @@ from retrain.progress import Talk
     help="A name ending in .tflite or .onnx; any other is the folder for a SavedModel. May be "
     "given several times.",
 )
-@tflite_quantization
+@tflite_quantization(True)
 @click.option(
     "--image_dir",
     cls=GroupedOption,

@@ -29,7 +29,8 @@ PHOTOS, RESULTS = "Photos", "Results"
     everyday=True,
     type=FILE,
     metavar="FILE",
-    help="The .pb file that retrain wrote. Without it: ImageNet's 1001 classes.",
+    help="A frozen graph (.pb), SavedModel folder, .tflite or .onnx file. Without it: "
+    "ImageNet's 1001 classes.",
 )
 @graph_options
 @explain_input_option

@@ -169,13 +169,16 @@ def output_dir_option(help: str) -> Wrap:
     )
 
 
-tflite_quantization = option(
-    "tflite_quantization",
-    "Numbers in the TFLite file; int8 is a quarter of the size of float32 and the fastest on "
-    "phones, dynamic needs no photos.",
-    OUTPUTS,
-    **choice(*QUANTIZATIONS),
-)
+def tflite_quantization(everyday: bool) -> Wrap:
+    return option(
+        "tflite_quantization",
+        "Numbers in the TFLite file; int8 is a quarter of the size of float32 and the fastest on "
+        "phones, dynamic as small without being shown photos.",
+        OUTPUTS,
+        everyday,
+        **choice(*QUANTIZATIONS),
+    )
+
 
 parity_min_agreement = option(
     "parity_min_agreement",

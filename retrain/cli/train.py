@@ -186,7 +186,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     type=FILE,
 )
 @option("tflite_output_file", "Also write a TFLite file.", OUTPUTS, metavar="FILE", type=FILE)
-@tflite_quantization
+@tflite_quantization(False)
 @option("onnx_output_file", "Also write an ONNX file.", OUTPUTS, metavar="FILE", type=FILE)
 @parity_min_agreement
 @option(
