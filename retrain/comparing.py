@@ -43,6 +43,8 @@ def compare_with(
     graph cannot be used.
     """
     classifier = open_classifier(earlier, describe_graph(earlier))
+    for remark in classifier.remarks:
+        talk.warn(f"{earlier.name}: {remark}")
     known = {label: position for position, label in enumerate(classifier.labels)}
     evaluation = assessment.evaluation
     rows, first = np.unique(evaluation.rows, return_index=True)
