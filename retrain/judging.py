@@ -1,7 +1,7 @@
 """`retrain evaluate`: any exported or old graph on any labelled image tree."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,8 @@ SEED = 0  # of the bootstrap
 @dataclass(frozen=True)
 class Judged:
     """The n photos that could be judged, in the order of the tree; `truth` (n,) and
-    `probabilities` (n, C) count classes as `labels` does. `spec`: how the graph was fed. `aside`:
-    files that could not be used.
+    `probabilities` (n, C) count classes as `labels` does. `spec`: how the graph was fed, with its
+    labels. `aside`: files that could not be used.
     """
 
     spec: GraphInput
@@ -76,7 +76,7 @@ def judge(
     truth = np.array([label_of[photo.label] for photo in judged], np.int64)
     rng = np.random.default_rng(SEED)
     return Judged(
-        classifier.spec,
+        replace(classifier.spec, labels=classifier.labels),
         classifier.labels,
         str(index.root),
         tuple(judged),

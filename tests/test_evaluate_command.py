@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import EXAMPLE_FLOWERS, TINY, Run
 
+from retrain.graphs import read_graph
+from retrain.manifest import NODE
+
 
 def test_any_tree_is_judged(trained: Path, run: Run, tmp_path: Path) -> None:
     done = run("retrain", "evaluate", "--graph", trained / "output_graph.pb", "--image_dir",
@@ -66,6 +69,23 @@ def test_a_graph_that_knows_no_class_is_refused(
     assert done.returncode == 1
     assert "knows none of the classes" in done.stderr
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_labels_from_elsewhere_are_enough_for_the_whole_report(
+    trained: Path, run: Run, tmp_path: Path
+) -> None:
+    """A graph that carries none, and has none beside it."""
+    graph = read_graph(trained / "output_graph.pb")
+    kept = [node for node in graph.node if node.name != NODE]
+    del graph.node[:]
+    graph.node.extend(kept)
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "graph.pb").write_bytes(graph.SerializeToString())
+    done = run("retrain", "evaluate", "--graph", tmp_path / "bare" / "graph.pb", "--labels",
+               trained / "output_labels.txt", "--image_dir", EXAMPLE_FLOWERS)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "work" / "report.html").read_text(encoding="utf-8")
+    assert 'alt="where it speaks for the answer"' in page
 
 
 def test_an_old_graph_with_its_labels_file(shared: Path, run: Run, tmp_path: Path) -> None:
