@@ -44,7 +44,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 def cannot_read(what: str, path: Path, error: OSError) -> RetrainError:
     """The fault to raise when the file `path`, a `what`, could not be read."""
     return RetrainError(
-        f"cannot read {what} {path.absolute()}: {error.strerror or one_line(error)}"
+        f"cannot read {what} {path.absolute()}: {error.strerror or one_line(error)}; "
+        "give another, or make it readable"
     )
 
 

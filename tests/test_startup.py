@@ -41,6 +41,20 @@ def test_help_imports_nothing_heavy(module: str, argument: str, tmp_path: Path) 
     assert imported(module, argument, cwd=tmp_path) == ("", [])
 
 
+@pytest.mark.parametrize("word", ["audit", "compare-heads", "evaluate", "export", "inspect"])
+def test_help_of_each_command_imports_nothing_heavy(word: str, tmp_path: Path) -> None:
+    assert imported("retrain.cli.main", word, "--help", cwd=tmp_path) == ("", [])
+
+
+def test_looking_into_a_graph_imports_no_tensorflow(trained: Path, tmp_path: Path) -> None:
+    graph = trained / "output_graph.pb"
+    assert imported("retrain.cli.main", "inspect", graph, cwd=tmp_path) == ("", [])
+    _, heavy = imported(
+        "retrain.cli.label_image", "--graph", graph, "--explain", "why.png", PHOTO, cwd=tmp_path
+    )
+    assert heavy == ["openvino"]
+
+
 def test_label_image_imports_no_tensorflow(trained: Path, tmp_path: Path) -> None:
     said, heavy = imported(
         "retrain.cli.label_image", "--graph", trained / "output_graph.pb", PHOTO, cwd=tmp_path

@@ -177,8 +177,9 @@ def _run(command: click.Command, arguments: list[str], debug: bool) -> int:
         # Whoever read our results has enough; what is still buffered has no reader.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (KeyboardInterrupt, click.Abort):
-        print(f"\n{name}: {getattr(command, 'interrupted', 'interrupted')}", file=sys.stderr)
+    except (KeyboardInterrupt, click.Abort) as error:
+        gap = "" if isinstance(error, click.Abort) else "\n"  # click has ended the line
+        print(f"{gap}{name}: {getattr(command, 'interrupted', 'interrupted')}", file=sys.stderr)
         return 130
     except Exception as error:
         if debug:
