@@ -80,11 +80,11 @@ def check_exports(wanted: Wanted) -> None:
     wanted.check()
     for target in wanted.targets():
         if target.format == "SavedModel":
-            check_saved_model_dir(target.path)
+            check_saved_model_dir(target.path, target.flag)
         else:
             check_file_can_be_written(target.path, target.flag)
         for package, extra in NEEDED.get(target.format, ()):
-            require(package, extra, f"{target.flag}: making and checking {target.format} files")
+            require(package, extra, f"making and checking {target.format} files")
 
 
 def write_exports(

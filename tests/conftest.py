@@ -1,6 +1,7 @@
 """Shared fixtures: tiny trees of pictures, a run of the commands, folders kept for the session."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,10 @@ import pytest
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from PIL import Image
+
+# Shells start what runs in the background without Ctrl-C; the tests send it to what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Nothing found by chance, nothing kept: a failing property fails again, and leaves no folder here.
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "retrain-hypothesis")

@@ -109,28 +109,12 @@ def test_a_later_manifest_is_refused(trained: Path, tmp_path: Path) -> None:
 
 
 def test_final_tensor_name(colour_tree: Path, run: Run, tmp_path: Path) -> None:
-    done = run("retrain", "--image_dir", colour_tree, *FAST, "--final_tensor_name", "softmax/out",
-               "--saved_model_dir", "saved")  # fmt: skip
+    done = run("retrain", "--image_dir", colour_tree, *FAST, "--final_tensor_name", "softmax/out")
     assert done.returncode == 0, done.stderr
     graph = tmp_path / "work/output_graph.pb"
     assert find_node(read_graph(graph), "softmax/out") is not None
     labelled = run("label-image", "--graph", graph, colour_tree / "red/000.png")
     assert labelled.stdout.startswith("red (score=")
-
-
-def test_saved_model_has_the_ancestors_signature(
-    colour_tree: Path, run: Run, tf: Any, tmp_path: Path
-) -> None:
-    done = run("retrain", "--image_dir", colour_tree, *FAST, "--saved_model_dir", "new/1")
-    assert done.returncode == 0, done.stderr
-    served = tf.saved_model.load(str(tmp_path / "work/new/1")).signatures["serving_default"]
-    photo = colour_tree / "blue/003.png"
-    pixels = decode(photo.read_bytes(), Recipe(128, 128)) / np.float32(255)
-    scores = served(image=tf.constant(pixels[None]))["prediction"].numpy()[0]
-    spec = describe_graph(tmp_path / "work/output_graph.pb")
-    classifier = open_classifier(tmp_path / "work/output_graph.pb", spec)
-    (_, expected), = classifier.scores([(0, decode(photo.read_bytes(), spec.recipe))])  # fmt: skip
-    np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
 def test_intermediate_graphs(colour_tree: Path, run: Run, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_versions_are_counted(tmp_path: Path) -> None:
     assert saved_model_target(models) == models / "11"
     assert saved_model_target(models / "12") == models / "12"
     assert saved_model_target(models / "9") == models / "9"  # empty
-    check_saved_model_dir(models / "deeper" / "3")
+    check_saved_model_dir(models / "deeper" / "3", "--to")
     assert (models / "deeper").is_dir()
 
 
@@ -143,7 +143,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         (tmp_path / "file", "file is a file: name a folder"),
     ):
         with pytest.raises(UsageFault, match=reason):
-            check_saved_model_dir(folder)
+            check_saved_model_dir(folder, "--to")
     (old / "saved_model.pb").touch()
     with pytest.raises(UsageFault, match="holds saved_model.pb"):
         saved_model_target(old)

@@ -9,6 +9,7 @@ import pytest
 from flatbuffers import Builder
 
 from retrain.backbones.tensorflow import import_tensorflow
+from retrain.backbones.tflite_model import inputs_of, open_interpreter, outputs_of
 from retrain.errors import RetrainError
 from retrain.export.runtimes import own_scores
 from retrain.flatbuffer_tables import Number, write_table, write_vector
@@ -50,11 +51,13 @@ def test_associated_files_are_a_zip_at_the_end_uncompressed(plain: bytes) -> Non
 def test_the_model_still_runs_and_its_bytes_keep_their_alignment(
     plain: bytes, tmp_path: Path
 ) -> None:
-    manifest = Manifest(("r", "g", "b"), "x", 4, 4, "", "y")
     pixels = [np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)]
     described = with_metadata(plain, OURS)
     (tmp_path / "plain.tflite").write_bytes(plain)
     (tmp_path / "described.tflite").write_bytes(described)
+    interpreter = open_interpreter(tmp_path / "plain.tflite", 1)
+    (given,), (made,) = inputs_of(interpreter), outputs_of(interpreter)
+    manifest = Manifest(("r", "g", "b"), given.name, 4, 4, "", made.name)
     scores = own_scores(tmp_path / "described.tflite", manifest, pixels)
     assert np.array_equal(scores, own_scores(tmp_path / "plain.tflite", manifest, pixels))
     assert scores.sum() == pytest.approx(1, abs=1e-5)

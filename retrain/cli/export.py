@@ -97,4 +97,4 @@ def _wanted(places: tuple[Path, ...], quantization: str, least: float | None) ->
                 f"--to {found[kind]} and --to {place} are of one format: give one at a time"
             )
         found[kind] = place
-    return Wanted(**found, quantization=quantization, least_agreement=least)
+    return Wanted(**found, quantization=quantization, least_agreement=least, flag="--to")

@@ -17,10 +17,10 @@ from retrain.images.decode import Recipe
 from retrain.manifest import Manifest
 
 
-def check_saved_model_dir(folder: Path) -> None:
-    """Raises unless a new SavedModel can be made in the folder, or as it."""
+def check_saved_model_dir(folder: Path, flag: str) -> None:
+    """Raises unless a new SavedModel can be made in the folder, or as it, which `flag` names."""
     target = saved_model_target(folder)
-    check_folder_can_be_written(target.absolute().parent, "--saved_model_dir")
+    check_folder_can_be_written(target.absolute().parent, flag)
 
 
 def saved_model_target(folder: Path) -> Path:

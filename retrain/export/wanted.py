@@ -29,13 +29,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Wanted:
-    """None: not that one. `least_agreement` None: LEAST_AGREEMENT, by the kind of numbers."""
+    """None: not that one. `least_agreement` None: LEAST_AGREEMENT, by the kind of numbers. `flag`:
+    how the user named the files, if not by a flag for each."""
 
     saved_model: Path | None = None
     tflite: Path | None = None
     quantization: str = FLOAT32
     onnx: Path | None = None
     least_agreement: float | None = None
+    flag: str | None = None
 
     def targets(self) -> tuple[Target, ...]:
         """What is wanted, in the order in which it is made."""
@@ -45,7 +47,7 @@ class Wanted:
             (self.onnx, "ONNX", "--onnx_output_file", FLOAT32),
         )
         return tuple(
-            Target(format, path, flag, numbers)
+            Target(format, path, self.flag or flag, numbers)
             for path, format, flag, numbers in every
             if path is not None
         )
