@@ -41,8 +41,12 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache folder for all tests, so that the example photos are computed once."""
-    return tmp_path_factory.mktemp("cache")
+    """One cache folder for all tests, whichever process runs them, so that the example photos are
+    computed once."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -106,7 +106,7 @@ def kind(request: pytest.FixtureRequest, tf: Any, made: Path) -> Kind:
             lambda x: tf.saved_model.load(str(built))(x, training=False).numpy(),
         )
     if which == "inception":
-        network, size = keras_network(tf, "InceptionV3", 299), (299, 299)
+        network, size = keras_network(tf, "InceptionV3", 139), (139, 139)
         tf.saved_model.save(network, str(path))
     elif which == "free size":
         network, size = request.getfixturevalue("any_size"), (64, 80)

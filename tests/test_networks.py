@@ -22,13 +22,11 @@ def manifest_of(path: Path) -> dict[str, object]:
 @pytest.mark.parametrize(
     "options",
     [
-        ("--solver", "momentum"),
         ("--solver", "adam", "--learning_rate_schedule", "cosine", "--label_smoothing", "0.1"),
         ("--solver", "lbfgs"),
         ("--solver", "lbfgs", "--l2", "0.1", "--class_weight", "balanced"),
         ("--early_stopping", "--l2", "0.001"),
         ("--class_weight", "balanced", "--sampling", "uniform"),
-        ("--hidden_units", "16", "--dropout", "0.1"),
         (
             "--hidden_units",
             "16",
