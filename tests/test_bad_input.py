@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY, Run, age, write_colour_tree, write_picture
 from PIL import Image
 
-FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 50)
+FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 50, "--no-report")
 
 
 def make_broken(tree: Path) -> dict[str, str]:

@@ -22,7 +22,7 @@ from retrain.label.classifier import open_classifier
 from retrain.label.describe import describe_graph
 from retrain.manifest import NODE, find_manifest
 
-FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 40)
+FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 40, "--no-report")
 
 
 @pytest.fixture(scope="module")

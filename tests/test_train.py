@@ -8,7 +8,7 @@ import numpy as np
 from conftest import EXAMPLE_FLOWERS, TINY, Run, age, write_colour_tree, write_picture
 from PIL import Image
 
-FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 200)
+FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 200, "--no-report")
 
 # Prints, at the end of the run, how many files under WATCHED were opened.
 WATCHER = """
