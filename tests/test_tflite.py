@@ -9,10 +9,12 @@ from ai_edge_litert.interpreter import Interpreter
 from conftest import EXAMPLE_FLOWERS
 
 from retrain.config import TrainSettings
+from retrain.errors import RetrainError
+from retrain.export.onnx_file import onnx_from_graph
 from retrain.export.parity import compare
 from retrain.export.runtimes import own_scores
 from retrain.export.tflite import tflite_bytes
-from retrain.export.wanted import QUANTIZATIONS
+from retrain.export.wanted import FLOAT32, QUANTIZATIONS
 from retrain.graphs import read_graph
 from retrain.images.decode import Recipe, decode
 from retrain.manifest import Manifest, find_manifest, parse_manifest
@@ -30,6 +32,21 @@ def manifest_of(graph: Path) -> Manifest:
 def decoded(photos: list[Path], manifest: Manifest) -> list[np.ndarray]:
     recipe = Recipe.parse(manifest.recipe)
     return [decode(photo.read_bytes(), recipe) for photo in photos]
+
+
+def test_a_network_that_no_file_can_hold_is_one_line(
+    trained: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    graph = read_graph(trained / "output_graph.pb")
+    for node in graph.node:
+        if node.name == "final_result":
+            node.op = "BesselI0e"  # which neither format knows
+    content, manifest = graph.SerializeToString(), manifest_of(trained / "output_graph.pb")
+    with pytest.raises(RetrainError, match="^no TFLite file can be made of this .*BesselI0e"):
+        tflite_bytes(content, manifest, FLOAT32, [])
+    with pytest.raises(RetrainError, match="^no ONNX file can be made of this network: "):
+        onnx_from_graph(content, manifest)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)

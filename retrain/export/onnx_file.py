@@ -9,6 +9,7 @@ from typing import Any
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 
 from retrain.backbones.tensorflow import import_tensorflow
+from retrain.errors import RetrainError, one_line
 from retrain.extras import require
 from retrain.manifest import NODE as MANIFEST_KEY
 from retrain.manifest import Manifest, manifest_text
@@ -19,7 +20,8 @@ def onnx_from_graph(graph: bytes, manifest: Manifest) -> bytes:
     """Pixels of the manifest's input [n, H, W, 3] in [0, 1] to its output [n, C], probabilities.
 
     The names are the graph's own, the manifest is in the metadata, as in the classifier of an ONNX
-    module. The same graph gives the same bytes. Raises RetrainError without the extra `onnx`.
+    module. The same graph gives the same bytes. Raises RetrainError without the extra `onnx`, and
+    for a network that ONNX cannot have.
     """
     require("tf2onnx", "onnx", "making an ONNX file")
     tf, onnx = import_tensorflow(), import_onnx()
@@ -28,7 +30,7 @@ def onnx_from_graph(graph: bytes, manifest: Manifest) -> bytes:
     names = {f"{name}:0": name for name in (manifest.input_node, manifest.output_node)}
     source, result = names
     definition = tf.compat.v1.GraphDef.FromString(_without_defaults(graph))
-    with _quiet():
+    with _converting():
         model, _ = from_graph_def(
             definition,
             name="retrain",
@@ -36,12 +38,12 @@ def onnx_from_graph(graph: bytes, manifest: Manifest) -> bytes:
             output_names=[result],
             tensors_to_rename=names,
         )
-    for value in (model.graph.input[0], model.graph.output[0]):
-        value.type.tensor_type.shape.dim[0].dim_param = "n"
-    del model.graph.value_info[:]  # shapes that every reader works out itself
-    _number_names(model, keep=tuple(names.values()))
-    onnx.helper.set_model_props(model, {MANIFEST_KEY: manifest_text(manifest)})
-    onnx.checker.check_model(model)
+        for value in (model.graph.input[0], model.graph.output[0]):
+            value.type.tensor_type.shape.dim[0].dim_param = "n"
+        del model.graph.value_info[:]  # shapes that every reader works out itself
+        _number_names(model, keep=tuple(names.values()))
+        onnx.helper.set_model_props(model, {MANIFEST_KEY: manifest_text(manifest)})
+        onnx.checker.check_model(model)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
 
@@ -80,14 +82,18 @@ def _number_names(model: Any, keep: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Holds back the converter's log and its libraries' warnings; what goes wrong still raises."""
+def _converting() -> Iterator[None]:
+    """Holds back the converter's log and its libraries' warnings; what goes wrong is one line."""
     log = logging.getLogger("tf2onnx")
     before = log.level
-    log.setLevel(logging.ERROR)
+    log.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except Exception as error:  # the converter's, of many kinds
+        raise RetrainError(
+            f"no ONNX file can be made of this network: {one_line(error)}; leave it out"
+        ) from error
     finally:
         log.setLevel(before)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from retrain.backbones.tensorflow import import_tensorflow, silent_stderr
+from retrain.errors import RetrainError, one_line
 from retrain.export.wanted import FLOAT16, FLOAT32, INT8
 from retrain.manifest import FILE as MANIFEST_FILE
 from retrain.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
@@ -22,10 +23,11 @@ def tflite_bytes(
     float32, float16 and dynamic take float32 in [0, 1], as the graph does, and give float32; int8
     takes the pixels themselves and gives scores, both as uint8 (scales 1/255 and 1/256, zero points
     0). `representative`: decoded photos (H, W, 3) uint8 that show int8 the range of each layer;
-    the others look at none. Metadata, `labels.txt` and `manifest.json` are inside.
+    the others look at none. Metadata, `labels.txt` and `manifest.json` are inside. Raises
+    RetrainError for a network that TFLite cannot have.
     """
     tf = import_tensorflow()
-    with _quiet():
+    with _converting():
         converter = tf.lite.TFLiteConverter.from_concrete_functions(
             [_function(tf, graph, manifest)]
         )
@@ -72,15 +74,21 @@ def _feeds(photos: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Holds back what the converter says of itself; what goes wrong still raises."""
+def _converting() -> Iterator[None]:
+    """Holds back what the converter says of itself; what goes wrong is one line."""
     from absl import logging
 
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), silent_stderr():
-            warnings.simplefilter("ignore")
+    fault = None
+    with warnings.catch_warnings(), silent_stderr():
+        warnings.simplefilter("ignore")
+        try:
             yield
-    finally:
-        logging.set_verbosity(before)
+        except Exception as error:  # the converter's, of many kinds; stderr holds pages of it
+            fault = error
+    logging.set_verbosity(before)
+    if fault is not None:
+        raise RetrainError(
+            f"no TFLite file can be made of this network: {one_line(fault)}; leave it out"
+        ) from fault
