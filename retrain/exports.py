@@ -61,12 +61,8 @@ class Export:
     least: float
 
     @property
-    def agreement(self) -> float:
-        return self.parity.agree / self.parity.photos
-
-    @property
     def agrees(self) -> bool:
-        return self.agreement >= self.least
+        return self.parity.agree / self.parity.photos >= self.least
 
     def sentence(self) -> str:
         return (

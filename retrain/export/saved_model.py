@@ -1,5 +1,6 @@
 """An exported frozen graph as a SavedModel, ready for TensorFlow Serving. Needs TensorFlow."""
 
+import errno
 import os
 import shutil
 from collections.abc import Mapping
@@ -81,8 +82,12 @@ def write_saved_model(
         os.replace(temporary, folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
+    except tf.errors.ResourceExhaustedError as error:  # TensorFlow's word for a full disk
+        raise cannot_write(folder, OSError(errno.ENOSPC, one_line(error))) from error
     except tf.errors.OpError as error:
-        raise RetrainError(f"cannot write {folder.absolute()}: {one_line(error)}") from error
+        raise RetrainError(
+            f"cannot write {folder.absolute()}: {one_line(error)}; choose another place"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
