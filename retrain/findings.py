@@ -14,6 +14,7 @@ from retrain.files import write_bytes
 from retrain.images.split import SETS, TEST, TRAIN, VALIDATION, Split
 from retrain.images.tree import Index, SetAside
 from retrain.progress import Talk
+from retrain.text import printable
 
 FEW_PHOTOS = 20  # the ancestor's limit for a warning
 
@@ -53,10 +54,11 @@ def say_split(
     index: Index, labels: np.ndarray, split: Split, settings: TrainSettings, talk: Talk
 ) -> None:
     table = split.counts(labels, len(index.classes))
-    width = max(len(name) for name in (*index.classes, "class", "total"))
+    names = [printable(name) for name in index.classes]
+    width = max(len(name) for name in (*names, "class", "total"))
     talk.result(f"{'class':<{width}}" + "".join(f"{name:>12}" for name in SETS))
     for name, row in [
-        *zip(index.classes, table.tolist(), strict=True),
+        *zip(names, table.tolist(), strict=True),
         ("total", table.sum(0).tolist()),
     ]:
         talk.result(f"{name:<{width}}" + "".join(f"{count:>12}" for count in row))

@@ -1,9 +1,10 @@
 """Names as text that TensorBoard, its files and drawn pictures can take."""
 
-import re
 from functools import cache
 
 from PIL import ImageFont
+
+from retrain import text as texts
 
 # Pillow's own font has little more than ASCII. The first ones are on most Linux systems and Macs
 # and on Windows; the others have the characters of East Asia.
@@ -18,14 +19,9 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 def printable(name: str) -> str:
     r"""The name in one line of valid Unicode; different names stay different.
 
-    Control characters (tabs, line breaks), backslashes and the bytes of file names that are no
-    UTF-8 are written as in Python (`\t`, `\\`, `\udcff`).
+    As text.printable, and backslashes are doubled.
     """
-    return re.sub(
-        r"[\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]",
-        lambda found: found[0].encode("unicode_escape").decode(),
-        name,
-    )
+    return texts.printable(name.replace("\\", "\\\\"))
 
 
 def font_for(text: str, size: int) -> Font:

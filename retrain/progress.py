@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from retrain.text import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -20,7 +22,8 @@ class Meter(Protocol):
 
 
 class Talk:
-    """Talk goes to stderr: bars on a terminal, plain lines elsewhere. Results do not pass here."""
+    """Talk goes to stderr: bars on a terminal, plain lines elsewhere. Each text is one line,
+    whatever names stand in it."""
 
     def __init__(self, verbosity: str = "INFO", *, terminal: bool | None = None) -> None:
         self.threshold = LEVELS.index(verbosity)
@@ -31,6 +34,7 @@ class Talk:
     def _say(self, level: str, text: str) -> None:
         if LEVELS.index(level) < self.threshold:
             return
+        text = printable(text)
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -38,7 +42,7 @@ class Talk:
 
     def result(self, text: str) -> None:
         """A result of the run, for people and scripts: the only thing that goes to stdout."""
-        print(text, flush=True)
+        print(printable(text), flush=True)
 
     def debug(self, text: str) -> None:
         self._say("DEBUG", text)
@@ -57,6 +61,7 @@ class Talk:
 
         A total of 0 is one that is not known.
         """
+        what = printable(what)
         if self.threshold > LEVELS.index("INFO"):
             yield _Silent()
         elif self.terminal:

@@ -12,6 +12,7 @@ import click
 from click.exceptions import NoSuchOption
 
 from retrain.errors import RetrainError
+from retrain.text import printable
 
 
 class UserPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]
@@ -189,5 +190,10 @@ def _run(command: click.Command, arguments: list[str], debug: bool) -> int:
         return 1
 
 
+def say(text: str) -> None:
+    """Prints one line of results."""
+    click.echo(printable(text))
+
+
 def _flat(text: str) -> str:
-    return " ".join(text.split("\n"))
+    return printable(" ".join(text.split("\n")))

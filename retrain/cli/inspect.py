@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption, debug_option
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, debug_option, say
 
 
 @click.command(cls=GroupedCommand, name="retrain inspect")
@@ -45,4 +45,4 @@ def command(file: Path, all_labels: bool, as_json: bool) -> None:
     rows = list(found.rows(all_labels))
     width = max(len(word) for word, _ in rows)
     for word, text in rows:
-        click.echo(f"{word:<{width}}  {text}")
+        say(f"{word:<{width}}  {text}")

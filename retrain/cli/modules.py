@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, say
 from retrain.cli.tables import compared, print_table
 from retrain.config import TrainSettings, default_modules_folder
 from retrain.progress import LEVELS, Talk
@@ -80,7 +80,7 @@ def show_command(name: str, model_dir: Path | None, verbosity: str) -> None:
     rows = facts_of(name, model_dir or default_modules_folder())
     width = max(len(key) for key, _ in rows)
     for key, value in rows:
-        click.echo(f"{key:<{width}}  {value}")
+        say(f"{key:<{width}}  {value}")
 
 
 @command.command("fetch", cls=GroupedCommand)

@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 
-import click
-
+from retrain.cli.command import say
 from retrain.evaluation.intervals import Interval, PairedDifference
+from retrain.text import printable
 
 
 def print_table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:
     """Columns as wide as they must be, to the right but for those in `left`."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = [
             f"{cell:<{width}}" if column in left else f"{cell:>{width}}"
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        click.echo("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def compared(

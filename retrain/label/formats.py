@@ -18,6 +18,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from retrain.text import printable
+
 if TYPE_CHECKING:  # the command's help asks for FORMATS, and is not to load what labels
     from retrain.label.photos import LabelledPhoto
 
@@ -45,8 +47,9 @@ def formatted(
 def _text(rows: "Iterable[LabelledPhoto]", titled: bool) -> Iterator[str]:
     for number, row in enumerate(rows):
         gap = "\n" if number else ""
-        title = f"{gap}{row.name}:\n" if titled else ""
-        yield title + "".join(f"{label} (score={score:.5f})\n" for label, score in row.labels)
+        title = f"{gap}{printable(row.name)}:\n" if titled else ""
+        lines = (f"{printable(label)} (score={score:.5f})\n" for label, score in row.labels)
+        yield title + "".join(lines)
 
 
 def _json(rows: "Iterable[LabelledPhoto]") -> Iterator[str]:

@@ -1,13 +1,18 @@
 """Figures and names as words on the page."""
 
+import re
+
+from retrain import text as texts
 from retrain.evaluation.intervals import Interval
 
 NONE = "\N{EN DASH}"
 
 
 def printable(text: str) -> str:
-    """The text with a replacement sign for what is no character, as in undecodable file names."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """The text with a replacement sign for what is no character, as in undecodable file names;
+    what no reader should meet in a page, as text.printable has it. Its lines stay lines."""
+    characters = re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
+    return "\n".join(texts.printable(line) for line in characters.split("\n"))
 
 
 def shortened(text: str, length: int) -> str:
