@@ -42,6 +42,7 @@ class TrainSettings:
     engine: str = "auto"
     precision: str = "f32"
     model_dir: Path | None = None
+    allow_unsafe_module: bool = False
     bottleneck_dir: Path | None = None
     testing_percentage: int = 10
     validation_percentage: int = 10

@@ -20,12 +20,14 @@ from retrain.export.tflite import tflite_bytes
 from retrain.export.wanted import INT8, Target, Wanted
 from retrain.extras import require
 from retrain.files import check_file_can_be_written, write_bytes
+from retrain.graphs import read_graph
 from retrain.images.decode import Recipe
 from retrain.images.reading import read_photos_ahead
 from retrain.manifest import FILE as MANIFEST_FILE
 from retrain.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
 from retrain.model_card import model_card
 from retrain.progress import Meter, Talk
+from retrain.safety.tensorflow_graphs import check_graph
 from retrain.saved_models import EXTRA
 
 MOST_CHECKED = 200
@@ -99,6 +101,7 @@ def write_exports(
     if not pixels:
         what, pixels = "test pictures", list(reference_pixels(recipe.height, recipe.width))
     expected = graph_scores(graph, pixels)
+    check_graph(read_graph(graph), graph)
     content = graph.read_bytes()
     made = []
     for target in wanted.targets():

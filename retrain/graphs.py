@@ -32,6 +32,14 @@ def read_graph(path: Path) -> GraphDef:
             f"{path.absolute()} is not a frozen TensorFlow graph (a binary GraphDef): "
             "give the .pb file that retrain wrote"
         )
+    names = {node.name for node in graph.node}
+    for node in graph.node:
+        for reference in node.input:
+            if node_name(reference) not in names:
+                raise RetrainError(
+                    f"{path.absolute()} is cut off or damaged: its node {node.name} takes "
+                    f"{reference}, which is not there; export it anew"
+                )
     return graph
 
 

@@ -44,6 +44,7 @@ class Inspection:
             yield "signature", signature.name
             yield from (("  input", port.text) for port in signature.inputs)
             yield from (("  output", port.text) for port in signature.outputs)
+        yield from (("not run", text) for text in found.unsafe)
         yield from self._label_rows(all_labels)
         yield from self._manifest_rows()
 

@@ -6,6 +6,7 @@ from typing import Any
 from retrain.errors import RetrainError, one_line
 from retrain.extras import require
 from retrain.files import cannot_read
+from retrain.safety.other_formats import check_onnx
 
 SUFFIX = ".onnx"
 
@@ -21,11 +22,16 @@ def import_onnx() -> Any:
 
 
 def read_onnx(path: Path) -> Any:
-    """The file's ModelProto. Raises RetrainError if it is missing or no ONNX model."""
+    """The file's ModelProto. Raises RetrainError if it is missing or no ONNX model, its kind
+    UnsafeGraph if it holds operations that are not ONNX's own."""
     onnx = import_onnx()
     try:
-        model = onnx.load(str(path))
+        model = onnx.load(str(path), load_external_data=False)
+        check_onnx(model, path)
+        onnx.load_external_data_for_model(model, str(path.absolute().parent))
         onnx.checker.check_model(model)
+    except RetrainError:
+        raise
     except OSError as error:
         raise cannot_read("model", path, error) from error
     except Exception as error:  # protobuf's and the checker's own kinds

@@ -21,6 +21,7 @@ from retrain.images.split import SETS, TRAIN, Split, split_index
 from retrain.images.tree import Index, SetAside, read_tree
 from retrain.modules.resolve import resolve
 from retrain.progress import Talk
+from retrain.safety.verdict import unsafe_allowed
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,11 @@ def read_photos(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) ->
 
     `outputs` as in `prepare`. Raises RetrainError.
     """
+    with unsafe_allowed(settings.allow_unsafe_module, talk.warn):
+        return _read_photos(settings, outputs, talk)
+
+
+def _read_photos(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Photos:
     index = read_tree(settings.image_dir, ignore=outputs)
     backbone = resolve(settings.tfhub_module, settings.input_wanted, settings.modules_folder, talk)
     say_found(index, talk)

@@ -42,7 +42,10 @@ def write_run_record(
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The settings of a run record, those that are None left out. Raises RetrainError."""
+    """The settings of a run record, those that are None left out. Raises RetrainError.
+
+    What lets a module do more than compute is left out, too: that is said anew by whoever runs it,
+    because a record may come from elsewhere."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         settings = {name: entry["value"] for name, entry in facts["settings"].items()}
@@ -59,6 +62,7 @@ def read_settings(path: Path) -> dict[str, Any]:
             f"{path.absolute()} was written by another version of retrain: install that version "
             f"({facts.get('versions', 'unknown')}), or give the settings as options"
         )
+    known.pop("allow_unsafe_module", None)
     return known
 
 

@@ -45,6 +45,7 @@ from retrain.records import (
 from retrain.reporting import report_run
 from retrain.result import TrainResult
 from retrain.run_record import write_run_record
+from retrain.safety.verdict import unsafe_allowed
 from retrain.solving import train_on
 
 PARITY_PHOTOS = 16
@@ -62,7 +63,10 @@ def train(
                settings.modules_folder, settings.beside(TUNING_FOLDER),
                settings.beside(CNN_FOLDER)]  # fmt: skip
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
-    with TemporaryDirectory(prefix="retrain-") as scratch:
+    with (
+        unsafe_allowed(settings.allow_unsafe_module, talk.warn),
+        TemporaryDirectory(prefix="retrain-") as scratch,
+    ):
         return _train(settings, outputs, Path(scratch), sources or {}, talk)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from retrain.backbones.backbone import INPUT_NODE
 from retrain.backbones.tensorflow import import_tensorflow
+from retrain.safety.tensorflow_graphs import check_graph
 
 Token = TypeVar("Token")
 
@@ -22,6 +23,7 @@ class TensorFlowEngine:
     def __init__(self, graph: Path, output: str, precision: str = "f32") -> None:
         tf = import_tensorflow()
         definition = tf.compat.v1.GraphDef.FromString(graph.read_bytes())
+        check_graph(definition, graph)
         with tf.Graph().as_default() as runnable:
             self._pixels = tf.compat.v1.placeholder(tf.uint8)
             images = tf.cast(self._pixels, tf.float32) / 255.0

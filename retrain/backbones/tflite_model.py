@@ -9,6 +9,7 @@ import numpy as np
 from retrain.backbones.tensorflow import silent_stderr
 from retrain.errors import RetrainError, one_line
 from retrain.extras import require
+from retrain.safety.other_formats import check_tflite
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class Tensor:
 
 
 def open_interpreter(path: Path, threads: int) -> Any:
-    """Raises RetrainError if the package is not installed or the file cannot be used."""
+    """Raises RetrainError if the package is not installed or the file cannot be used, its kind
+    UnsafeGraph if it holds operations that are not TensorFlow Lite's own."""
+    check_tflite(path)
     require("ai-edge-litert", "tflite", "running TensorFlow Lite files")
     from ai_edge_litert.interpreter import Interpreter
 

@@ -6,6 +6,7 @@ import click
 
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption
 from retrain.cli.options import (
+    ALLOW_UNSAFE,
     OUTPUTS,
     PHOTOS,
     parity_min_agreement,
@@ -51,6 +52,13 @@ from retrain.progress import Talk
     help="Photos to check the files with, and to find the ranges of int8 numbers from.",
 )
 @parity_min_agreement
+@click.option(
+    "--allow_unsafe_module",
+    cls=GroupedOption,
+    group="Graph",
+    is_flag=True,
+    help=ALLOW_UNSAFE,
+)
 @talk_options
 def command(
     graph: Path,
@@ -58,6 +66,7 @@ def command(
     tflite_quantization: str,
     image_dir: str | None,
     parity_min_agreement: float | None,
+    allow_unsafe_module: bool,
     logging_verbosity: str,
 ) -> None:
     """Make a SavedModel, a TFLite or an ONNX file of a finished graph.
@@ -78,10 +87,12 @@ def command(
 
     from retrain.exportable import photos_in, read_exportable
     from retrain.exports import check_agreement, check_exports, write_exports
+    from retrain.safety.verdict import unsafe_allowed
 
     check_exports(wanted)
     manifest = read_exportable(graph)
-    exports = write_exports(wanted, graph, manifest, photos_in(image_dir), talk)
+    with unsafe_allowed(allow_unsafe_module, talk.warn):
+        exports = write_exports(wanted, graph, manifest, photos_in(image_dir), talk)
     for export in exports:
         talk.result(f"{export.kind}: {export.path.absolute()}")
     check_agreement(exports)

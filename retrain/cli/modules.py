@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, say
+from retrain.cli.options import ALLOW_UNSAFE
 from retrain.cli.tables import compared, print_table
 from retrain.config import TrainSettings, default_modules_folder
 from retrain.progress import LEVELS, Talk
@@ -85,8 +86,11 @@ def show_command(name: str, model_dir: Path | None, verbosity: str) -> None:
 
 @command.command("fetch", cls=GroupedCommand)
 @click.argument("names", nargs=-1, required=True, metavar="MODULE...")
+@click.option("--allow_unsafe_module", cls=GroupedOption, is_flag=True, help=ALLOW_UNSAFE)
 @_options
-def fetch_command(names: tuple[str, ...], model_dir: Path | None, verbosity: str) -> None:
+def fetch_command(
+    names: tuple[str, ...], allow_unsafe_module: bool, model_dir: Path | None, verbosity: str
+) -> None:
     """Get and freeze modules, so that they can be used without network.
 
     \b
@@ -95,10 +99,12 @@ def fetch_command(names: tuple[str, ...], model_dir: Path | None, verbosity: str
     """
     from retrain.freezing.wanted import InputWanted
     from retrain.modules.resolve import resolve
+    from retrain.safety.verdict import unsafe_allowed
 
     talk = Talk(verbosity)
     for name in names:
-        backbone = resolve(name, InputWanted(), model_dir or default_modules_folder(), talk)
+        with unsafe_allowed(allow_unsafe_module, talk.warn):
+            backbone = resolve(name, InputWanted(), model_dir or default_modules_folder(), talk)
         talk.result(f"{backbone.info.name}: {backbone.folder.absolute()}")
 
 

@@ -66,6 +66,11 @@ split_options = together(
     ),
 )
 
+ALLOW_UNSAFE = (
+    "Run a module or graph that does more than compute, such as writing files; only if you trust "
+    "its maker."
+)
+
 module_options = together(
     option(
         "tfhub_module",
@@ -127,6 +132,7 @@ module_options = together(
         show_default="the user's cache",
         type=FILE,
     ),
+    option("allow_unsafe_module", ALLOW_UNSAFE, MODULE, is_flag=True),
 )
 
 report_options = together(

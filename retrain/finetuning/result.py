@@ -15,6 +15,7 @@ from retrain.freezing.saved_model import tf2_network
 from retrain.freezing.wanted import InputWanted
 from retrain.modules.frozen_store import FrozenStore
 from retrain.progress import Talk
+from retrain.safety.tensorflow_graphs import check_saved_model
 
 
 def tuned_backbone(
@@ -37,6 +38,7 @@ def tuned_backbone(
     store = FrozenStore(folder)
 
     def write(built: Path) -> None:
+        check_saved_model(module)
         tf = import_tensorflow()
         loaded = tf.saved_model.load(str(module))
         for variable, value in zip(

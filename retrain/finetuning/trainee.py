@@ -12,6 +12,7 @@ from retrain.checkpoints import Arrays
 from retrain.errors import RetrainError, one_line
 from retrain.freezing.saved_model import one_output
 from retrain.heads.head import Head
+from retrain.safety.tensorflow_graphs import check_saved_model
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Adam's (Kingma and Ba, ICLR 2015)
 AVERAGING = 0.98  # share of the average weights that a step leaves, at the most
@@ -61,6 +62,7 @@ class Trainee:
         """`devices`: what to share the batches among; one or none: where TensorFlow likes.
 
         Raises RetrainError if the module cannot be trained after all."""
+        check_saved_model(module)  # again: the folder may have changed since it was frozen
         self.tf = tf = import_tensorflow()
         self.module, self.info, self.batch_size = module, info, batch_size
         self.class_weights = tf.constant(class_weights, tf.float32)

@@ -9,6 +9,7 @@ from retrain.backbones.tensorflow import import_tensorflow
 from retrain.errors import RetrainError, one_line
 from retrain.freezing.network import UNIT_RANGE, Network, image_shape
 from retrain.freezing.saved_model import constants
+from retrain.safety.other_formats import check_keras_file
 
 # Keras Applications whose pixels are scaled to [-1, 1] outside of the model, by its name.
 MINUS_ONE_TO_ONE = ("mobilenet_", "mobilenetv2", "inception", "xception", "nasnet")
@@ -18,8 +19,9 @@ SCALING_LAYERS = ("Rescaling", "Normalization")
 def read_keras_file(path: Path) -> Network:
     """The network of a Keras model with one picture as its input and one output.
 
-    Code inside the file (Lambda layers) is not run. Raises RetrainError.
+    Code inside the file (Lambda layers) is not run: UnsafeGraph. Raises RetrainError.
     """
+    check_keras_file(path)
     tf = import_tensorflow()
     try:
         model = tf.keras.models.load_model(str(path), compile=False, safe_mode=True)

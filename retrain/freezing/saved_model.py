@@ -9,6 +9,7 @@ import numpy as np
 from retrain.backbones.tensorflow import import_tensorflow
 from retrain.errors import RetrainError, one_line
 from retrain.freezing.network import UNIT_RANGE, Network, chosen_output, image_shape
+from retrain.safety.tensorflow_graphs import check_saved_model
 
 # TF Hub's common signatures for images, in the order in which they are asked for features.
 SIGNATURES = ("image_feature_vector", "default", "serving_default", "image_classification")
@@ -19,8 +20,9 @@ def read_saved_model(folder: Path) -> Network:
     """The network of a TF2 SavedModel or a TF1 hub module.
 
     Raises RetrainError when it does not load or takes or gives something else than an image
-    module of TF Hub does.
+    module of TF Hub does; its kind UnsafeGraph when it would do more than compute.
     """
+    check_saved_model(folder)
     tf = import_tensorflow()
     from tensorflow.python.saved_model.loader_impl import parse_saved_model
 

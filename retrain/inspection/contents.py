@@ -33,7 +33,7 @@ class Signature:
 @dataclass(frozen=True)
 class Contents:
     """`parameters`: how many numbers the weights are. `labels`: those that the artefact carries.
-    `manifest`: None for what other tools made."""
+    `manifest`: None for what other tools made. `unsafe`: what in it would do more than compute."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -41,6 +41,7 @@ class Contents:
     signatures: tuple[Signature, ...] = ()
     labels: tuple[str, ...] | None = None
     manifest: Manifest | None = None
+    unsafe: tuple[str, ...] = ()
 
 
 def _size(size: int) -> str:

@@ -20,6 +20,8 @@ from retrain.graphs import node_name, read_graph, subgraph
 from retrain.inspection.contents import Contents, Port, Signature
 from retrain.label.labels_file import INSIDE_SAVED_MODEL, read_labels
 from retrain.manifest import find_manifest
+from retrain.safety.tensorflow_graphs import graph_findings, saved_model_findings
+from retrain.safety.verdict import said_of
 from retrain.saved_models import SERVING, read_saved_model, saved_model_manifest
 
 FLOATS = (DT_FLOAT, DT_HALF, DT_BFLOAT16, DT_DOUBLE)
@@ -44,6 +46,7 @@ def frozen_contents(path: Path) -> Contents:
         _parameters(graph.node),
         labels=manifest.labels if manifest else None,
         manifest=manifest,
+        unsafe=said_of(graph_findings(graph)),
     )
 
 
@@ -68,6 +71,7 @@ def saved_model_contents(folder: Path) -> Contents:
         signatures,
         labels,
         manifest,
+        said_of(saved_model_findings(folder)),
     )
 
 

@@ -9,6 +9,8 @@ from retrain.files import cannot_read
 from retrain.flatbuffer_tables import Table, root_table
 from retrain.inspection.contents import Contents, Port
 from retrain.label.describing.tflite import metadata_labels, tflite_manifest
+from retrain.safety.other_formats import tflite_findings
+from retrain.safety.verdict import said_of
 from retrain.tflite_metadata import read_metadata
 
 # TensorType's numbers in the schema.
@@ -41,6 +43,7 @@ def tflite_contents(path: Path) -> Contents:
             sum(prod(shape) for tensor in weights if (shape := tensor.numbers(0, "i"))),
             labels=manifest.labels if manifest else carried.value if carried else None,
             manifest=manifest,
+            unsafe=said_of(tflite_findings(root)),
         )
     except (struct.error, IndexError, ValueError) as error:
         raise RetrainError(f"{path.absolute()} is cut off or damaged: export it anew") from error

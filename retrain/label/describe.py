@@ -14,6 +14,7 @@ from retrain.label.spec import GraphInput, Overrides
 from retrain.manifest import NODE as MANIFEST_KEY
 from retrain.manifest import Manifest, find_manifest, parse_manifest
 from retrain.onnx_graphs import read_onnx
+from retrain.safety.tensorflow_graphs import check_part
 from retrain.saved_models import read_saved_model
 
 
@@ -42,7 +43,9 @@ def _facts(artefact: Artefact, said: Overrides) -> GraphFacts:
     graph = read_graph(path)
     manifest = find_manifest(graph)
     if manifest is not None:
-        return own_graph_facts(manifest, Format.FROZEN, said)
+        facts = own_graph_facts(manifest, Format.FROZEN, said)
+        check_part(graph, facts.input.value, [facts.output.value], path)
+        return facts
     return frozen_facts(graph, path, said)
 
 

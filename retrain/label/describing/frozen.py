@@ -13,6 +13,7 @@ from retrain.label.describing.facts import Fact, GraphFacts
 from retrain.label.describing.model import no_layer, read_traits
 from retrain.label.describing.traits import Traits, logits_fact, scaling_fact
 from retrain.label.spec import Overrides
+from retrain.safety.tensorflow_graphs import check_part
 
 # Mean and std by the name of the input, as the tools that made such graphs scaled their pixels.
 USUAL_SCALING = {"Placeholder": (0.0, 255.0), "input": (127.5, 127.5), "Mul": (128.0, 128.0)}
@@ -25,6 +26,7 @@ def frozen_facts(graph: GraphDef, path: Path, said: Overrides) -> GraphFacts:
     output = _output(graph, path, said)
     needed = subgraph(graph, [output.value])
     layer, step = _input(needed, path, said)
+    check_part(graph, layer.value, [output.value], path)
     traits = read_traits(path, layer.value, output.value)
     return GraphFacts(
         Format.FROZEN.value,

@@ -7,11 +7,13 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_UINT8, DataType
 
 from retrain.artefact import Format
 from retrain.errors import RetrainError
+from retrain.graphs import node_name
 from retrain.label.describing.facts import Fact, GraphFacts
 from retrain.label.describing.model import no_layer, read_traits
 from retrain.label.describing.own import own_facts
 from retrain.label.describing.traits import logits_fact, scaling_fact
 from retrain.label.spec import Overrides
+from retrain.safety.tensorflow_graphs import check_part
 from retrain.saved_models import SERVING, SavedModel, saved_model_manifest
 
 # Of several outputs, in this order.
@@ -24,6 +26,9 @@ def saved_model_facts(model: SavedModel, said: Overrides) -> GraphFacts:
     source = f"the signature {name}"
     layer = _input(model, signature, said, source)
     output = _output(model, signature, said, source)
+    ends = signature.inputs[layer.value], signature.outputs[output.value]
+    given, made = (node_name(info.name) for info in ends)
+    check_part(model.graph, given, [made], model.folder)
     manifest = saved_model_manifest(model)
     if manifest is not None:
         return own_facts(manifest, Format.SAVED_MODEL, layer, output)
