@@ -28,15 +28,28 @@ UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+MOST_BYTES = 64 << 20  # of a text file
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes
 
 
 def read_text(path: Path, what: str) -> str:
     """The text of the file `path`, a `what`, without a byte order mark. Raises RetrainError."""
+    return decoded(read_bytes(path, what), f"{what} {path.absolute()}")
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """The bytes of the text file `path`, a `what`. Raises RetrainError, also for one larger than
+    any text that is meant: a device without an end, a film."""
     try:
-        return decoded(path.read_bytes(), f"{what} {path.absolute()}")
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise cannot_read(what, path, error) from error
+    if len(content) > MOST_BYTES:
+        raise RetrainError(
+            f"{what} {path.absolute()} has more than {MOST_BYTES >> 20} MB: give a text file"
+        )
+    return content
 
 
 def decoded(content: bytes, named: str) -> str:

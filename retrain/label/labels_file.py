@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain.errors import RetrainError, counted
-from retrain.files import cannot_read
+from retrain.manifest import labels_bytes
+from retrain.text import decoded, lines_of, read_bytes
 
 # What older tools called them.
 USUAL_NAMES = (
@@ -15,6 +16,11 @@ USUAL_NAMES = (
     "labels.txt",
     "imagenet_slim_labels.txt",
 )
+# A line with its own number: marked off by a sign, before or after the name; by blanks only.
+NUMBERED = re.compile(r"(?P<number>[0-9]{1,9})\s*[:,;\t]\s*(?P<name>\S.*)")
+NUMBERED_AFTER = re.compile(r"(?P<name>.*\S)\s*[:,;\t]\s*(?P<number>[0-9]{1,9})")
+NUMBERED_LOOSELY = re.compile(r"(?P<number>[0-9]{1,9})(?:[.)]\s+|\s+-\s+|\s+)(?P<name>\S.*)")
+MOST_ALIKE = 0.01  # of the names; ImageNet has two cranes
 INSIDE_SAVED_MODEL = ("assets.extra/labels.txt", "assets/labels.txt", *USUAL_NAMES)
 
 
@@ -28,20 +34,54 @@ class Labels:
     beside: Path | None = None
 
 
-def labels_in(text: str) -> tuple[str, ...]:
-    """One a line, in class order. Where each line begins with its own number and a colon, as in
-    `0:background`, these are no part of the labels."""
-    lines = [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")]
-    numbered = [re.match(rf"{number}: ?(.+)", line) for number, line in enumerate(lines)]
-    return tuple(found[1] for found in numbered if found) if all(numbered) else tuple(lines)
+def labels_in(
+    content: bytes, named: str, carried: tuple[str, ...] | None = None
+) -> tuple[str, ...]:
+    """The names in a labels file's content, in class order: one a line, whatever an editor or
+    another tool made of the lines. `named`: the file, for a fault.
+
+    Blanks around a name, empty lines, and the lines' own numbers are no part of the labels: numbers
+    are those that run from 0, or from 1, line by line without a gap (`0 red`, `0: red`, `1,red`,
+    `red,0`), so `3 of clubs` stays what it is. What says the same as the labels that the graph has
+    `carried` is read as these. Raises RetrainError.
+    """
+    if carried is not None and content == labels_bytes(carried):
+        return carried  # whatever stands in them: bytes that are no UTF-8, line ends, numbers
+    text = decoded(content, named)
+    if (text.strip()[:1], text.strip()[-1:]) in (("{", "}"), ("[", "]")):
+        raise RetrainError(f"{named} is JSON or a program's dictionary: write one name a line")
+    lines = [line for line in map(str.strip, lines_of(text)) if line]
+    if carried is not None and lines == [label.strip() for label in carried]:
+        return carried
+    names = _unnumbered(lines)
+    if names and all(re.fullmatch('".+"', name) for name in names):
+        names = [_unquoted(name) for name in names]
+    return tuple(names)
 
 
-def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels in a text file. Raises RetrainError."""
-    try:
-        return labels_in(path.read_text(encoding="utf-8", errors="surrogateescape"))
-    except OSError as error:
-        raise cannot_read("labels", path, error) from error
+def _unnumbered(lines: list[str]) -> list[str]:
+    """The lines without their own numbers, or as they are."""
+    for pattern, tight in ((NUMBERED, True), (NUMBERED_AFTER, True), (NUMBERED_LOOSELY, False)):
+        found = [match for match in map(pattern.fullmatch, lines) if match]
+        if len(found) < max(len(lines), 2):
+            continue
+        numbers = [int(match["number"]) for match in found]
+        names = [_unquoted(match["name"]) if tight else match["name"] for match in found]
+        if len(names) - len(set(names)) > len(names) * MOST_ALIKE:
+            continue  # `1 of clubs`, `2 of clubs`: the numbers tell them apart
+        if numbers in (list(range(len(names))), list(range(1, len(names) + 1))):
+            return names
+    return lines
+
+
+def _unquoted(name: str) -> str:
+    """What a cell in quotation marks holds."""
+    return name[1:-1].replace('""', '"') if re.fullmatch('".+"', name) else name
+
+
+def read_labels(path: Path, carried: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """The labels in a text file; see labels_in. Raises RetrainError."""
+    return labels_in(read_bytes(path, "labels"), f"labels {path.absolute()}", carried)
 
 
 def find_labels(
@@ -50,24 +90,28 @@ def find_labels(
     """Those in the file that is `given`, else those that the graph carries, else those of the first
     of the usual files beside it that has one line for each class. Raises RetrainError."""
     if given is not None:
-        found = Labels(read_labels(given), f"--labels {given}")
+        found = Labels(read_labels(given, carried), f"--labels {given}")
         _check(found.names, classes, str(given.absolute()))
         return found
     if carried is not None:
         _check(carried, classes, f"the labels in {graph.absolute()}")
         return Labels(carried, "the graph")
-    near = {path: read_labels(path) for path in _beside(graph) if path.is_file()}
-    for path, names in near.items():
+    others = []
+    for path in filter(Path.is_file, _beside(graph)):
+        try:
+            names = read_labels(path)
+        except RetrainError as fault:  # nobody named it: another may be meant
+            others.append(f"; {fault}")
+            continue
         if len(names) == classes:
             return Labels(names, "the file beside the graph that has a line for each class", path)
-    others = "".join(
-        f"; {path.name} beside it has {counted(len(names), 'label')} for "
-        f"{counted(classes, 'class', 'classes')}"
-        for path, names in list(near.items())[:1]
-    )
+        others.append(
+            f"; {path.name} beside it has {counted(len(names), 'label')} for "
+            f"{counted(classes, 'class', 'classes')}"
+        )
     raise RetrainError(
-        f"{graph.absolute()} does not carry its labels{others}: give --labels, the text file that "
-        "was made with it"
+        f"{graph.absolute()} does not carry its labels{''.join(others[:1])}: give --labels, the "
+        "text file that was made with it"
     )
 
 

@@ -127,8 +127,8 @@ def metadata_labels(metadata: TfliteMetadata | None) -> Fact[tuple[str, ...]] | 
         return None
     names = [name for name in sorted(metadata.files) if "label" in name and name.endswith(".txt")]
     for name in sorted(names, key=lambda name: name != LABELS_FILE)[:1]:
-        text = metadata.files[name].decode("utf-8", "surrogateescape")
-        return Fact(labels_in(text), f"{name} in {METADATA}")
+        where = f"{name} in {METADATA}"
+        return Fact(labels_in(metadata.files[name], where), where)
     return None
 
 
