@@ -3,13 +3,14 @@
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from commands import run_command
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from PIL import Image
@@ -71,27 +72,16 @@ def _examples_untouched() -> Iterator[None]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs `retrain` or `label-image` as a process in an empty folder of its own."""
+    """Runs `retrain` or `label-image` in an empty folder of its own: see commands.run_command."""
 
-    def run_command(
-        command: str, *arguments: object, cwd: Path | None = None, **more: str
+    def run_here(
+        command: str, *arguments: object, cwd: Path | None = None, **more: Any
     ) -> "subprocess.CompletedProcess[str]":
-        module = {"retrain": "retrain", "label-image": "retrain.cli.label_image"}[command]
-        start = (
-            ["-m", module] if command == "retrain" else ["-c", f"import {module} as m; m.main()"]
-        )
         folder = cwd or tmp_path / "work"
         folder.mkdir(exist_ok=True)
-        return subprocess.run(
-            [sys.executable, *start, *map(str, arguments)],
-            cwd=folder,
-            env={**os.environ, **more},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        return run_command(command, *arguments, cwd=folder, **more)
 
-    return run_command
+    return run_here
 
 
 def write_picture(path: Path, colour: tuple[int, int, int], seed: int, size: int = 40) -> None:
