@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 PLAIN_INTERVAL_S = 5.0
+LONG_WORK_S = 1.0  # after which the end is told, too
 
 
 class Meter(Protocol):
@@ -139,7 +140,7 @@ class _Lines:
 
     def finish(self) -> None:
         elapsed = time.monotonic() - self.start
-        if elapsed >= 1.0:
+        if elapsed >= LONG_WORK_S:
             self._print(self.done / elapsed, f", took {elapsed:.1f} s")
 
     def _print(self, rate: float, tail: str) -> None:

@@ -15,6 +15,8 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from PIL import Image
 
+from retrain import progress
+
 # Shells start what runs in the background without Ctrl-C; the tests send it to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -53,6 +55,13 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _cache(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETRAIN_CACHE_DIR", str(session_cache))
+
+
+@pytest.fixture(autouse=True)
+def _no_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said of work that takes long would depend on the machine's load."""
+    monkeypatch.setattr(progress, "PLAIN_INTERVAL_S", float("inf"))
+    monkeypatch.setattr(progress, "LONG_WORK_S", float("inf"))
 
 
 @pytest.fixture(autouse=True, scope="session")

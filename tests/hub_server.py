@@ -3,7 +3,6 @@
 import io
 import json
 import tarfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,13 +10,13 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from urllib.parse import urlsplit
 
+from commands import PATIENCE_S
 from conftest import TINY
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
 from retrain.modules.frozen_store import fingerprint_of
 
 TINY_FINGERPRINT = fingerprint_of(BUNDLED_FOLDER / TINY)
-HANG_S = 20.0
 KAGGLE_FILES = (
     "saved_model.pb",
     "variables/variables.index",
@@ -49,7 +48,8 @@ class HubServer:
     /resumes     breaks off twice, and goes on where a Range says
     /api/...     Kaggle's own protocol (POST): the module as version 2, its files at /kaggle/...;
                  `kaggle` says what to do instead: "", a status, "hangs" or "breaks"
-    /slow        sends the module in pieces; /unsized too, without its length
+    /slow        sends half of the module, and the rest when `going` is set
+    /unsized     sends the module in pieces without its length
     /hangs says nothing; /stalls stops in the body while `stalling`
     """
 
@@ -61,6 +61,7 @@ class HubServer:
         self.stalling = True
         self.kaggle = ""
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.going = Event()
         self.stopping = Event()
         self.lock = Lock()
         hub = self
@@ -84,6 +85,7 @@ class HubServer:
         try:
             yield self
         finally:
+            self.going.set()
             self.stopping.set()
             self.server.shutdown()
             self.server.server_close()
@@ -129,19 +131,18 @@ class _Handler(BaseHTTPRequestHandler):
         elif name == "kaggle":
             self.send(200, (BUNDLED_FOLDER / TINY / rest).read_bytes())
         elif name == "slow":
-            self.send(200, plan.module, piece=len(plan.module) // 10, pause=0.15)
+            self.send(200, plan.module, piece=len(plan.module) // 2 + 1, between=plan.going)
         elif name == "unsized":
             self.send_response(200)
             self.end_headers()
             for start in range(0, len(plan.module), 1 << 18):
                 self.wfile.write(plan.module[start : start + (1 << 18)])
-                time.sleep(0.2)
         elif name == "hangs":
-            plan.stopping.wait(HANG_S)
+            plan.stopping.wait(PATIENCE_S)
         elif name == "stalls":
             self.send_part(plan.module, 0, 0.5 if plan.stalling else 1.0)
             if plan.stalling:
-                plan.stopping.wait(HANG_S)
+                plan.stopping.wait(PATIENCE_S)
         else:
             self.send(404, b"no")
 
@@ -153,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         _, _, call = path.partition("/models.ModelApiService/")
         if plan.kaggle == "hangs":
-            plan.stopping.wait(HANG_S)
+            plan.stopping.wait(PATIENCE_S)
         elif plan.kaggle == "breaks" and call == "DownloadModelInstanceVersion":
             self.send_part(plan.module, 0, 0.5)
         elif plan.kaggle.isdigit():
@@ -173,7 +174,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send(status, body, Content_Type="application/json; charset=utf-8")
 
     def send(
-        self, status: int, body: bytes, piece: int = 1 << 20, pause: float = 0.0, **headers: str
+        self,
+        status: int,
+        body: bytes,
+        piece: int = 1 << 20,
+        between: Event | None = None,
+        **headers: str,
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -181,8 +187,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         for start in range(0, len(body), piece):
+            if start and between is not None:
+                self.wfile.flush()
+                between.wait(PATIENCE_S)
             self.wfile.write(body[start : start + piece])
-            time.sleep(pause)
 
     def send_part(self, body: bytes, start: int, until: float) -> None:
         """Promises all from `start` on and sends as far as this share of the body."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import PATIENCE_S
 from conftest import TINY, Run, age, write_colour_tree, write_picture
 from PIL import Image
 
@@ -214,7 +215,7 @@ exec {sys.executable} -m retrain --image_dir {colour_tree} --tfhub_module {TINY}
         pytest.skip("mounting a small disk needs root")
     check = f"code=0; ( {script} ) || code=$?; cat {tmp_path}/small/output_graph.pb; exit $code"
     done = subprocess.run(
-        ["unshare", "-m", "bash", "-c", check], capture_output=True, text=True, timeout=120
+        ["unshare", "-m", "bash", "-c", check], capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 1
     assert "retrain: the disk is full: could not write" in done.stderr.splitlines()[-1]

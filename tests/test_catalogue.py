@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from commands import PATIENCE_S
 from conftest import REPO
 
 from retrain.backbones.bundled import BUNDLED, DEFAULT_MODULE
@@ -195,7 +196,9 @@ def test_networks_of_keras_exist_there_and_are_found_by_its_names() -> None:
 
 def test_catalogue_is_read_without_tensorflow() -> None:
     script = "import retrain.modules.catalogue, sys; assert not {'tensorflow', 'keras'} "
-    subprocess.run([sys.executable, "-c", f"{script} & set(sys.modules)"], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", f"{script} & set(sys.modules)"], check=True, timeout=PATIENCE_S
+    )
 
 
 def test_a_url_of_any_version_is_known() -> None:

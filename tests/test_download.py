@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import PATIENCE_S
 from hub_server import HubServer
 
+from retrain import progress
 from retrain.errors import RetrainError
 from retrain.modules import download as download_module
 from retrain.modules.download import download
 from retrain.progress import Talk
 
+SOON_S = 5 * download_module.CONNECT_S  # the system would wait minutes; machines are loaded
 ADVICE = "get it elsewhere and give its folder"
 
 
@@ -141,13 +144,19 @@ def test_a_silent_server_is_given_up(
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("slow", r"Downloading slow: (\d+) of \1 kB, \d+/s, took \d\.\d s\n"),
-        ("unsized", r"Downloading unsized: (\d+) kB, \d+/s, took \d\.\d s\n"),
+        ("module.tar.gz", r"Downloading module.tar.gz: (\d+) of \1 kB, \d+/s, took \d+\.\d s\n"),
+        ("unsized", r"Downloading unsized: (\d+) kB, \d+/s, took \d+\.\d s\n"),
     ],
 )
 def test_progress_is_shown(
-    path: str, said: str, hub: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    path: str,
+    said: str,
+    hub: HubServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(progress, "LONG_WORK_S", 0.0)
     download(f"{hub.url}/{path}", tmp_path / "m", Talk(terminal=False), ADVICE)
     line = re.fullmatch(said, capsys.readouterr().err)
     assert line and int(line[1]) == len(hub.module) // 1000
@@ -156,7 +165,7 @@ def test_progress_is_shown(
 def timed_fault_of(url: str, target: Path) -> str:
     start = time.monotonic()
     fault = fault_of(url, target)
-    assert time.monotonic() - start < download_module.CONNECT_S + 1.0
+    assert time.monotonic() - start < SOON_S
     return fault
 
 
@@ -199,7 +208,7 @@ def in_namespace(flags: str, script: str, **more: str) -> "subprocess.CompletedP
         env={**os.environ, **more},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 
@@ -207,6 +216,7 @@ DOWNLOAD = """
 import sys, time
 from pathlib import Path
 from retrain.modules.download import download
+from retrain import progress
 from retrain.progress import Talk
 start = time.monotonic()
 try:
@@ -218,7 +228,7 @@ print(time.monotonic() - start)
 
 
 def test_a_deaf_name_server_is_given_up_soon(tmp_path: Path) -> None:
-    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:30\n")
     deaf = """
 import socket, subprocess, sys
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -236,8 +246,10 @@ time {sys.executable} -c "$DEAF" "$DOWNLOAD" http://module.example.org/m {tmp_pa
     said, seconds = done.stdout.splitlines()
     assert said.startswith("NoNetwork cannot download http://module.example.org/m: ")
     assert "did not answer within 3 s" in said and said.endswith("; ADVICE")
-    assert float(seconds) < 4.0
-    assert float(done.stderr.splitlines()[-1]) < 8.0  # nor does the process's end wait for it
+    assert float(seconds) < SOON_S
+    assert (
+        float(done.stderr.splitlines()[-1]) < 2 * SOON_S
+    )  # nor does the process's end wait for it
 
 
 def test_a_full_disk_is_named(hub: HubServer, tmp_path: Path) -> None:

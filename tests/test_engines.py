@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS, TINY
 
 from retrain.backbones.backbone import INFO_FILE, REFERENCE_FILE, Backbone, read_backbone
@@ -109,4 +110,4 @@ for _ in range(30):
     assert [token for token, _ in engine.run((n, pixels) for n in range(9))] == list(range(9))
     del engine
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE_S)

@@ -9,6 +9,7 @@ from pathlib import Path
 import graph_kinds
 import numpy as np
 import pytest
+from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS, Run
 from graph_kinds import LABELS, SIZE, answers, run_graph
 from PIL import Image
@@ -222,7 +223,7 @@ def test_no_tensorflow_is_imported(kinds: Path) -> None:
     graphs = [kinds / name for name in names]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script, PHOTOS[0], *graphs],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 

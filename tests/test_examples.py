@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS, REPO
 
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -14,7 +15,8 @@ ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ
 def run_script(script: str, *arguments: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [REPO / script, *map(str, arguments)], cwd=cwd, capture_output=True, text=True,
-        timeout=300, env={**ENVIRONMENT, "RETRAIN_CACHE_DIR": os.environ["RETRAIN_CACHE_DIR"]},
+        timeout=PATIENCE_S,
+        env={**ENVIRONMENT, "RETRAIN_CACHE_DIR": os.environ["RETRAIN_CACHE_DIR"]},
     )  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def test_demo_runs_in_an_installed_environment(tmp_path: Path) -> None:
         (copy / name).symlink_to(REPO / name)
     done = subprocess.run(
         ["sh", "-c", 'cd clone && sh "$PWD/scripts/demo"'], cwd=tmp_path,
-        capture_output=True, text=True, timeout=300, env={**ENVIRONMENT, "VENV": str(venv)},
+        capture_output=True, text=True, timeout=PATIENCE_S, env={**ENVIRONMENT, "VENV": str(venv)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert re.search(r"^daisy \(score=0\.\d+\)$", done.stdout, re.M)

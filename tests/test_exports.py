@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS, TINY, Run
 
 from retrain.errors import ParityFault, UsageFault
@@ -58,7 +59,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, "-m", "retrain", "--image_dir", str(EXAMPLE_FLOWERS), *map(str, FAST),
          "--saved_model_dir", "serving", "--tflite_output_file", "f.tflite",
          "--onnx_output_file", "onnx/f.onnx"],
-        cwd=folder, capture_output=True, text=True, timeout=300,
+        cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (folder / "stdout").write_text(done.stdout)

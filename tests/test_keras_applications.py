@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import PATIENCE_S
 
 from retrain.backbones.backbone import reference_pixels
 from retrain.backbones.tensorflow import import_tensorflow
@@ -139,7 +140,7 @@ def test_missing_weights_are_named_and_can_be_put_in_place(tmp_path: Path) -> No
         env={**os.environ, "KERAS_HOME": str(home), "https_proxy": nowhere, "no_proxy": ""},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE_S,
     )
     assert ran.returncode == 0, ran.stderr
     missing, damaged, built = ran.stdout.splitlines()

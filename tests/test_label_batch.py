@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS, Run
 from PIL import Image
 
@@ -106,7 +107,7 @@ def test_memory_does_not_grow_with_the_photos(
 
     def peak_mb(folder: Path) -> float:
         command = [sys.executable, "-c", PEAK, *graph, "--format", "csv", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
         assert done.returncode == 1
         return int(done.stderr.rsplit("PEAK ", 1)[1]) / 1024
 
@@ -158,14 +159,14 @@ def test_odd_names_come_back_as_they_are(
     form: str, odd: list[bytes], graph: tuple[str, str]
 ) -> None:
     done = subprocess.run([*COMMAND, *graph, "--format", form, os.path.dirname(odd[0])],
-                          capture_output=True, timeout=60)  # fmt: skip
+                          capture_output=True, timeout=PATIENCE_S)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
     rows = labelled(form, done.stdout.decode("utf-8", "surrogateescape"))
     assert sorted(os.fsencode(path) for path, _, _ in rows) == odd
 
 
 def test_odd_names_are_shown_as_text(odd: list[bytes], graph: tuple[str, str]) -> None:
-    done = subprocess.run([*COMMAND, *graph, *odd], capture_output=True, timeout=60)
+    done = subprocess.run([*COMMAND, *graph, *odd], capture_output=True, timeout=PATIENCE_S)
     assert (done.returncode, done.stderr) == (0, b"")
     assert rb"\udcff\udcfe.jpg:" in done.stdout
 
@@ -175,7 +176,7 @@ def test_a_list_may_be_separated_by_nuls(
     end: bytes, odd: list[bytes], graph: tuple[str, str]
 ) -> None:
     done = subprocess.run([*COMMAND, *graph, "--format", "csv", "-"], input=b"\0".join(odd) + end,
-                          capture_output=True, timeout=60)  # fmt: skip
+                          capture_output=True, timeout=PATIENCE_S)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
     rows = labelled("csv", done.stdout.decode("utf-8", "surrogateescape"))
     assert [os.fsencode(path) for path, _, _ in rows] == odd
@@ -198,16 +199,16 @@ def test_rows_come_while_the_list_is_still_written(graph: tuple[str, str], tmp_p
     last = json.loads(process.stdout.readline())  # a line need not end
     assert last["path"] == str(tmp_path) and last["error"].startswith("is a folder: ")
     assert process.stdout.read() == ""
-    assert process.wait(60) == 1
+    assert process.wait(PATIENCE_S) == 1
     process.stdout.close()
 
 
 def test_an_empty_list_is_no_fault(graph: tuple[str, str], run: Run) -> None:
     done = subprocess.run([*COMMAND, *graph, "--format", "json", "-"], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60)  # fmt: skip
+                          capture_output=True, text=True, timeout=PATIENCE_S)  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "[\n]\n", "")
     closed = subprocess.run(["bash", "-c", '"$@" <&-', "bash", *COMMAND, *graph, "-"],
-                            capture_output=True, text=True, timeout=60)  # fmt: skip
+                            capture_output=True, text=True, timeout=PATIENCE_S)  # fmt: skip
     assert closed.returncode == 1
     assert closed.stderr.startswith("label-image: cannot read the list on standard input: ")
     assert closed.stderr.count("\n") == 1
@@ -220,7 +221,7 @@ def test_a_closed_pipe_ends_it_quietly_amid_its_work(
     script = '"$@" | head -n 3; echo "${PIPESTATUS[@]}"'
     command = [*COMMAND, *graph, "--format", form, str(many)]
     done = subprocess.run(["bash", "-c", script, "bash", *command], capture_output=True, text=True,
-                          timeout=60)  # fmt: skip
+                          timeout=PATIENCE_S)  # fmt: skip
     lines = done.stdout.splitlines()
     assert len(lines) == 4 and lines[3] == "1 0"
     # Photos whose reason was said before the pipe was closed: nothing is said of the pipe.
@@ -315,7 +316,7 @@ def test_the_output_is_there_when_it_is_whole(
     while len(os.listdir(work)) < 3:  # its temporary file
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60)[1].strip() == "label-image: interrupted"
+    assert process.communicate(timeout=PATIENCE_S)[1].strip() == "label-image: interrupted"
     assert process.returncode == 130
     assert sorted(os.listdir(work)) == ["new", "rows.csv"]
     assert (work / "rows.csv").read_text() == printed
@@ -374,7 +375,7 @@ def test_a_bar_on_the_terminal_leaves_the_results_alone(
     os.close(terminal)
     shown = b"".join(read_all(control)).decode()
     os.close(control)
-    assert process.wait(60) == 1
+    assert process.wait(PATIENCE_S) == 1
     assert len(labelled("json", (tmp_path / "rows.json").read_text())) == MANY
     assert f"{MANY}/{MANY}" in shown and f"{BROKEN} set aside" in shown
 
@@ -388,7 +389,7 @@ def test_rows_on_the_terminal_are_not_broken_up_by_a_bar(
     os.close(terminal)
     shown = b"".join(read_all(control)).decode().replace("\r\n", "\n")
     os.close(control)
-    assert process.wait(60) == 1
+    assert process.wait(PATIENCE_S) == 1
     one, two = daisies(2)
     lines = shown.splitlines()
     assert [lines[number] for number in (0, 2, 3, 5, 6)] == [

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS, Run
 
 DAISIES = sorted((EXAMPLE_FLOWERS / "daisy").glob("*.jpg"))
@@ -122,6 +123,8 @@ def test_a_closed_pipe_ends_it_quietly(trained: Path, run: Run, tmp_path: Path) 
     photos = " ".join(f"'{path}'" for path in DAISIES)
     command = (f"{sys.executable} -c 'import retrain.cli.label_image as m; m.main()' "
                f"--graph {trained}/output_graph.pb {photos} | head -n 1")  # fmt: skip
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS
 from PIL import Image
 
@@ -276,7 +277,11 @@ def test_plots_are_quiet_where_no_cache_can_be_written_and_imported_late(tmp_pat
     place = str(tmp_path / "file" / "none")
     environment = {**os.environ, "MPLCONFIGDIR": place, "HOME": place, "XDG_CACHE_HOME": place}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert (done.stdout, done.stderr) == ("<svg\n", "")
 
@@ -359,7 +364,7 @@ def browse(path: Path, width: int, *flags: str) -> tuple[str, list[str]]:
         "--enable-logging=stderr", "--v=0", f"--user-data-dir={path.parent / 'profile'}",
         f"--window-size={width},1600", *flags, path.as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS
 
 from retrain.errors import RetrainError
@@ -83,7 +84,9 @@ def fresh(graph: Path, tmp_path: Path) -> Callable[[Path, np.ndarray], np.ndarra
         np.save(tmp_path / "pixels.npy", pixels)
         files = (graph, artefact, tmp_path / "pixels.npy", tmp_path / "scores.npy")
         command = [sys.executable, "-W", "error", "-c", SCORES, *map(str, files)]
-        done = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            command, env=os.environ, capture_output=True, text=True, timeout=PATIENCE_S
+        )
         assert (done.returncode, done.stderr) == (0, "")
         scores: np.ndarray = np.load(tmp_path / "scores.npy")
         return scores

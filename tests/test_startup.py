@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS, TINY
 
 PHOTO = next((EXAMPLE_FLOWERS / "daisy").glob("*.jpg"))
@@ -28,7 +29,7 @@ print("PROBE", code, len(connected), *heavy, file=sys.stderr)
 def imported(module: str, *arguments: object, cwd: Path) -> tuple[str, list[str]]:
     """What the command said on stderr, and the heavy modules that it imported."""
     command = [sys.executable, "-c", PROBE, module, *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_S)
     said, _, probe = done.stderr.partition("PROBE ")
     code, connections, *heavy = probe.split()
     assert (code, connections) == ("0", "0"), done.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import PIL
 import pytest
+from commands import PATIENCE_S
 
 from retrain.bottlenecks import matrix as matrix_module
 from retrain.bottlenecks import store as store_module
@@ -268,4 +269,4 @@ again.refresh()
 assert again.damaged == []
 assert (again.matrix(keys).take(np.arange(90))[:, 0] == np.arange(90)).all()
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE_S)

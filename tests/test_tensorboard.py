@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from board_server import ask, fetch, tensorboard
+from commands import PATIENCE_S
 from conftest import write_picture
 from PIL import Image
 
@@ -252,7 +253,10 @@ write_test_summaries(Path(sys.argv[1]), 1, metrics, scores, truth, "xy", Talk())
 print([name for name in ("tensorflow", "scipy", "sklearn") if name in sys.modules])
 """
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert done.stdout.strip() == "[]", done.stderr
     assert "cannot be read any more" in done.stderr
