@@ -53,7 +53,7 @@ def audit_tree(settings: TrainSettings, outputs: Sequence[Path], talk: Talk) -> 
 
     Raises RetrainError.
     """
-    photos = read_photos(settings, outputs, talk)
+    photos = read_photos(settings, outputs, talk, least_classes=1)
     photos.extractor.say_done()
     split = split_index(
         photos.index,

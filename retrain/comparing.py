@@ -8,6 +8,7 @@ import numpy as np
 
 from retrain.assessment import Assessment
 from retrain.evaluation.intervals import PairedDifference, paired_difference
+from retrain.images.names import match_names
 from retrain.images.reading import read_photos_ahead
 from retrain.label.classifier import open_classifier
 from retrain.label.describe import describe_graph
@@ -45,13 +46,13 @@ def compare_with(
     classifier = open_classifier(earlier, describe_graph(earlier))
     for remark in classifier.remarks:
         talk.warn(f"{earlier.name}: {remark}")
-    known = {label: position for position, label in enumerate(classifier.labels)}
+    known = match_names(labels, classifier.labels)  # the earlier graph's class for each of ours
     evaluation = assessment.evaluation
     rows, first = np.unique(evaluation.rows, return_index=True)
     asked = [
         (int(row), int(position))
         for row, position in zip(rows, first, strict=True)
-        if labels[evaluation.truth[position]] in known
+        if int(evaluation.truth[position]) in known
     ]
     paths = [dataset.index.full_path(dataset.index.photos[row]) for row, _ in asked]
 
@@ -65,9 +66,10 @@ def compare_with(
     with talk.progress("Asking the earlier graph", len(paths), "photos") as meter:
         for number, scores in classifier.scores(pictures()):
             position = asked[number][1]
-            truth = labels[evaluation.truth[position]]
-            theirs.append(classifier.labels[int(scores.argmax())] == truth)
-            ours.append(bool(predicted[position] == evaluation.truth[position]))
+            truth = int(evaluation.truth[position])
+            answer = classifier.labels[int(scores.argmax())]
+            theirs.append(answer == classifier.labels[known[truth]])
+            ours.append(bool(predicted[position] == truth))
             meter.advance()
     if not theirs:
         talk.warn(f"{earlier} knows the class of no test photo, so nothing can be compared")

@@ -1,5 +1,7 @@
 """Faults that a user can mend. Each message is one line: what happened, with what, what to do."""
 
+from collections.abc import Sequence
+
 
 class RetrainError(Exception):
     """An expected fault. The commands print its text on one line and exit with `exit_code`."""
@@ -28,6 +30,11 @@ class UsageFault(RetrainError):
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 photo`, `2 photos`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """The first of any number of names, for one line: `'a', 'b', ...`."""
+    return ", ".join(map(repr, names[:most])) + (", ..." if len(names) > most else "")
 
 
 def one_line(error: BaseException) -> str:

@@ -3,14 +3,15 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from retrain.config import TrainSettings
-from retrain.errors import RetrainError, counted
+from retrain.errors import RetrainError, counted, few
 from retrain.files import write_bytes
+from retrain.images.kinds import is_side_file
 from retrain.images.split import SETS, TEST, TRAIN, VALIDATION, Split
 from retrain.images.tree import Index, SetAside
 from retrain.progress import Talk
@@ -25,10 +26,37 @@ def aside_csv(settings: TrainSettings) -> Path:
 
 
 def say_found(index: Index, talk: Talk) -> None:
-    counts = [f"{name} {count}" for name, count in zip(index.classes, index.counts(), strict=True)]
-    named = ", ".join(counts[:10]) + (", ..." if len(counts) > 10 else "")
-    files, classes = counted(len(index.photos), "file"), counted(len(counts), "class", "classes")
+    """Says what the tree holds by the names of its files, before any is opened."""
+    counts = Counter(photo.label for photo in index.photos if not is_side_file(photo.path))
+    each = [f"{name} {counts[label]}" for label, name in enumerate(index.classes)]
+    named = ", ".join(each[:10]) + (", ..." if len(each) > 10 else "")
+    files, classes = counted(counts.total(), "file"), counted(len(each), "class", "classes")
     talk.info(f"{files} in {classes}: {named}")
+    if index.litter:
+        what = _by_kind(PurePosixPath(path).name for path in index.litter)
+        talk.info(
+            f"{counted(len(index.litter), 'file or folder', 'files and folders')} of systems and "
+            f"programs left out: {what}"
+        )
+
+
+def say_left_out(index: Index, talk: Talk) -> None:
+    """Says what is odd about the tree, and which files in it are no pictures."""
+    for remark in index.remarks:
+        talk.warn(remark)
+    if index.others:
+        suffixes = (PurePosixPath(path).suffix.lower() for path in index.others)
+        what = _by_kind(suffix or "without a suffix" for suffix in suffixes)
+        talk.info(f"{counted(len(index.others), 'other file')} left out: {what}")
+
+
+def _by_kind(kinds: Iterable[str]) -> str:
+    """`.json (12), .xml (3)`, the most frequent first."""
+    counts = Counter(kinds)
+    ordered = sorted(counts, key=lambda kind: (-counts[kind], kind))
+    return ", ".join(f"{kind} ({counts[kind]})" for kind in ordered[:10]) + (
+        ", ..." if len(ordered) > 10 else ""
+    )
 
 
 def report_aside(aside: Sequence[SetAside], settings: TrainSettings, talk: Talk) -> None:
@@ -44,10 +72,15 @@ def report_aside(aside: Sequence[SetAside], settings: TrainSettings, talk: Talk)
             f"--strict: {counted(len(aside), 'file')} cannot be used, the first: {aside[0].path} "
             f"({aside[0].reason}); all are listed in {path.absolute()}; repair or remove them"
         )
+    say_aside(aside, talk, f": see {path.absolute()}")
+
+
+def say_aside(aside: Sequence[SetAside], talk: Talk, where: str = "") -> None:
+    """Names the first files that cannot be used; `where` all are listed."""
     for file in aside[:10]:
         talk.warn(f"set aside {file.path}: {file.reason}")
     if len(aside) > 10:
-        talk.warn(f"{counted(len(aside) - 10, 'more file')} set aside: see {path.absolute()}")
+        talk.warn(f"{counted(len(aside) - 10, 'more file')} set aside{where}")
 
 
 def say_split(
@@ -62,23 +95,36 @@ def say_split(
         ("total", table.sum(0).tolist()),
     ]:
         talk.result(f"{name:<{width}}" + "".join(f"{count:>12}" for count in row))
-    for remark in (*index.remarks, *split.remarks):
+    for remark in split.remarks:
         talk.warn(remark)
-    counts = Counter(labels.tolist())
-    for label, name in enumerate(index.classes):
-        if counts[label] < FEW_PHOTOS:
-            talk.warn(
-                f"class {name!r} has {counted(counts[label], 'photo')}, fewer than {FEW_PHOTOS}: "
-                "its results will be unsure"
-            )
+    _warn_of_few(index, table.sum(1).tolist(), talk)
     shares = {VALIDATION: settings.validation_percentage, TEST: settings.testing_percentage}
     for which, share in shares.items():
         empty = [index.classes[label] for label in np.flatnonzero(table[:, which] == 0)]
         if share and empty:
             classes = counted(len(empty), "class", "classes")
-            talk.warn(f"no {SETS[which]} photo in {classes} ({', '.join(empty[:5])})")
+            talk.warn(f"no {SETS[which]} photo in {classes} ({few(empty)})")
     untrained = [index.classes[label] for label in np.flatnonzero(table[:, TRAIN] == 0)]
     if untrained:
+        more = f" (nor have {few(untrained[1:])})" if len(untrained) > 1 else ""
         raise RetrainError(
-            f"class {untrained[0]!r} has no photo to train on: add photos to it, or remove it"
+            f"class {untrained[0]!r} has no photo to train on{more}: add photos to it, or remove it"
+        )
+
+
+def _warn_of_few(index: Index, counts: list[int], talk: Talk) -> None:
+    small = [label for label, count in enumerate(counts) if count < FEW_PHOTOS]
+    if len(small) == 1:
+        name, count = index.classes[small[0]], counts[small[0]]
+        talk.warn(
+            f"class {name!r} has {counted(count, 'photo')}, fewer than {FEW_PHOTOS}: "
+            "its results will be unsure"
+        )
+    elif small:
+        small.sort(key=lambda label: counts[label])
+        each = [f"{index.classes[label]!r} {counts[label]}" for label in small[:5]]
+        named = ", ".join(each) + (", ..." if len(small) > 5 else "")
+        talk.warn(
+            f"{len(small)} classes have fewer than {FEW_PHOTOS} photos, and their results will be "
+            f"unsure: {named}"
         )

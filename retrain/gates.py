@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from retrain.errors import GateFault, UsageFault
 from retrain.evaluation.metrics import Metrics
+from retrain.images.names import match_name
 
 
 def parse_recall(text: str) -> tuple[str, float]:
@@ -21,7 +22,7 @@ def parse_recall(text: str) -> tuple[str, float]:
 def check_recall_labels(wanted: Sequence[tuple[str, float]], labels: Sequence[str]) -> None:
     """Raises UsageFault for a class that is not there, before the work starts."""
     for label, _ in wanted:
-        if label not in labels:
+        if match_name(label, labels) is None:
             raise UsageFault(
                 f"--assert_recall {label}: no such class; there are {', '.join(labels[:20])}"
             )
@@ -50,9 +51,12 @@ def check_gates(
             faults.append(
                 f"accuracy is {found} (N={metrics.count}), --assert_accuracy {assert_accuracy:g}"
             )
-        classes = {each.label: each for each in metrics.classes}
+        labels = [each.label for each in metrics.classes]
         for label, least in assert_recall:
-            each = classes[label]
+            position = match_name(label, labels)
+            if position is None:
+                raise UsageFault(f"--assert_recall {label}: no such class")
+            each = metrics.classes[position]
             if not each.recall >= least:
                 faults.append(
                     f"recall of {label} is {each.recall:.4f} (N={each.support}), "

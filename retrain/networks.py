@@ -12,7 +12,7 @@ from retrain.config import EARLY_STOPPING_PATIENCE, TrainSettings
 from retrain.evaluation.evaluate import evaluate
 from retrain.evaluation.intervals import PairedDifference, paired_difference
 from retrain.evaluation.report.facts import CurvePoint
-from retrain.findings import report_aside, say_found, say_split
+from retrain.findings import report_aside, say_found, say_left_out, say_split
 from retrain.finetuning.fine_tune import fine_tune
 from retrain.finetuning.settings import TuningPhotos, TuningSettings, parse_depth
 from retrain.heads.head import Head
@@ -155,6 +155,7 @@ def from_scratch(
     pixels, broken = read_pixels(paths, recipe, talk)
     failed = {digests[readable[position].path]: why for position, why in broken.items()}
     index = usable_photos(index, digests, unreadable, failed)
+    say_left_out(index, talk)
     report_aside(index.aside, settings, talk)
     usable = {photo.path for photo in index.photos}
     pixels = pixels[[position for position, p in enumerate(readable) if p.path in usable]]

@@ -14,11 +14,11 @@ from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError, counted, one_line
-from retrain.findings import report_aside, say_found, say_split
+from retrain.findings import report_aside, say_found, say_left_out, say_split
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_photos
 from retrain.images.split import SETS, TRAIN, Split, split_index
-from retrain.images.tree import Index, SetAside, read_tree
+from retrain.images.tree import Index, SetAside, read_tree, without_unusable
 from retrain.modules.resolve import resolve
 from retrain.progress import Talk
 from retrain.safety.verdict import unsafe_allowed
@@ -178,17 +178,21 @@ class Photos:
         return self.store.matrix(self.keys)
 
 
-def read_photos(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Photos:
+def read_photos(
+    settings: TrainSettings, outputs: Iterable[Path], talk: Talk, least_classes: int = 2
+) -> Photos:
     """Reads the tree, computes the missing features, leaves out what is broken.
 
-    `outputs` as in `prepare`. Raises RetrainError.
+    `outputs` as in `prepare`. Raises RetrainError, also for fewer than `least_classes` classes.
     """
     with unsafe_allowed(settings.allow_unsafe_module, talk.warn):
-        return _read_photos(settings, outputs, talk)
+        return _read_photos(settings, outputs, talk, least_classes)
 
 
-def _read_photos(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Photos:
-    index = read_tree(settings.image_dir, ignore=outputs)
+def _read_photos(
+    settings: TrainSettings, outputs: Iterable[Path], talk: Talk, least_classes: int
+) -> Photos:
+    index = read_tree(settings.image_dir, outputs, least_classes)
     backbone = resolve(settings.tfhub_module, settings.input_wanted, settings.modules_folder, talk)
     say_found(index, talk)
     digests, unreadable, read = digest_photos(index, settings.features_folder / "digests", talk)
@@ -197,7 +201,8 @@ def _read_photos(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -
     paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
     store = extractor.features_of(paths, recipe)
     failed = {key: store.failed[key] for key in paths if key not in store}
-    usable = usable_photos(index, digests, unreadable, failed)
+    usable = usable_photos(index, digests, unreadable, failed, least_classes)
+    say_left_out(usable, talk)
     return Photos(usable, digests, backbone, recipe, store, extractor)
 
 
@@ -244,42 +249,28 @@ def usable_photos(
     digests: Mapping[str, bytes],
     unreadable: Sequence[SetAside],
     failed: Mapping[bytes, str],
+    least_classes: int = 2,
 ) -> Index:
     """The index without the photos that are `unreadable` or, by digest, `failed` for a reason.
 
-    Classes that lost all of theirs are gone from it. Raises RetrainError if fewer than two are
-    left.
+    Raises RetrainError if fewer than `least_classes` classes are left.
     """
-    aside = [*index.aside, *unreadable]
-    usable = []
+    reasons = {file.path: file.reason for file in unreadable}
     for photo in index.photos:
-        key = digests.get(photo.path)
-        if key is not None and key in failed:
-            aside.append(SetAside(photo.path, failed[key]))
-        elif key is not None:
-            usable.append(photo)
-    if not aside:
-        return index
-    left = sorted({photo.label for photo in usable})
-    renumbered = {label: position for position, label in enumerate(left)}
-    lost = [name for label, name in enumerate(index.classes) if label not in renumbered]
-    remarks = [f"class folder {name!r} holds no usable photo; it is left out" for name in lost]
-    without = replace(
-        index,
-        classes=tuple(index.classes[label] for label in left),
-        photos=tuple(photo._replace(label=renumbered[photo.label]) for photo in usable),
-        aside=tuple(sorted(aside, key=lambda a: a.path)),
-        remarks=(*index.remarks, *remarks),
-    )
-    _check_enough(without)
-    return without
+        if (key := digests.get(photo.path)) is not None and key in failed:
+            reasons[photo.path] = failed[key]
+    usable = without_unusable(index, reasons)
+    _check_enough(usable, least_classes)
+    return usable
 
 
-def _check_enough(index: Index) -> None:
-    if len(index.classes) < 2:
-        left = f"only {index.classes[0]!r} has" if index.classes else "no class has"
-        raise RetrainError(
-            f"{left} photos that can be used, and two classes are needed; "
-            f"{counted(len(index.aside), 'file')} set aside, the first: "
-            f"{index.aside[0].path} ({index.aside[0].reason})"
-        )
+def _check_enough(index: Index, least: int) -> None:
+    if len(index.classes) >= least:
+        return
+    left = f"only {index.classes[0]!r} has" if index.classes else "no class has"
+    needed = "two classes are needed" if least > 1 else "one is needed"
+    gone = [f"{counted(len(index.aside), 'file')} set aside, the first: {file.path} ({file.reason})"
+            for file in index.aside[:1]]  # fmt: skip
+    if index.others:
+        gone.append(f"{counted(len(index.others), 'other file')} left out")
+    raise RetrainError(f"{left} photos that can be used, and {needed}; {'; '.join(gone)}")

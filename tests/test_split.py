@@ -9,6 +9,7 @@ import pytest
 
 from retrain.errors import UsageFault
 from retrain.images.digests import digest_of
+from retrain.images.sets import SET_WORDS
 from retrain.images.split import (
     SETS,
     TEST,
@@ -18,7 +19,7 @@ from retrain.images.split import (
     legacy_percent,
     split_index,
 )
-from retrain.images.tree import SET_FOLDERS, Index, Photo
+from retrain.images.tree import Index, Photo
 
 # Path as the ancestor hashed it, its percent, its set at 10/10: computed from the old script.
 GOLDEN = [
@@ -41,7 +42,7 @@ def tree(contents: Contents, typed: str = "img", given: bool = False) -> Index:
     classes = sorted(set(class_of.values()))
     photos = []
     for path in sorted(contents, key=lambda path: (class_of[path], path)):
-        given_set = SET_FOLDERS[path.split("/")[0]] if given else None
+        given_set = SET_WORDS[path.split("/")[0]] if given else None
         photos.append(Photo(path, classes.index(class_of[path]), 1, 1, given_set))
     return Index(Path(typed), typed, tuple(classes), tuple(photos))
 
@@ -212,7 +213,7 @@ def test_given_sets_are_respected(rule: str) -> None:
     }
     found = split(contents, rule=rule, given=True)
     assert {path: SETS[which] for path, which in found.items()} == {
-        path: SET_FOLDERS[path.split("/")[0]] for path in contents
+        path: SET_WORDS[path.split("/")[0]] for path in contents
     }
 
 
@@ -221,7 +222,7 @@ def test_given_sets_missing_one_is_carved_from_train(kept: str, carved: int) -> 
     contents = {f"train/{name}/{n}": f"{name}{n}" for name in "ab" for n in range(50)}
     contents |= {f"{kept}/{name}/{n}": f"{kept}{name}{n}" for name in "ab" for n in range(50)}
     found = split(contents, 10, 10, given=True)
-    assert sets_used(found, kept) == {SETS.index(SET_FOLDERS[kept])}
+    assert sets_used(found, kept) == {SETS.index(SET_WORDS[kept])}
     for name in "ab":
         assert sets_used(found, f"train/{name}") == {TRAIN, carved}
 

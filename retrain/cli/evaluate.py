@@ -8,6 +8,7 @@ import click
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption
 from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
 from retrain.cli.options import (
+    PHOTOS,
     gate_options,
     image_dir,
     output_dir_option,
@@ -29,6 +30,16 @@ from retrain.progress import Talk
     help="A frozen graph (.pb), SavedModel folder, .tflite or .onnx file.",
 )
 @image_dir
+@click.option(
+    "--set",
+    "which",
+    cls=GroupedOption,
+    group=PHOTOS,
+    everyday=True,
+    type=click.Choice(("test", "validation", "train", "all")),
+    metavar="test|validation|train|all",
+    help="Photos to judge, of a tree with folders of sets; without it the test photos.",
+)
 @graph_options
 @output_dir_option("Where evaluation.json, predictions.csv and the report go.")
 @report_options
@@ -37,6 +48,7 @@ from retrain.progress import Talk
 def command(
     graph: Path,
     image_dir: str,
+    which: str | None,
     labels: Path | None,
     output_dir: Path,
     report_file: Path | None,
@@ -51,7 +63,8 @@ def command(
     \b
     retrain evaluate --graph output_graph.pb --image_dir more_flowers/
 
-    Classes are matched by name. All photos are judged: give some that the graph was not made of.
+    Classes are matched by name. Give photos that the graph was not made of; of a tree with
+    train/ and test/ those in test/ are taken.
     """
     from retrain.cli.closing import say_metrics
     from retrain.files import check_file_can_be_written, check_folder_can_be_written
@@ -66,7 +79,7 @@ def command(
     check_folder_can_be_written(output_dir, "--output_dir")
     if page is not None:
         check_file_can_be_written(page, "--report")
-    judged = judge(graph, image_dir, Overrides(**overrides_of(given)), labels, talk)
+    judged = judge(graph, image_dir, Overrides(**overrides_of(given)), labels, talk, which)
     check_recall_labels(assert_recall, judged.labels)
     say_metrics(judged.metrics, talk)
     write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)

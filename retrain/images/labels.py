@@ -1,9 +1,12 @@
 """What classes are called in labels files and exported graphs."""
 
-import re
 from collections.abc import Sequence
 
 from retrain.errors import RetrainError
+from retrain.images.names import legacy_label, loose
+
+UNKNOWN = "unknown"  # the answer to a photo whose best score is too low
+OTHERWISE = "no_answer"  # that answer, where a class is called unknown
 
 
 def labels_of(classes: Sequence[str], legacy: bool) -> tuple[str, ...]:
@@ -26,6 +29,11 @@ def labels_of(classes: Sequence[str], legacy: bool) -> tuple[str, ...]:
     return labels
 
 
-def legacy_label(name: str) -> str:
-    """The ancestor's form: lower case, each run of other characters than a-z and 0-9 one blank."""
-    return re.sub(r"[^a-z0-9]+", " ", name.lower())
+def unknown_answer(labels: Sequence[str]) -> str:
+    """What a photo is called that none of the labels fits: `unknown`, or another word if that is
+    the name of a class."""
+    taken = {loose(label) for label in labels}
+    word = OTHERWISE if UNKNOWN in taken else UNKNOWN
+    while word in taken:
+        word += "_"
+    return word

@@ -1,22 +1,22 @@
-"""The image tree: which photos there are, and of which class. Looks at names only."""
+"""The image tree: which photos there are, and of which class. Looks at names only.
+
+What is a photo is told later, by content: until then each file is one, but for what systems and
+programs leave in folders (`images.kinds`).
+"""
 
 import os
-import stat
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from retrain.errors import RetrainError, counted
-
-SET_FOLDERS = {
-    "train": "train", "validation": "validation", "val": "validation", "valid": "validation",
-    "test": "test",
-}  # fmt: skip
-
-# Only for the remark on files that lie where no class is; what is in a class is told by content.
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+from retrain.errors import RetrainError, counted, few
+from retrain.images.kinds import is_picture, is_picture_name
+from retrain.images.names import composed, loose, match_names
+from retrain.images.sets import Layout, find_layout, shape_of
+from retrain.images.walk import SetAside as SetAside
+from retrain.images.walk import Walker
 
 
 class Photo(NamedTuple):
@@ -29,19 +29,12 @@ class Photo(NamedTuple):
     given_set: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """A file that cannot be used, and why."""
-
-    path: str
-    reason: str
-
-
 @dataclass(frozen=True)
 class Index:
     """Classes in code-point order of their folder names; photos in order of class, then path.
 
-    `typed` is the root as the user wrote it (the legacy split hashes that text).
+    `typed` is the root as the user wrote it (the legacy split hashes that text). `litter`: paths of
+    what systems left there; `others`: of files that are no pictures. Neither is missed by anybody.
     """
 
     root: Path
@@ -50,6 +43,8 @@ class Index:
     photos: tuple[Photo, ...]
     aside: tuple[SetAside, ...] = ()
     remarks: tuple[str, ...] = ()
+    litter: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
     def full_path(self, photo: Photo) -> str:
         return f"{self.root}/{photo.path}"
@@ -60,121 +55,139 @@ class Index:
         return [found[label] for label in range(len(self.classes))]
 
 
-def read_tree(image_dir: str, ignore: Iterable[Path] = ()) -> Index:
+def read_tree(image_dir: str, ignore: Iterable[Path] = (), least_classes: int = 2) -> Index:
     """Walks `image_dir`: one folder per class, photos anywhere below it.
 
-    Hidden files and folders are left out, and so are the folders in `ignore` (the run's own
-    outputs). Links are followed, each folder once. If all top folders are named `train`,
-    `validation` (`val`, `valid`) and `test`, their sub-folders are the classes.
-    Raises RetrainError if there are fewer than two classes with files in them.
+    Left out are hidden files and folders, what systems leave there, and the folders in `ignore`
+    (the run's own outputs). Links are followed, each folder once. Top folders that are sets by
+    their names (`train`, `validation`, `test` and the like) hold the classes in their sub-folders.
+    Folders of different sets, or of one written in two ways of Unicode, whose names mean the same
+    are one class (`images.names`).
+    Raises RetrainError for fewer than `least_classes` classes with files in them, and for folders
+    that look like sets and are not called so.
     """
     typed = os.path.expanduser(image_dir)
     root = Path(typed)
     _check_root(root)
-    walker = _Walker(root, {path.resolve() for path in ignore})
-    folders, loose = walker.children(root, "")
-    sets = _given_sets(walker, folders)
-    files: dict[str, list[_File]] = {}
-    if sets:
-        for set_name, set_folder in sets:
-            inner, more_loose = walker.children(root / set_folder, set_folder)
-            loose += more_loose
-            for name in inner:
-                found = walker.files_below(f"{set_folder}/{name}")
-                files.setdefault(name, []).extend((*file, set_name) for file in found)
+    walker = Walker(root, {path.resolve() for path in ignore})
+    folders, loose_files = walker.children(root, "")
+    below = {name: walker.files_below(name) for name in folders}
+    layout = find_layout(root, {name: shape_of(f[0] for f in below[name]) for name in folders})
+    if layout.sets:
+        classes = _Classes()
+        for folder, given in _training_first(layout):
+            inner, more_loose = walker.children(root / folder, folder)
+            loose_files += more_loose
+            files = below[folder]
+            if folder in walker.met_again:  # each class may have what a link leads to
+                files = [file for name in inner for file in walker.files_below(f"{folder}/{name}")]
+            classes.add(folder, inner, given, files)
+        empty_tops = [name for name in folders if name not in (*layout.sets, *layout.left_out)]
     else:
-        for name in folders:
-            files[name] = [(*file, None) for file in walker.files_below(name)]
-    empty = sorted(name for name, found in files.items() if not found)
-    classes = tuple(sorted(name for name, found in files.items() if found))
-    _check_classes(root, classes, loose, walker)
+        classes = _Classes()
+        classes.add("", folders, None, [file for files in below.values() for file in files])
+        empty_tops = []
+    names = tuple(sorted(name for name, found in classes.files.items() if found))
+    empty = sorted({*(name for name, found in classes.files.items() if not found), *empty_tops})
+    _check_classes(root, names, loose_files, walker, least_classes)
     photos = [
         Photo(path, label, size, mtime_ns, given)
-        for label, name in enumerate(classes)
-        for path, size, mtime_ns, given in sorted(files[name])
+        for label, name in enumerate(names)
+        for path, size, mtime_ns, given in sorted(classes.files[name])
     ]
-    remarks = _remarks(root, empty, loose)
-    return Index(root, typed, classes, tuple(photos), tuple(walker.aside), remarks)
+    remarks = (*layout.remarks, *classes.remarks, *_remarks(root, names, empty, loose_files))
+    if len(names) < 2:
+        remarks += tuple(_nested_hint(root, names[0], walker))
+    aside = tuple(sorted(walker.aside.values(), key=lambda file: file.path))
+    litter, others = tuple(walker.litter), tuple(walker.others)
+    return Index(root, typed, names, tuple(photos), aside, remarks, litter, others)
+
+
+def with_photos(index: Index, photos: Sequence[Photo]) -> Index:
+    """The index with these of its photos only; classes without any are gone from it."""
+    left = sorted({photo.label for photo in photos})
+    renumbered = {label: position for position, label in enumerate(left)}
+    return replace(
+        index,
+        classes=tuple(index.classes[label] for label in left),
+        photos=tuple(photo._replace(label=renumbered[photo.label]) for photo in photos),
+    )
+
+
+def without_unusable(index: Index, reasons: Mapping[str, str]) -> Index:
+    """The index without the photos that cannot be used for `reasons`, by path: pictures among them
+    are set aside, the other files left out. Classes that lost all of theirs are gone from it."""
+    if not reasons:
+        return index
+    usable = with_photos(index, [p for p in index.photos if p.path not in reasons])
+    gone = [photo.path for photo in index.photos if photo.path in reasons]
+    pictures = {path for path in gone if is_picture(f"{index.root}/{path}")}
+    aside = [*index.aside, *(SetAside(path, reasons[path]) for path in pictures)]
+    lost = [name for name in index.classes if name not in set(usable.classes)]
+    remarks = []
+    if len(lost) > 1:
+        remarks = [
+            f"{len(lost)} class folders hold no usable photo; they are left out: {few(lost)}"
+        ]
+    elif lost:
+        remarks = [f"class folder {lost[0]!r} holds no usable photo; it is left out"]
+    return replace(
+        usable,
+        aside=tuple(sorted(aside, key=lambda file: file.path)),
+        others=tuple(sorted({*index.others, *(path for path in gone if path not in pictures)})),
+        remarks=(*index.remarks, *remarks),
+    )
 
 
 _File = tuple[str, int, int, str | None]
 
 
-class _Walker:
-    def __init__(self, root: Path, ignore: set[Path]) -> None:
-        self.root = root
-        self.ignore = ignore
-        self.aside: list[SetAside] = []
-
-    def children(self, folder: Path, prefix: str) -> tuple[list[str], list[str]]:
-        """Names of the visible sub-folders, and paths of the visible files, directly inside."""
-        folders, files = [], []
-        for entry in self._entries(folder, prefix):
-            if _is_folder(entry):
-                if Path(entry.path).resolve() not in self.ignore:
-                    folders.append(entry.name)
-            else:
-                files.append(f"{prefix}/{entry.name}" if prefix else entry.name)
-        return sorted(folders), sorted(files)
-
-    def files_below(self, top: str) -> list[tuple[str, int, int]]:
-        """(path relative to the root, size, mtime in ns) of each regular file below `top`."""
-        found: list[tuple[str, int, int]] = []
-        visited: set[tuple[int, int]] = set()
-        stack = [top]
-        while stack:
-            prefix = stack.pop()
-            for entry in self._entries(self.root / prefix, prefix, visited):
-                path = f"{prefix}/{entry.name}"
-                try:
-                    facts = entry.stat()
-                except OSError as error:
-                    broken = "a broken link" if entry.is_symlink() else str(error.strerror)
-                    self.aside.append(SetAside(path, broken))
-                    continue
-                if stat.S_ISDIR(facts.st_mode):
-                    if not self.ignore or Path(entry.path).resolve() not in self.ignore:
-                        stack.append(path)
-                elif stat.S_ISREG(facts.st_mode):
-                    found.append((path, facts.st_size, facts.st_mtime_ns))
-                else:
-                    self.aside.append(SetAside(path, "not a regular file"))
-        return found
-
-    def _entries(
-        self, folder: Path, prefix: str, visited: set[tuple[int, int]] | None = None
-    ) -> list["os.DirEntry[str]"]:
-        try:
-            if visited is not None:
-                facts = os.stat(folder)
-                identity = (facts.st_dev, facts.st_ino)
-                if identity in visited:
-                    return []
-                visited.add(identity)
-            with os.scandir(folder) as entries:
-                shown = [entry for entry in entries if not entry.name.startswith(".")]
-            return sorted(shown, key=lambda entry: entry.name)
-        except OSError as error:
-            self.aside.append(SetAside(prefix or ".", f"folder not readable: {error.strerror}"))
-            return []
+def _training_first(layout: Layout) -> list[tuple[str, str]]:
+    """(folder, set): classes are called as they are in train/."""
+    order = ("train", "validation", "test")
+    return sorted(layout.sets.items(), key=lambda pair: (order.index(pair[1]), pair[0]))
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
+class _Classes:
+    """The files of each class, gathered folder by folder."""
 
+    def __init__(self) -> None:
+        self.files: dict[str, list[_File]] = {}
+        self.remarks: list[str] = []
+        self._first: dict[str, str] = {}  # the folder that gave a class its name
 
-def _given_sets(walker: _Walker, folders: list[str]) -> list[tuple[str, str]]:
-    """(set, folder) pairs if the top folders are sets rather than classes, else none."""
-    named = [(SET_FOLDERS.get(folder.lower()), folder) for folder in folders]
-    sets = [(set_name, folder) for set_name, folder in named if set_name is not None]
-    if len(sets) != len(folders) or len(sets) < 2 or "train" not in dict(sets):
-        return []
-    if not all(walker.children(walker.root / folder, folder)[0] for _, folder in sets):
-        return []  # photos lie directly in them, so these are classes that happen to be named so
-    return sets
+    def add(
+        self, parent: str, names: list[str], given: str | None, files: list[tuple[str, int, int]]
+    ) -> None:
+        """The folders `names` in `parent`, and all files at any depth below that."""
+        twins: dict[str, str] = {}
+        for name in names:
+            twins.setdefault(composed(name), name)
+        heads = list(twins.values())
+        known = list(self.files)
+        alike = {heads[number]: known[place] for number, place in match_names(heads, known).items()}
+        depth = 1 if parent else 0
+        class_of = {}
+        for name in names:
+            head = twins[composed(name)]
+            label = class_of[name] = alike.get(head, head)
+            place = f"{parent}/{name}" if parent else name
+            self.files.setdefault(label, [])
+            if (other := self._first.get(label)) is not None:
+                if composed(label) != composed(name):
+                    self.remarks.append(
+                        f"{other!r} and {place!r} are taken for one class, {label!r}"
+                    )
+                elif not parent or other.startswith(f"{parent}/"):
+                    self.remarks.append(
+                        f"two folders are called {name!r}, written in two ways of Unicode (NFC and "
+                        "NFD): they are taken for one class"
+                    )
+            self._first.setdefault(label, place)
+        for path, size, mtime_ns in files:
+            parts = path.split("/", depth + 1)
+            if len(parts) > depth + 1:
+                self.files[class_of[parts[depth]]].append((path, size, mtime_ns, given))
 
 
 def _check_root(root: Path) -> None:
@@ -187,38 +200,64 @@ def _check_root(root: Path) -> None:
     )
 
 
-def _check_classes(root: Path, classes: tuple[str, ...], loose: list[str], walker: _Walker) -> None:
-    if len(classes) >= 2:
+def _check_classes(
+    root: Path, classes: tuple[str, ...], loose_files: list[str], walker: Walker, least: int
+) -> None:
+    if len(classes) >= least:
         return
     place = os.path.abspath(root)
-    if not classes and loose:
+    if not classes and loose_files:
         raise RetrainError(
-            f"{place} holds {counted(len(loose), 'file')} but no folder with photos: "
+            f"{place} holds {counted(len(loose_files), 'file')} but no folder with photos: "
             f"if this is one class, give its parent, --image_dir {os.path.dirname(place)}"
         )
     if not classes:
         raise RetrainError(
             f"{place} holds no folder with photos: make one folder per class and put photos in it"
         )
-    inner = walker.children(root / classes[0], classes[0])[0]
-    if len(inner) >= 2:
-        raise RetrainError(
-            f"{place} has one class only, {classes[0]!r}, which holds "
-            f"{counted(len(inner), 'folder')}: if those are the classes, give "
-            f"--image_dir {os.path.join(place, classes[0])}"
-        )
+    for hint in _nested_hint(root, classes[0], walker):
+        raise RetrainError(f"{place} has {hint}")
     raise RetrainError(
         f"{place} has one class only, {classes[0]!r}: a classifier needs two or more folders "
         "with photos (for 'is it X or not', add a folder of other pictures)"
     )
 
 
-def _remarks(root: Path, empty: list[str], loose: list[str]) -> tuple[str, ...]:
-    remarks = [f"class folder {name!r} holds no photo; it is left out" for name in empty]
-    pictures = [path for path in loose if path.lower().endswith(PICTURE_SUFFIXES)]
+def _nested_hint(root: Path, name: str, walker: Walker) -> Iterator[str]:
+    """What to try where the only class holds folders that may be the classes."""
+    inner = walker.children(root / name, name)[0]
+    if len(inner) >= 2:
+        yield (
+            f"one class only, {name!r}, which holds {counted(len(inner), 'folder')}: if those are "
+            f"the classes, give --image_dir {os.path.join(os.path.abspath(root), name)}"
+        )
+
+
+def _remarks(
+    root: Path, classes: Sequence[str], empty: list[str], loose_files: list[str]
+) -> Iterator[str]:
+    if len(empty) > 1:
+        yield f"{len(empty)} class folders hold no photo; they are left out: {few(empty)}"
+    elif empty:
+        yield f"class folder {empty[0]!r} holds no photo; it is left out"
+    pictures = [path for path in loose_files if is_picture_name(path)]
     if pictures:
-        remarks.append(
+        yield (
             f"{counted(len(pictures), 'picture')} outside the class folders left out "
             f"(the first: {os.path.join(os.path.abspath(root), pictures[0])})"
         )
-    return tuple(remarks)
+    blank = [name for name in classes if name != name.strip()]
+    if blank:
+        yield (
+            f"{counted(len(blank), 'class folder')} with a blank at the beginning or end of the "
+            f"name, which the label has, too: {few(blank)}"
+        )
+    first: dict[str, str] = {}
+    for name in classes:
+        other = first.setdefault(loose(name), name)
+        if other != name:
+            yield (
+                f"{other!r} and {name!r} are two classes, though only case or blanks tell their "
+                "names apart"
+            )
+            return

@@ -16,13 +16,10 @@ from PIL import Image, UnidentifiedImageError
 
 from retrain.errors import RetrainError, one_line
 from retrain.images.decode import FORMATS, pillow_warnings_ignored
-from retrain.images.tree import PICTURE_SUFFIXES
+from retrain.images.kinds import is_litter, is_picture_name, litter_among
 
 LIST = "-"  # stands for the list of paths on standard input
 MAGIC = "*?["  # what makes a name a pattern, if no file is called so
-
-# Phones write the last three. They cannot be read, which their rows say.
-PHOTO_SUFFIXES = (*PICTURE_SUFFIXES, ".heic", ".heif", ".avif")
 
 READ_BYTES = 1 << 16  # of the list, at a time
 
@@ -38,8 +35,8 @@ def list_inputs(names: Sequence[str], left_out: Path | None = None) -> Iterator[
     """The photos that `names` stand for, in that order.
 
     - A folder: what may be a photo at any depth below it, in code-point order of the paths: by its
-      suffix or else its first bytes. Hidden files and folders are left out, and so is the folder
-      `left_out`; links are followed, each folder once.
+      suffix or else its first bytes. Hidden files and folders, what systems leave there and the
+      folder `left_out` are left out; links are followed, each folder once.
     - A pattern (`*`, `?`, `[...]`, `**` for any depth) that no file is called: each match in order,
       as if it were named. What lies in a folder that matched as well comes once.
     - `-`: each path of the list on standard input, read as it is written: one a line, or ended by
@@ -73,7 +70,7 @@ def is_pattern(name: str) -> bool:
 
 def may_be_photo(path: str | os.PathLike[str]) -> bool:
     """Whether the file's suffix is one of a photo's, or it begins as one."""
-    if os.fspath(path).lower().endswith(PHOTO_SUFFIXES):
+    if is_picture_name(os.fspath(path)):
         return True
     try:
         with pillow_warnings_ignored(), Image.open(path, formats=FORMATS):
@@ -99,7 +96,9 @@ def _below(folder: str, visited: set[tuple[int, int]]) -> Iterator[Input]:
             return
         visited.add(identity)
         with os.scandir(folder) as entries:
-            shown = [(_is_folder(e), e) for e in entries if not e.name.startswith(".")]
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+            litter = litter_among(visible)
+            shown = [(_is_folder(e), e) for e in visible if e.name not in litter]
     except OSError as error:
         yield Input(folder, f"folder cannot be read: {error.strerror or one_line(error)}")
         return
@@ -134,7 +133,8 @@ def _identity(folder: str | Path) -> tuple[int, int]:
 
 def _matches(pattern: str, left_out: Path | None) -> Iterator[Input]:
     folders: set[str] = set()
-    names = sorted(glob.iglob(pattern, recursive=True))
+    found = glob.iglob(pattern, recursive=True)
+    names = sorted(name for name in found if not _strays(name, pattern))
     if not names:
         yield Input(pattern, "no file matches this pattern")
     for name in names:
@@ -145,6 +145,11 @@ def _matches(pattern: str, left_out: Path | None) -> Iterator[Input]:
             yield from _in_folder(name, left_out)
         else:
             yield Input(name)
+
+
+def _strays(name: str, pattern: str) -> bool:
+    """Whether a match lies in what systems leave, which the pattern does not speak of."""
+    return any(is_litter(part) and part not in pattern for part in name.split(os.sep))
 
 
 def _parents(name: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from PIL import Image
 from retrain.errors import RetrainError, one_line
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import FORMATS, BadPhoto, Recipe, decode, pillow_warnings_ignored
+from retrain.images.kinds import suffix_fits
 from retrain.progress import Talk
 
 LOOK = Recipe(64, 64)
@@ -63,7 +64,7 @@ def complaints(path: str, look: Look, recipe: Recipe) -> list[tuple[str, str]]:
     if look.spread < BLANK_SPREAD:
         found.append(("blank", f"one colour (standard deviation {look.spread:.1f} of 255)"))
     suffix = PurePath(path).suffix
-    if Image.EXTENSION.get(suffix.lower()) != look.format:
+    if not suffix_fits(path, look.format):
         named = f"named {suffix}" if suffix else "named without a suffix"
         found.append(("mis_suffixed", f"a {look.format} file {named}"))
     return found

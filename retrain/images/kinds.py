@@ -1,0 +1,113 @@
+"""What a file or folder is, told by its name or its first bytes: a picture, something that lies
+beside pictures, or something that a system or a program has left there."""
+
+import os
+import re
+from collections.abc import Sequence
+
+# What Pillow reads here, by the names that people give it.
+SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjp", ".mpo", ".jps"),
+    "PNG": (".png", ".apng"),
+    "WEBP": (".webp",),
+    "BMP": (".bmp", ".dib", ".rle"),
+    "GIF": (".gif", ".giff"),
+    "TIFF": (".tif", ".tiff", ".gtiff", ".btf", ".dng", ".nef", ".nrw", ".cr2", ".arw", ".pef"),
+}
+# Formats of Pillow's that are variants of another: phones' JPEGs with two pictures in them.
+VARIANTS = {"MPO": "JPEG", "DIB": "BMP"}
+# Pictures, too, which cannot be read: a photo of such a name is missed if nobody speaks of it.
+UNREAD_SUFFIXES = (
+    ".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".jxl", ".psd", ".ppm", ".pgm",
+    ".pbm", ".tga", ".pcx", ".cr3", ".crw", ".orf", ".rw2", ".raf", ".sr2", ".srw", ".x3f", ".3fr",
+    ".dcm",
+)  # fmt: skip
+PICTURE_SUFFIXES = (*(suffix for variants in SUFFIXES.values() for suffix in variants),
+                    *UNREAD_SUFFIXES)  # fmt: skip
+
+# What lies beside photos. Such a file is used if it is a photo all the same; if not, nobody misses
+# one.
+SIDE_SUFFIXES = (
+    ".json", ".jsonl", ".xml", ".txt", ".csv", ".tsv", ".yaml", ".yml", ".toml", ".ini", ".cfg",
+    ".md", ".rst", ".log", ".html", ".htm", ".css", ".js", ".py", ".ipynb", ".sh", ".bat", ".xmp",
+    ".aae", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ods", ".odt", ".zip", ".tar", ".gz", ".tgz",
+    ".7z", ".rar", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mp3", ".wav", ".m4a", ".npy",
+    ".npz", ".pkl", ".h5", ".hdf5", ".mat", ".db", ".sqlite", ".lnk", ".url", ".exe", ".dll",
+    ".md5", ".sha1", ".sha256", ".lock", ".pts", ".geojson", ".gpx", ".dat", ".pt", ".pb", ".onnx",
+    ".tfrecord", ".parquet", ".arrow", ".license",
+)  # fmt: skip
+
+# Made by systems and programs for themselves, in lower case; hidden ones are left out anyway.
+LITTER = frozenset({
+    # Windows
+    "$recycle.bin", "recycler", "system volume information", "msocache", "thumbs.db",
+    "thumbs.db:encryptable", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "iconcache.db",
+    "albumartsmall.jpg", "autorun.inf", "folder.htt",
+    # macOS
+    "__macosx", "icon\r", "network trash folder", "temporary items", "thevolumesettingsfolder",
+    "thefindbycontentfolder",
+    # Linux, Android
+    "lost+found", "lost.dir",
+    # Synology, QNAP, NetApp and other network storage
+    "@eadir", "@tmp", "@recycle", "@recently-snapshot", "@sharebin", "@sharesnap", "#recycle",
+    "#snapshot", "~snapshot",
+    # photo and web programs
+    "_thumbs", "_thumbnails", "thumbnails", "picasa.ini", "zbthumbnail.info", "pspbrwse.jbf",
+    "captureone", "ipod photo cache", "_vti_cnf", "_vti_pvt", "_derived", "_notes",
+    # what is not the photos' own
+    "__pycache__", "sync.ffs_db",
+})  # fmt: skip
+NUMBERED_LITTER = re.compile(r"found\.\d{3}|albumart_\{.*\}.*\.jpg|.*\.thm|.*\.lrdata")
+# A class may be called so; beside photos themselves, it is their small copies.
+THUMBNAILS = frozenset({"thumb", "thumbs", "thumbnail"})
+
+FIRST_BYTES = 32
+SIGNATURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|BM.{4}\0{4}|II[*+]\0|MM\0[*+]|RIFF.{4}WEBP|8BPS|"
+    rb".{4}ftyp(?:hei|hev|mif|msf|avi|crx)|\0\0\0\x0c(?:jP|JXL) |\xff\x4f\xff\x51|\xff\x0a",
+    re.DOTALL,
+)
+
+
+def is_litter(name: str) -> bool:
+    """Whether a system or a program leaves files or folders of this name among photos."""
+    low = name.lower()
+    return low in LITTER or NUMBERED_LITTER.fullmatch(low) is not None
+
+
+def litter_among(entries: Sequence["os.DirEntry[str]"]) -> set[str]:
+    """The names of what systems and programs have left among these entries of one folder."""
+    litter = {entry.name for entry in entries if is_litter(entry.name)}
+    copies = {entry.name for entry in entries if entry.name.lower() in THUMBNAILS}
+    if copies and any(is_picture_name(entry.name) for entry in entries):
+        litter |= copies
+    return litter
+
+
+def is_side_file(path: str) -> bool:
+    """Whether the name says that it is no picture."""
+    return path.lower().endswith(SIDE_SUFFIXES)
+
+
+def is_picture_name(path: str) -> bool:
+    """Whether the name says that it is a picture."""
+    return path.lower().endswith(PICTURE_SUFFIXES)
+
+
+def is_picture(path: str | os.PathLike[str]) -> bool:
+    """Whether a regular file that cannot be used is a picture that somebody will miss: by its
+    suffix, or else by its first bytes."""
+    name = os.fspath(path)
+    if is_picture_name(name) or is_side_file(name):
+        return is_picture_name(name)
+    try:
+        with open(path, "rb") as file:
+            return SIGNATURES.match(file.read(FIRST_BYTES)) is not None
+    except OSError:  # nobody can say that it is none
+        return True
+
+
+def suffix_fits(path: str, content: str) -> bool:
+    """Whether a file whose bytes are in `content`, a format by Pillow's name, may be called so."""
+    suffix = os.path.splitext(path)[1].lower()
+    return suffix in SUFFIXES.get(VARIANTS.get(content, content), ())
