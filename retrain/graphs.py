@@ -52,8 +52,14 @@ def find_node(graph: GraphDef, name: str) -> NodeDef | None:
     return next((node for node in graph.node if node.name == name), None)
 
 
-def subgraph(graph: GraphDef, outputs: Iterable[str]) -> GraphDef:
-    """The nodes that `outputs` (node names) need, in their old order."""
+def cut(graph: GraphDef, given: str, output: str) -> GraphDef:
+    """The nodes that `output` needs once `given` is fed, which is among them."""
+    return subgraph(graph, [output], given)
+
+
+def subgraph(graph: GraphDef, outputs: Iterable[str], given: str | None = None) -> GraphDef:
+    """The nodes that `outputs` (node names) need, in their old order; what feeds `given` is not
+    needed."""
     nodes = {node.name: node for node in graph.node}
     wanted: set[str] = set()
     stack = list(outputs)
@@ -61,11 +67,13 @@ def subgraph(graph: GraphDef, outputs: Iterable[str]) -> GraphDef:
         name = stack.pop()
         if name not in wanted:
             wanted.add(name)
+            if name == given:
+                continue
             stack.extend(node_name(reference) for reference in nodes[name].input)
-    cut = GraphDef()
-    cut.versions.CopyFrom(graph.versions)
-    cut.node.extend(node for node in graph.node if node.name in wanted)
-    return cut
+    part = GraphDef()
+    part.versions.CopyFrom(graph.versions)
+    part.node.extend(node for node in graph.node if node.name in wanted)
+    return part
 
 
 def with_prefix(graph: GraphDef, prefix: str, keep: Iterable[str] = ()) -> GraphDef:
@@ -114,6 +122,15 @@ def read_text_constant(node: NodeDef) -> str:
     return bytes(node.attr["value"].tensor.string_val[0]).decode()
 
 
-def placeholder_shape(node: NodeDef) -> tuple[int, ...]:
-    """The declared shape of a placeholder, -1 where open; () where it declares none."""
+def has_shape(node: NodeDef) -> bool:
+    """Whether a placeholder says anything of its shape; old tools wrote nothing for any shape."""
+    shape = node.attr["shape"].shape
+    return "shape" in node.attr and not shape.unknown_rank
+
+
+def declared_shape(node: NodeDef) -> tuple[int, ...] | None:
+    """The declared shape of a placeholder, -1 where open; None where it declares none, which in
+    old graphs looks like a single number's, ()."""
+    if not has_shape(node):
+        return None
     return tuple(dim.size for dim in node.attr["shape"].shape.dim)

@@ -1,5 +1,6 @@
 """Running a graph with OpenVINO."""
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -19,13 +20,18 @@ Token = TypeVar("Token")
 class GraphFeed:
     """Which part of a graph to run, and how uint8 pixels reach it: (x - mean) / std, inside the
     compiled graph, at `input_node`. `size` (height, width) is needed where the graph leaves it
-    open; node names are without `:0`."""
+    open; node names are without `:0`. The graph takes `batch` pictures at a time, of 1 or 3
+    `channels`, in the order of axes that `layout` is; `fixed` are numbers for its other inputs."""
 
     output_node: str
     input_node: str = "Placeholder"
     size: tuple[int, int] | None = None
     mean: float = 0.0
     std: float = 255.0
+    layout: str = "NHWC"
+    channels: int = 3
+    batch: int = 1
+    fixed: tuple[tuple[str, float], ...] = ()
 
 
 def compile_graph(graph: Path, feed: GraphFeed, precision: str, streams: int) -> Any:
@@ -37,14 +43,17 @@ def compile_graph(graph: Path, feed: GraphFeed, precision: str, streams: int) ->
 
 
 def read_model(graph: Path, feed: GraphFeed) -> Any:
-    """OpenVINO's model from one picture (1, H, W, 3) uint8 to the output node; raises as
+    """OpenVINO's model from pictures (batch, H, W, channels) uint8 to the output node; raises as
     `compile_graph` does."""
     ov = import_openvino()
-    model = read_part(graph, feed.input_node, feed.output_node)
+    model = read_part(graph, feed.input_node, feed.output_node, dict(feed.fixed))
     height, width = feed.size or _fixed_size(model)
-    model.reshape([1, height, width, 3])
+    axes = {"N": feed.batch, "H": height, "W": width, "C": feed.channels}
+    model.reshape([axes[axis] for axis in feed.layout])
     steps = ov.preprocess.PrePostProcessor(model)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    if feed.layout != "NHWC":
+        steps.input().model().set_layout(ov.Layout(feed.layout))
     convert = steps.input().preprocess().convert_element_type(ov.Type.f32)
     convert.mean(feed.mean).scale(feed.std)
     return steps.build()
@@ -78,7 +87,8 @@ class OpenVinoEngine:
         ov = import_openvino()
         version, cores = ov.__version__.split("-")[0], counted(os.cpu_count() or 1, "core")
         self.name = f"OpenVINO {version} on {cores}"
-        self.outputs: int = compiled.output().get_shape()[-1]
+        self._batch: int = compiled.input().get_shape()[0]
+        self.outputs = math.prod(compiled.output().get_shape()) // self._batch
         self.compiled = compiled
         streams = compiled.get_property("NUM_STREAMS")
         self._requests = [compiled.create_infer_request() for _ in range(2 * streams)]
@@ -91,14 +101,14 @@ class OpenVinoEngine:
             token, request = busy.popleft()
             request.wait()
             free.append(request)
-            return token, request.get_output_tensor().data[0].copy()
+            return token, request.get_output_tensor().data.reshape(self._batch, -1)[0].copy()
 
         try:
             for token, pixels in photos:
                 if not free:
                     yield first_done()
                 request = free.pop()
-                request.start_async({0: pixels[None]})
+                request.start_async({0: pixels[None].repeat(self._batch, axis=0)})
                 busy.append((token, request))
             while busy:
                 yield first_done()

@@ -1,6 +1,7 @@
 """Reading graphs of any format into OpenVINO, and taking the part that is wanted."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,65 @@ def import_openvino() -> Any:
     return openvino
 
 
-def read_part(graph: Path, input_node: str, output: str) -> Any:
-    """OpenVINO's model of what lies between two nodes; names are without `:0`.
+def read_part(
+    graph: Path, input_node: str, output: str, fixed: Mapping[str, float] | None = None
+) -> Any:
+    """OpenVINO's model of what lies between two nodes; names are without `:0`. `fixed`: numbers
+    that other inputs always get.
 
     In a frozen TensorFlow graph the input may be any node: what feeds it is left out, and need not
     be anything that OpenVINO knows. Raises KeyError for a missing node, RuntimeError (OpenVINO's)
-    for a graph that it cannot read.
+    for a graph that it cannot read, or that needs inputs that are not `fixed`.
     """
-    if graph.suffix == FROZEN_GRAPH and graph.is_file():
-        return _part_of_frozen_graph(graph, input_node, output)
     ov = import_openvino()
-    model = ov.Core().read_model(graph)
-    inputs = [p for p in model.get_parameters() if _is_called(p.output(0), input_node)]
+    fixed = fixed or {}
+    if graph.suffix == FROZEN_GRAPH and graph.is_file():
+        whole = _part_of_frozen_graph(graph, [input_node, *fixed], output)
+        result = whole.output(0).get_node().input_value(0)
+    else:
+        whole = ov.Core().read_model(graph)
+        result = _tensor_called(whole, output)
+    inputs = []
+    for parameter in whole.get_parameters():
+        given = parameter.output(0)
+        value = next((fixed[name] for name in fixed if _is_called(given, name)), None)
+        if _is_called(given, input_node):
+            inputs.append(parameter)
+        elif value is not None:
+            _fix(given, value)
     if not inputs:
         raise KeyError(input_node)
+    try:
+        return ov.Model([result], inputs)
+    except RuntimeError as error:
+        others = [p.get_friendly_name() for p in whole.get_parameters() if p not in inputs]
+        known = {name for name in others if name.removesuffix(":0") in fixed}
+        if set(others) - known and "Parameter" in str(error):
+            needed = ", ".join(sorted(set(others) - known))
+            raise RuntimeError(f"it needs other inputs than pictures, too: {needed}") from error
+        raise
+
+
+def _fix(given: Any, value: float) -> None:
+    """Puts a constant in the place of an input."""
+    import numpy as np
+    from openvino import opset13
+
+    shape = given.get_partial_shape()
+    rank = shape.rank.get_length() if shape.rank.is_static else 0
+    sizes = [shape[at].get_length() if shape[at].is_static else 1 for at in range(rank)]
+    kind = given.get_element_type()
+    constant = opset13.constant(np.full(sizes, value), kind)
+    for use in given.get_target_inputs():
+        use.replace_source_output(constant.output(0))
+
+
+def _tensor_called(model: Any, name: str) -> Any:
     for operation in model.get_ordered_ops():
         for tensor in operation.outputs():
-            if _is_called(tensor, output):
-                return ov.Model([tensor], inputs)
-    raise KeyError(output)
+            if _is_called(tensor, name):
+                return tensor
+    raise KeyError(name)
 
 
 def why(error: RuntimeError) -> str:
@@ -54,7 +95,7 @@ def _is_called(tensor: Any, node: str) -> bool:
     return not {node, f"{node}:0"}.isdisjoint(tensor.get_names())
 
 
-def _part_of_frozen_graph(graph: Path, input_node: str, output: str) -> Any:
+def _part_of_frozen_graph(graph: Path, inputs: list[str], output: str) -> Any:
     import_openvino()
     from openvino.frontend import (
         FrontEndManager,
@@ -71,12 +112,12 @@ def _part_of_frozen_graph(graph: Path, input_node: str, output: str) -> Any:
     )
     model = reader.load(str(graph))
     places = []
-    for name in (input_node, output):
+    for name in (*inputs, output):
         place = model.get_place_by_tensor_name(name if ":" in name else f"{name}:0")
         if place is None:
             raise KeyError(name)
         places.append(place)
-    model.extract_subgraph(places[:1], places[1:])
+    model.extract_subgraph(places[:-1], places[-1:])
     try:
         return reader.convert(model)
     except (

@@ -57,6 +57,15 @@ def outputs_of(interpreter: Any) -> list[Tensor]:
     return [_tensor(details) for details in interpreter.get_output_details()]
 
 
+def shape_now(interpreter: Any, made: Tensor) -> tuple[int, ...]:
+    """The shape of an output, once the interpreter is ready; a size that follows from the values of
+    the pictures is 0."""
+    for details in interpreter.get_output_details():
+        if details["index"] == made.index:
+            return tuple(int(size) for size in details["shape"])
+    raise KeyError(made.name)
+
+
 def named(tensors: list[Tensor], name: str) -> Tensor:
     """The one with this name, `:0` or not. Raises KeyError."""
     for tensor in tensors:

@@ -10,10 +10,11 @@ import numpy as np
 from retrain.artefact import Format, find_artefact
 from retrain.backbones.engine import Engine
 from retrain.backbones.openvino_engine import GraphFeed, OpenVinoEngine, compile_graph
+from retrain.errors import RetrainError
 from retrain.heads.head import softmax
 from retrain.label.describing.model import no_layer, openvino_faults
-from retrain.label.labels_file import find_labels
-from retrain.label.spec import GraphInput
+from retrain.label.labels_file import Labels, find_labels
+from retrain.label.spec import SOFTMAX_APPLIED, GraphInput
 
 Token = TypeVar("Token")
 
@@ -32,7 +33,25 @@ def streams_for(photos: int | None) -> int:
 def compile_classifier(path: Path, spec: GraphInput, streams: int) -> Any:
     """OpenVINO's compiled model. Raises RetrainError if the graph cannot be run as `spec` says."""
     with openvino_faults(path):
-        return compile_graph(path, feed_of(spec), "f32", streams)
+        compiled = compile_graph(path, feed_of(spec), "f32", streams)
+        made = compiled.output().get_partial_shape()
+        shape = tuple(each.get_length() if each.is_static else 0 for each in made)
+    _check_scores(path, spec, shape)
+    return compiled
+
+
+def _check_scores(path: Path, spec: GraphInput, shape: tuple[int, ...]) -> None:
+    """Raises RetrainError unless an output of this shape (0: not known before it is run) has one
+    row of scores for each picture, whatever axes of length 1 it has besides."""
+    rest = shape[1:] if shape[:1] == (spec.batch,) else shape
+    alone = spec.batch == 1 or len(rest) < len(shape)
+    if 0 not in shape and alone and sum(size != 1 for size in rest) <= 1:
+        return
+    sizes = ", ".join(str(size or "?") for size in shape)
+    raise RetrainError(
+        f"{path.absolute()} gives [{sizes}] at {spec.output_layer}, which is no row of scores, one "
+        "for each class: give --output_layer, or a graph that classifies pictures"
+    )
 
 
 def feed_of(spec: GraphInput) -> GraphFeed:
@@ -42,6 +61,10 @@ def feed_of(spec: GraphInput) -> GraphFeed:
         size=(spec.recipe.height, spec.recipe.width),
         mean=spec.mean,
         std=spec.std,
+        layout=spec.layout,
+        channels=spec.channels,
+        batch=spec.batch,
+        fixed=spec.fixed,
     )
 
 
@@ -57,9 +80,21 @@ class Classifier:
     ) -> None:
         self.spec = spec
         self.engine = engine
-        found = find_labels(path, spec.labels, engine.outputs, labels_file)
+        self.one_output = engine.outputs == 1
+        found = labels_of_graph(path, spec, engine.outputs, labels_file)
         self.labels = found.names
         self.remarks = spec.guesses
+        if self.one_output:
+            self.remarks = tuple(said for said in spec.guesses if said != SOFTMAX_APPLIED)
+            kind = "a sigmoid is applied to it" if spec.logits else "a sigmoid"
+            self.remarks += (
+                f"the graph has one output ({kind}): taken for the score of the second label, "
+                f"{self.labels[1]!r}; {self.labels[0]!r} gets the rest",
+            )
+        elif spec.last == "Sigmoid":
+            self.remarks += (
+                "the graph scores each class by itself (a sigmoid): scores do not add up to 1",
+            )
         if found.beside is not None:
             self.remarks += (f"labels are taken from {found.beside} (--labels names another file)",)
 
@@ -67,8 +102,18 @@ class Classifier:
         self, photos: Iterable[tuple[Token, np.ndarray]]
     ) -> Iterator[tuple[Token, np.ndarray]]:
         """Probabilities (C,) float32 for each decoded photo (H, W, 3) uint8, in order."""
-        for token, output in self.engine.run(photos):
-            yield token, softmax(output[None])[0] if self.spec.logits else output
+        fed = ((token, _grey(rgb)) for token, rgb in photos) if self.spec.channels == 1 else photos
+        for token, output in self.engine.run(fed):
+            yield token, self._probabilities(output)
+
+    def _probabilities(self, output: np.ndarray) -> np.ndarray:
+        if self.one_output:
+            second = _sigmoid(output) if self.spec.logits else output
+            return np.concatenate([1 - second, second])
+        if not self.spec.logits:
+            return output
+        probabilities: np.ndarray = softmax(output[None])[0]
+        return probabilities
 
 
 def open_classifier(
@@ -91,9 +136,67 @@ def _tflite_engine(path: Path, spec: GraphInput) -> ClassEngine:
 
     size = (spec.recipe.height, spec.recipe.width)
     try:
-        return TfliteEngine(path, spec.input_layer, spec.output_layer, size, spec.mean, spec.std)
+        engine = TfliteEngine(
+            path,
+            spec.input_layer,
+            spec.output_layer,
+            size,
+            spec.mean,
+            spec.std,
+            spec.layout,
+            spec.channels,
+            spec.batch,
+            spec.fixed,
+        )
     except KeyError as error:
         raise no_layer(path, error.args[0]) from error
+    _check_scores(path, spec, engine.output_shape)
+    return engine
+
+
+def labels_of_graph(
+    path: Path, spec: GraphInput, outputs: int, labels_file: Path | None = None
+) -> Labels:
+    """The labels of a graph with so many outputs; one output has two, which it tells apart.
+
+    Raises RetrainError if there are none, if they do not fit, or if one output is no score.
+    """
+    if outputs != 1:
+        return find_labels(path, spec.labels, outputs, labels_file)
+    if spec.last != "Sigmoid" and not spec.logits:
+        why = (
+            "a softmax over one number is always 1"
+            if spec.last == "Softmax"
+            else f"nobody knows what its last operation, {spec.last or 'unknown'}, gives"
+        )
+        raise RetrainError(
+            f"{path.absolute()} has one output, and {why}: give --output_layer, a sigmoid or what "
+            "goes into one, or a graph with an output for each class"
+        )
+    try:
+        return find_labels(path, spec.labels, 2, labels_file)
+    except RetrainError as error:
+        if labels_file is not None and not labels_file.is_file():
+            raise
+        raise RetrainError(
+            f"{path.absolute()} has one output, which tells two classes apart: give --labels, a "
+            f"file with two lines, first the class whose score is near 0 ({error})"
+        ) from error
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), of numbers however large."""
+    small = np.exp(-np.abs(logits))
+    found: np.ndarray = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+    return found.astype(np.float32)
+
+
+def _grey(rgb: np.ndarray) -> np.ndarray:
+    """(H, W, 1) uint8 of (H, W, 3): brightness as Pillow's and most tools' grey pictures have it
+    (ITU-R 601-2)."""
+    luma = np.array([19595, 38470, 7471], np.uint32)
+    grey: np.ndarray = ((rgb @ luma + 0x8000) >> 16).astype(np.uint8)[..., None]
+    return grey
 
 
 def top(labels: tuple[str, ...], scores: np.ndarray, count: int) -> list[tuple[str, float]]:

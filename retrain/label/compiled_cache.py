@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class CompiledCache:
         identity = (
             [_identity(path) for path in graph.files],
             asdict(said),
+            [field.name for field in fields(GraphInput)],  # what an older version did not know
             streams,
             import_openvino().__version__,
             __version__,
@@ -84,6 +85,7 @@ def _spec_of(facts: dict[str, Any]) -> GraphInput:
         spec,
         labels=None if labels is None else tuple(labels),
         guesses=tuple(facts["guesses"]),
+        fixed=tuple((name, value) for name, value in facts["fixed"]),
     )
 
 

@@ -61,13 +61,16 @@ class MapEngine:
             self._request = compile_model(model, "f32", 1).create_infer_request()
         self.name = "OpenVINO with class-activation maps"
         self.outputs = len(self.ending.biases)
+        self._batch = spec.batch
         self.maps = np.zeros((self.outputs, 0, 0), np.float32)
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
         for token, pixels in photos:
-            self._request.infer({0: pixels[None]})
-            self.maps = self.ending.maps(self._request.get_output_tensor(1).data)
-            yield token, self._request.get_output_tensor(0).data[0].copy()
+            self._request.infer({0: pixels[None].repeat(self._batch, axis=0)})
+            maps = self.ending.maps(self._request.get_output_tensor(1).data)
+            # Of two classes told apart by one output, what speaks for one speaks against the other.
+            self.maps = np.concatenate([-maps, maps]) if self.outputs == 1 else maps
+            yield token, self._request.get_output_tensor(0).data.reshape(self._batch, -1)[0].copy()
 
 
 class Explainer:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from retrain.images.decode import Recipe
 
+NHWC, NCHW = "NHWC", "NCHW"  # the order of batch, channels, height and width
+SOFTMAX_APPLIED = "the graph ends without a softmax; one is applied to its scores"
+
 
 @dataclass(frozen=True)
 class GraphInput:
@@ -11,7 +14,10 @@ class GraphInput:
 
     `labels`: those that the graph carries. `logits`: the output is not yet a probability. A photo
     whose best score is under `unknown_below` is unknown. `guesses`: what nobody said and the graph
-    does not know, in words for the user.
+    does not know, in words for the user. `layout`: NHWC or NCHW, as the graph takes it;
+    `channels`: 3, or 1 for grey; `batch`: how many pictures it takes at a time, all of which get
+    the same photo. `fixed`: numbers for its other inputs. `last`: the kind of operation that makes
+    the scores, "" for a graph whose manifest says that they are probabilities.
     """
 
     input_layer: str
@@ -23,6 +29,11 @@ class GraphInput:
     logits: bool = False
     unknown_below: float | None = None
     guesses: tuple[str, ...] = ()
+    layout: str = NHWC
+    channels: int = 3
+    batch: int = 1
+    fixed: tuple[tuple[str, float], ...] = ()
+    last: str = ""
 
 
 @dataclass(frozen=True)

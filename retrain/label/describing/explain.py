@@ -1,16 +1,16 @@
 """What is fed to a graph, and where each fact comes from: `label-image --explain_input`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from retrain.artefact import find_artefact
 from retrain.errors import RetrainError
-from retrain.label.classifier import open_engine
+from retrain.label.classifier import labels_of_graph, open_engine
 from retrain.label.describe import find_facts
 from retrain.label.describing.facts import PROBABILITIES, SOFTMAX, Fact, GraphFacts, with_said
 from retrain.label.imagenet import imagenet_graph
-from retrain.label.labels_file import find_labels
-from retrain.label.spec import GraphInput, Overrides
+from retrain.label.spec import NHWC, GraphInput, Overrides
 
 
 def explain_input(
@@ -23,21 +23,41 @@ def explain_input(
     path, facts = _facts(graph, said)
     spec = facts.spec
     height, width = facts.size.value
-    classes = open_engine(path, spec, 1).outputs
+    outputs = open_engine(path, spec, 1).outputs
+    classes = 2 if outputs == 1 else outputs
     rows = [
         ("format", facts.format, str(path)),
         ("input", facts.input.value, _source(facts.input)),
         ("size", f"{height} x {width}", _source(facts.size)),
+        *_axes(facts),
+        *(("fed", f"{each.value:g} to {each.name}", each.source) for each in facts.others),
         ("scaling", _formula(*facts.scaling.value), _source(facts.scaling)),
         ("recipe", spec.recipe.text, "retrain, for every graph"),
         ("output", facts.output.value, _source(facts.output)),
-        ("scores", SOFTMAX if spec.logits else PROBABILITIES, _source(facts.logits)),
+        ("scores", _scores(spec, outputs), _source(facts.logits)),
         ("classes", str(classes), "the size of the output"),
-        ("labels", *_labels(path, facts, classes, labels_file)),
+        ("labels", *_labels(path, facts, outputs, labels_file)),
     ]
     if spec.unknown_below is not None:
         rows.append(("unknown", f"a best score below {spec.unknown_below:.4g}", "the manifest"))
     return rows
+
+
+def _axes(facts: GraphFacts) -> Iterator[tuple[str, str, str]]:
+    """What is unusual of the pictures."""
+    source = "the shape of the input"
+    if facts.layout != NHWC:
+        yield "axes", "channels first", source
+    if facts.channels == 1:
+        yield "colours", "grey", source
+    if facts.batch > 1:
+        yield "batch", f"{facts.batch}, each the same photo", source
+
+
+def _scores(spec: GraphInput, outputs: int) -> str:
+    if outputs == 1:
+        return f"{'a sigmoid of ' if spec.logits else ''}the one output; the rest is the first's"
+    return SOFTMAX if spec.logits else PROBABILITIES
 
 
 def _formula(mean: float, std: float) -> str:
@@ -46,16 +66,16 @@ def _formula(mean: float, std: float) -> str:
 
 
 def _labels(
-    path: Path, facts: GraphFacts, classes: int, labels_file: Path | None
+    path: Path, facts: GraphFacts, outputs: int, labels_file: Path | None
 ) -> tuple[str, str]:
     """The first of them and their source; a graph without any has still an input to explain."""
     try:
-        labels = find_labels(path, facts.spec.labels, classes, labels_file)
+        labels = labels_of_graph(path, facts.spec, outputs, labels_file)
     except RetrainError as error:
         if labels_file is not None or facts.labels is not None:
             raise
         return "none", str(error)
-    first = ", ".join(labels.names[:3]) + (", ..." if classes > 3 else "")
+    first = ", ".join(labels.names[:3]) + (", ..." if outputs > 3 else "")
     if labels.beside is not None:
         return first, f"{labels.source}, {labels.beside}"
     return first, facts.labels.source if facts.labels and not labels_file else labels.source

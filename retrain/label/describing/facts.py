@@ -5,7 +5,8 @@ from typing import Generic, TypeVar
 
 from retrain.errors import RetrainError
 from retrain.images.decode import Recipe
-from retrain.label.spec import GraphInput, Overrides
+from retrain.label.describing.other_inputs import OtherInput
+from retrain.label.spec import NHWC, SOFTMAX_APPLIED, GraphInput, Overrides
 
 T = TypeVar("T")
 PROBABILITIES = "as the graph gives them"
@@ -26,6 +27,7 @@ class GraphFacts:
     """How a graph is fed and what it gives: see label.spec.GraphInput.
 
     `size`: (height, width). `scaling`: (mean, std). `labels`: those that the graph carries.
+    `others`: what its further inputs are fed. `last`: the operation that makes the scores.
     """
 
     format: str
@@ -36,6 +38,11 @@ class GraphFacts:
     logits: Fact[bool]
     labels: Fact[tuple[str, ...]] | None = None
     unknown_below: float | None = None
+    layout: str = NHWC
+    channels: int = 3
+    batch: int = 1
+    others: tuple[OtherInput, ...] = ()
+    last: str = ""
 
     @property
     def recipe(self) -> Recipe:
@@ -54,6 +61,11 @@ class GraphFacts:
             self.logits.value,
             self.unknown_below,
             self._guesses(),
+            self.layout,
+            self.channels,
+            self.batch,
+            tuple((other.name, other.value) for other in self.others),
+            self.last,
         )
 
     def _guesses(self) -> tuple[str, ...]:
@@ -69,8 +81,12 @@ class GraphFacts:
                 f"taken {self.output.value!r} for the output, {self.output.source} "
                 "(--output_layer names another)"
             )
+        said += [
+            f"the graph also takes {other.name!r}; fed {other.value:g}, {other.source}"
+            for other in self.others
+        ]
         if self.logits.value:
-            said.append("the graph ends without a softmax; one is applied to its scores")
+            said.append(SOFTMAX_APPLIED)
         elif self.logits.guessed:
             said.append(f"scores are taken {PROBABILITIES}: {self.logits.source}")
         return tuple(said)

@@ -4,13 +4,22 @@ from pathlib import Path
 
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.node_def_pb2 import NodeDef
+from tensorboard.compat.proto.types_pb2 import DataType
 
 from retrain.artefact import Format
 from retrain.errors import RetrainError
-from retrain.graphs import find_node, node_name, placeholder_shape, subgraph
+from retrain.graphs import cut, declared_shape, find_node, node_name, subgraph
 from retrain.label.describing.decoding import Step, decoding_steps
 from retrain.label.describing.facts import Fact, GraphFacts
 from retrain.label.describing.model import no_layer, read_traits
+from retrain.label.describing.other_inputs import (
+    LOGICAL,
+    PIXELS,
+    OtherInput,
+    value_by_name,
+    value_by_use,
+)
+from retrain.label.describing.pictures import picture_input
 from retrain.label.describing.traits import Traits, logits_fact, scaling_fact
 from retrain.label.spec import Overrides
 from retrain.safety.tensorflow_graphs import check_part
@@ -18,6 +27,7 @@ from retrain.safety.tensorflow_graphs import check_part
 # Mean and std by the name of the input, as the tools that made such graphs scaled their pixels.
 USUAL_SCALING = {"Placeholder": (0.0, 255.0), "input": (127.5, 127.5), "Mul": (128.0, 128.0)}
 USUAL_OUTPUT = "final_result"
+PLACEHOLDERS = {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"}
 NO_OUTPUTS = {"Const", "NoOp", "Assert", "Placeholder", "PlaceholderWithDefault"}
 
 
@@ -27,14 +37,27 @@ def frozen_facts(graph: GraphDef, path: Path, said: Overrides) -> GraphFacts:
     needed = subgraph(graph, [output.value])
     layer, step = _input(needed, path, said)
     check_part(graph, layer.value, [output.value], path)
-    traits = read_traits(path, layer.value, output.value)
+    others = _others(cut(graph, layer.value, output.value), layer.value, path)
+    traits = read_traits(path, layer.value, output.value, others)
+    node = find_node(graph, layer.value)
+    declared = declared_shape(node) if node is not None and node.op in PLACEHOLDERS else None
+    pictures = picture_input(path, layer.value, declared or traits.shape, traits)
+    if step is not None and step.size is not None:
+        size = Fact(step.size, "the graph's own resizing")
+    else:
+        size = Fact(pictures.wanted_size(path, said), "the shape of the input")
     return GraphFacts(
         Format.FROZEN.value,
         layer,
-        _size(needed, layer.value, step, traits, path, said),
+        size,
         _scaling(layer.value, step, traits),
         output,
         logits_fact(traits),
+        layout=pictures.layout,
+        channels=pictures.channels,
+        batch=pictures.batch,
+        others=others,
+        last=traits.last,
     )
 
 
@@ -78,7 +101,7 @@ def _input(graph: GraphDef, path: Path, said: Overrides) -> tuple[Fact[str], Ste
         if find_node(graph, wanted) is None:
             raise no_layer(path, wanted)
         return Fact(wanted, "--input_layer"), steps.get(wanted)
-    inputs = [node.name for node in graph.node if node.op == "Placeholder"]
+    inputs = _pictures(graph)
     usual = [name for name in USUAL_SCALING if name in inputs]
     if len(inputs) == 1:
         return Fact(inputs[0], "the only input that the output needs"), None
@@ -95,22 +118,46 @@ def _feeds(graph: GraphDef, decoder: str, layer: str) -> bool:
     return layer != decoder and any(node.name == layer for node in subgraph(graph, [decoder]).node)
 
 
-def _size(
-    graph: GraphDef, layer: str, step: Step | None, traits: Traits, path: Path, said: Overrides
-) -> Fact[tuple[int, int]]:
-    if step is not None and step.size is not None:
-        return Fact(step.size, "the graph's own resizing")
-    node = find_node(graph, layer)
-    shape = placeholder_shape(node) if node is not None else ()
-    declared = (shape[1], shape[2]) if len(shape) == 4 else traits.sizes
-    height = declared[0] if declared[0] > 0 else said.height
-    width = declared[1] if declared[1] > 0 else said.width
-    if not height or not width:
-        raise RetrainError(
-            f"{path.absolute()} does not fix the size of its input: "
-            "give --input_height and --input_width"
-        )
-    return Fact((height, width), "the shape of the input")
+def _pictures(graph: GraphDef) -> list[str]:
+    """The inputs that may take pictures: those with four axes, else those that do not say how many
+    they have and are not called as a switch is, else any other that takes numbers."""
+    given = [node for node in graph.node if node.op in PLACEHOLDERS and _type(node) in PIXELS]
+    shapes = {node.name: declared_shape(node) for node in given}
+    four = [name for name, shape in shapes.items() if shape is not None and len(shape) == 4]
+    asked = [node.name for node in given if node.op != "PlaceholderWithDefault"]
+    loose = [
+        name
+        for name in asked
+        if not shapes[name] and not any(value_by_name(name, kind) for kind in (False, True))
+    ]
+    return four or loose or asked
+
+
+def _others(graph: GraphDef, layer: str, path: Path) -> tuple[OtherInput, ...]:
+    """What is fed to the graph's inputs beside the pictures: that which its name or its use makes
+    certain. Raises RetrainError for one of which nothing is certain."""
+    found = []
+    for node in graph.node:
+        if node.op not in PLACEHOLDERS or node.name == layer:
+            continue
+        logical = _type(node) in LOGICAL
+        fed = value_by_name(node.name, logical)
+        if fed is None and not logical:
+            fed = value_by_use(graph, node)
+        if fed is not None:
+            found.append(fed)
+        elif node.op != "PlaceholderWithDefault":  # that one has its value
+            kind = DataType.Name(_type(node)).removeprefix("DT_").lower()
+            raise RetrainError(
+                f"{path.absolute()} takes {node.name!r} ({kind}) beside the pictures, and nobody "
+                "knows what it is when the graph is used: give a graph in which it is fixed, or "
+                "--output_layer and --input_layer of the part without it"
+            )
+    return tuple(found)
+
+
+def _type(node: NodeDef) -> int:
+    return int(node.attr["dtype"].type)
 
 
 def _scaling(layer: str, step: Step | None, traits: Traits) -> Fact[tuple[float, float]]:

@@ -6,13 +6,18 @@ from pathlib import Path
 
 from retrain.backbones.openvino_model import read_part, why
 from retrain.errors import RetrainError
+from retrain.label.describing.other_inputs import OtherInput
 from retrain.label.describing.traits import Traits, traits_of
 
 
-def read_traits(path: Path, input_layer: str, output_layer: str) -> Traits:
-    """Raises RetrainError if OpenVINO cannot read what lies between the layers."""
+def read_traits(
+    path: Path, input_layer: str, output_layer: str, others: tuple[OtherInput, ...] = ()
+) -> Traits:
+    """`others`: what is fed to further inputs. Raises RetrainError if OpenVINO cannot read what
+    lies between the layers."""
+    fixed = {other.name: other.value for other in others}
     with openvino_faults(path):
-        return traits_of(read_part(path, input_layer, output_layer))
+        return traits_of(read_part(path, input_layer, output_layer, fixed))
 
 
 @contextmanager

@@ -3,14 +3,16 @@
 from typing import Any
 
 from tensorboard.compat.proto.meta_graph_pb2 import SignatureDef
-from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_UINT8, DataType
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DataType
 
 from retrain.artefact import Format
 from retrain.errors import RetrainError
 from retrain.graphs import node_name
 from retrain.label.describing.facts import Fact, GraphFacts
 from retrain.label.describing.model import no_layer, read_traits
+from retrain.label.describing.other_inputs import LOGICAL, PIXELS, OtherInput, value_by_name
 from retrain.label.describing.own import own_facts
+from retrain.label.describing.pictures import picture_input
 from retrain.label.describing.traits import logits_fact, scaling_fact
 from retrain.label.spec import Overrides
 from retrain.safety.tensorflow_graphs import check_part
@@ -32,23 +34,25 @@ def saved_model_facts(model: SavedModel, said: Overrides) -> GraphFacts:
     manifest = saved_model_manifest(model)
     if manifest is not None:
         return own_facts(manifest, Format.SAVED_MODEL, layer, output)
-    traits = read_traits(model.folder, layer.value, output.value)
-    height, width = traits.sizes[0] or said.height, traits.sizes[1] or said.width
-    if not height or not width:
-        raise RetrainError(
-            f"{model.folder.absolute()} does not fix the size of its input: "
-            "give --input_height and --input_width"
-        )
+    others = _others(model, signature, layer.value)
+    traits = read_traits(model.folder, layer.value, output.value, others)
+    declared = _shape(signature.inputs[layer.value]) or traits.shape
+    pictures = picture_input(model.folder, layer.value, declared, traits)
     scaling = scaling_fact(traits) or Fact(
         (0.0, 255.0), "as TensorFlow Hub has its modules fed", guessed=True
     )
     return GraphFacts(
         Format.SAVED_MODEL.value,
         layer,
-        Fact((height, width), "the shape of the input"),
+        Fact(pictures.wanted_size(model.folder, said), "the shape of the input"),
         scaling,
         output,
         logits_fact(traits),
+        layout=pictures.layout,
+        channels=pictures.channels,
+        batch=pictures.batch,
+        others=others,
+        last=traits.last,
     )
 
 
@@ -69,7 +73,14 @@ def _input(model: SavedModel, signature: SignatureDef, said: Overrides, source: 
         if said.input_layer not in signature.inputs:
             raise no_layer(model.folder, said.input_layer)
         return Fact(said.input_layer, "--input_layer")
-    pictures = [key for key, info in sorted(signature.inputs.items()) if _takes_pixels(info)]
+    numbers = [key for key, info in sorted(signature.inputs.items()) if info.dtype in PIXELS]
+    four = [key for key in numbers if len(_shape(signature.inputs[key]) or ()) == 4]
+    loose = [
+        key
+        for key in numbers
+        if _shape(signature.inputs[key]) is None and value_by_name(key, False) is None
+    ]
+    pictures = four or loose or numbers
     if len(pictures) != 1:
         taken = ", ".join(f"{key}: {_type(info)}" for key, info in sorted(signature.inputs.items()))
         raise RetrainError(
@@ -96,13 +107,29 @@ def _output(model: SavedModel, signature: SignatureDef, said: Overrides, source:
     )
 
 
-def _takes_pixels(info: Any) -> bool:
-    """Whether a TensorInfo may be [n, H, W, 3] of float32 or uint8."""
-    sizes = [dim.size for dim in info.tensor_shape.dim]
-    known = not info.tensor_shape.unknown_rank
-    return info.dtype in (DT_FLOAT, DT_UINT8) and (
-        not known or (len(sizes) == 4 and sizes[3] in (3, -1))
-    )
+def _others(model: SavedModel, signature: SignatureDef, layer: str) -> tuple[OtherInput, ...]:
+    """What is fed to the signature's inputs beside the pictures, as far as their names make it
+    certain. Raises RetrainError for one of which nothing is certain."""
+    found = []
+    for key, info in sorted(signature.inputs.items()):
+        if key == layer:
+            continue
+        fed = value_by_name(key, info.dtype in LOGICAL)
+        if fed is None:
+            raise RetrainError(
+                f"{model.folder.absolute()} takes {key!r} ({_type(info)}) beside the pictures, and "
+                "nobody knows what it is when the graph is used: export it with a signature in "
+                "which it is fixed"
+            )
+        found.append(fed)
+    return tuple(found)
+
+
+def _shape(info: Any) -> tuple[int, ...] | None:
+    """Of a TensorInfo: -1 where open, None where it says nothing."""
+    if info.tensor_shape.unknown_rank:
+        return None
+    return tuple(dim.size for dim in info.tensor_shape.dim)
 
 
 def _type(info: Any) -> str:

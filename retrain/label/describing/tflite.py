@@ -12,7 +12,9 @@ from retrain.errors import RetrainError
 from retrain.files import cannot_read
 from retrain.label.describing.facts import Fact, GraphFacts
 from retrain.label.describing.model import no_layer
+from retrain.label.describing.other_inputs import OtherInput, value_by_name
 from retrain.label.describing.own import own_facts
+from retrain.label.describing.pictures import picture_input
 from retrain.label.describing.traits import Traits, logits_fact, scaling_fact, traits_of
 from retrain.label.labels_file import labels_in
 from retrain.label.spec import Overrides
@@ -26,8 +28,10 @@ METADATA = "the file's TensorFlow Lite metadata"
 def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
     """Raises RetrainError for what cannot be found out and was not said."""
     interpreter = open_interpreter(path, 1)
-    given = _chosen(path, inputs_of(interpreter), said.input_layer, "input")
+    inputs = inputs_of(interpreter)
+    given = _chosen(path, inputs, said.input_layer, "input")
     made = _chosen(path, outputs_of(interpreter), said.output_layer, "output")
+    others = _others(path, inputs, given)
     layer = Fact(given.name.removesuffix(":0"), "the file")
     output = Fact(made.name.removesuffix(":0"), "the file")
     metadata = tflite_metadata(path)
@@ -35,29 +39,46 @@ def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
     if manifest is not None:
         scaling = _metadata_scaling(metadata, given)
         return own_facts(manifest, Format.TFLITE, layer, output, scaling)
-    traits = _traits(path, given, made)
+    traits = _traits(path, given, made, others)
     scaling = (
         _metadata_scaling(metadata, given)
         or _quantized_scaling(given)
         or (scaling_fact(traits) if traits else None)
         or Fact((127.5, 127.5), "as TensorFlow Lite's examples feed such files", guessed=True)
     )
-    height, width = given.shape[1:3]
-    if (height < 1 and not said.height) or (width < 1 and not said.width):
-        raise RetrainError(
-            f"{path.absolute()} does not fix the size of its input: "
-            "give --input_height and --input_width"
-        )
+    pictures = picture_input(path, given.name, given.shape, traits)
     logits = Fact(False, "its last operation cannot be read", guessed=True)
     return GraphFacts(
         Format.TFLITE.value,
         layer,
-        Fact((height, width), "the shape of the input"),
+        Fact(pictures.wanted_size(path, said), "the shape of the input"),
         scaling,
         output,
         logits_fact(traits) if traits else logits,
         metadata_labels(metadata),
+        layout=pictures.layout,
+        channels=pictures.channels,
+        batch=pictures.batch,
+        others=others,
+        last=traits.last if traits else "",
     )
+
+
+def _others(path: Path, inputs: list[Tensor], given: Tensor) -> tuple[OtherInput, ...]:
+    """What is fed to the inputs beside the pictures, as far as their names make it certain. Raises
+    RetrainError for one of which nothing is certain."""
+    found = []
+    for each in inputs:
+        if each.index == given.index:
+            continue
+        fed = value_by_name(each.name, each.dtype.kind in "biu")
+        if fed is None:
+            raise RetrainError(
+                f"{path.absolute()} takes {each.name!r} ({each.dtype}) beside the pictures, and "
+                "nobody knows what it is when the model is used: convert it with that input fixed"
+            )
+        found.append(fed)
+    return tuple(found)
 
 
 def tflite_metadata(path: Path) -> TfliteMetadata | None:
@@ -87,12 +108,11 @@ def _chosen(path: Path, tensors: list[Tensor], wanted: str | None, what: str) ->
             return named(tensors, wanted)
         except KeyError as error:
             raise no_layer(path, wanted) from error
-    fitting = [
-        each
-        for each in tensors
-        if (len(each.shape) == 4 and each.shape[3] == 3)
-        or (what == "output" and len(each.shape) == 2)
-    ]
+    if what == "input":
+        fitting = [each for each in tensors if len(each.shape) == 4]
+    else:
+        fitting = [each for each in tensors if sum(size != 1 for size in each.shape[1:]) <= 1]
+    fitting = [each for each in fitting or tensors if each.dtype.kind in "fiu"]
     if len(fitting) == 1:
         return fitting[0]
     raise RetrainError(
@@ -132,9 +152,12 @@ def metadata_labels(metadata: TfliteMetadata | None) -> Fact[tuple[str, ...]] | 
     return None
 
 
-def _traits(path: Path, given: Tensor, made: Tensor) -> Traits | None:
+def _traits(
+    path: Path, given: Tensor, made: Tensor, others: tuple[OtherInput, ...]
+) -> Traits | None:
     """None where OpenVINO, which only reads here, does not know an operation."""
     try:
-        return traits_of(read_part(path, given.name, made.name))
+        fixed = {other.name: other.value for other in others}
+        return traits_of(read_part(path, given.name, made.name, fixed))
     except (KeyError, RuntimeError):
         return None

@@ -6,44 +6,53 @@ from typing import Any
 import numpy as np
 
 from retrain.label.describing.facts import Fact
+from retrain.label.spec import NCHW, NHWC
 
 PASSING = {"Convert", "FakeQuantize", "Reshape", "Result", "Squeeze", "Transpose", "Unsqueeze"}
 PROBABILITY = {"Softmax": "a softmax", "Sigmoid": "a sigmoid"}
 LINEAR = {"Add", "Convolution", "LogSoftmax", "MatMul", "Multiply", "Subtract"}
+WHOLE_NUMBERS = {"u8": 0, "i8": -128, "i16": 0, "u16": 0, "i32": 0, "u32": 0, "i64": 0}
+BEFORE_CONVOLUTION = {"Add", "Convert", "Divide", "FakeQuantize", "Multiply", "Pad", "Subtract"}
+MOST_STEPS = 20
 UNIT_VALUES = 4.0  # networks see values near [-1, 1], or in units of their standard deviation
 
 
 @dataclass(frozen=True)
 class Traits:
-    """`sizes`: height and width of the input, 0 where left open. `last`: the kind of operation
-    that makes the output. `slope`, `offset`: the graph first takes slope * x + offset of its input
-    (1 and 0 where it does not scale)."""
+    """`shape` of the input: -1 where left open, None where all of it is. `black`, where the input
+    takes whole numbers: which of them is black. `last`: the kind of operation that makes the
+    output. `slope`, `offset`: the graph first takes slope * x + offset of its input (1 and 0 where
+    it does not scale). `layout` and `channels` as the first convolution takes them, "" and 0 where
+    there is none to see."""
 
-    sizes: tuple[int, int]
-    takes_bytes: bool
-    last: str
-    slope: float
-    offset: float
+    shape: tuple[int, ...] | None = None
+    black: int | None = None
+    last: str = ""
+    slope: float = 1.0
+    offset: float = 0.0
+    layout: str = ""
+    channels: int = 0
 
 
 def traits_of(model: Any) -> Traits:
-    """Of OpenVINO's model with one input, a batch of NHWC pictures, and one output."""
+    """Of OpenVINO's model with one input, a batch of pictures, and one output."""
     given = model.input()
-    shape = given.get_partial_shape()
-    open_sizes = not shape.rank.is_static or shape.rank.get_length() != 4
-    sizes = (0, 0) if open_sizes else (_length(shape[1]), _length(shape[2]))
+    partial = given.get_partial_shape()
+    shape = tuple(_length(each) for each in partial) if partial.rank.is_static else None
     operation = model.output().get_node()
     while operation.get_type_name() in PASSING:
         operation = operation.input_value(0).get_node()
     slope, offset = _first_scaling(given)
-    takes_bytes = given.get_element_type().get_type_name() == "u8"
-    return Traits(sizes, takes_bytes, operation.get_type_name(), slope, offset)
+    black = WHOLE_NUMBERS.get(given.get_element_type().get_type_name())
+    return Traits(
+        shape, black, operation.get_type_name(), slope, offset, *_first_convolution(given)
+    )
 
 
 def scaling_fact(traits: Traits) -> Fact[tuple[float, float]] | None:
     """Mean and std, where the graph's first operations leave no doubt about them."""
-    if traits.takes_bytes:
-        return Fact((0.0, 1.0), "the input takes bytes")
+    if traits.black is not None:
+        return Fact((float(-traits.black), 1.0), "the input takes bytes")
     if (traits.slope, traits.offset) == (1.0, 0.0):
         return None
     for top, scaling in ((255.0, (0.0, 1.0)), (1.0, (0.0, 255.0))):
@@ -64,7 +73,35 @@ def logits_fact(traits: Traits) -> Fact[bool]:
 
 
 def _length(dimension: Any) -> int:
-    return dimension.get_length() if dimension.is_static else 0
+    return dimension.get_length() if dimension.is_static else -1
+
+
+def _first_convolution(tensor: Any) -> tuple[str, int]:
+    """Layout and channels: OpenVINO's convolutions take channels first, so pictures that come with
+    channels last are transposed before. "" and 0 where none is seen."""
+    layout = NCHW
+    for _ in range(MOST_STEPS):
+        uses = [
+            use for use in tensor.get_target_inputs() if use.get_node().get_type_name() != "ShapeOf"
+        ]
+        if len(uses) != 1:
+            return "", 0
+        operation = uses[0].get_node()
+        kind = operation.get_type_name()
+        if kind in ("Convolution", "GroupConvolution") and uses[0].get_index() == 0:
+            kernel = operation.input_value(1).get_partial_shape()
+            at = 1 if kind == "Convolution" else 0  # [out, in, h, w] or [groups, out, in, h, w]
+            known = kernel.rank.is_static and kernel[at].is_static
+            return layout, kernel[at].get_length() if known else 0
+        if kind == "Transpose":
+            order = operation.input_value(1).get_node()
+            if order.get_type_name() != "Constant" or list(order.get_data()) != [0, 3, 1, 2]:
+                return "", 0
+            layout = NHWC
+        elif kind not in BEFORE_CONVOLUTION:
+            return "", 0
+        tensor = operation.output(0)
+    return "", 0
 
 
 def _first_scaling(tensor: Any) -> tuple[float, float]:
