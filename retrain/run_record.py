@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError
 from retrain.exporter import library_versions
-from retrain.files import cannot_read, write_bytes
+from retrain.files import write_bytes
+from retrain.plain import fits
 from retrain.result import TrainResult
+from retrain.text import read_text
 
 FORMAT = 1
 NAME = "run.json"
@@ -47,11 +49,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     What lets a module do more than compute is left out, too: that is said anew by whoever runs it,
     because a record may come from elsewhere."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(read_text(path, "run record"))
         settings = {name: entry["value"] for name, entry in facts["settings"].items()}
-    except OSError as error:
-        raise cannot_read("run record", path, error) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RetrainError(
             f"{path.absolute()} is no run record: give the {NAME} that a run wrote"
         ) from error
@@ -62,6 +62,13 @@ def read_settings(path: Path) -> dict[str, Any]:
             f"{path.absolute()} was written by another version of retrain: install that version "
             f"({facts.get('versions', 'unknown')}), or give the settings as options"
         )
+    kinds = get_type_hints(TrainSettings)
+    for name, value in known.items():
+        if not fits(value, kinds[name]):
+            raise RetrainError(
+                f"{path.absolute()} gives {name} as {json.dumps(value)[:60]}, which no run wrote: "
+                f"give the {NAME} that a run wrote, or repair it"
+            )
     known.pop("allow_unsafe_module", None)
     return known
 

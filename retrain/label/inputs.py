@@ -5,7 +5,6 @@ Nothing is held but the names of one folder at a time, and of what a pattern mat
 
 import glob
 import os
-import select
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,14 +13,13 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from retrain.errors import RetrainError, one_line
+from retrain.errors import one_line
 from retrain.images.decode import FORMATS, pillow_warnings_ignored
 from retrain.images.kinds import is_litter, is_picture_name, litter_among
+from retrain.label.path_list import read_paths
 
 LIST = "-"  # stands for the list of paths on standard input
 MAGIC = "*?["  # what makes a name a pattern, if no file is called so
-
-READ_BYTES = 1 << 16  # of the list, at a time
 
 
 class Input(NamedTuple):
@@ -39,9 +37,8 @@ def list_inputs(names: Sequence[str], left_out: Path | None = None) -> Iterator[
       folder `left_out` are left out; links are followed, each folder once.
     - A pattern (`*`, `?`, `[...]`, `**` for any depth) that no file is called: each match in order,
       as if it were named. What lies in a folder that matched as well comes once.
-    - `-`: each path of the list on standard input, read as it is written: one a line, or ended by
-      NULs if there are any. Each is one photo, whatever characters it has. A None says that nothing
-      more is there for now.
+    - `-`: each path of the list on standard input, as path_list.read_paths reads it. Each is one
+      photo, whatever characters it has. A None says that nothing more is there for now.
     - Anything else is a photo, to be tried.
 
     A folder or pattern without photos comes as one input with its problem.
@@ -49,7 +46,7 @@ def list_inputs(names: Sequence[str], left_out: Path | None = None) -> Iterator[
     """
     for name in names:
         if name == LIST:
-            for listed in _read_list():
+            for listed in read_paths(sys.stdin.fileno() if sys.stdin else -1):  # there may be none
                 yield None if listed is None else _listed(listed)
         elif os.path.isdir(name):
             yield from _in_folder(name, left_out)
@@ -162,35 +159,3 @@ def _parents(name: str) -> Iterator[str]:
 def _listed(path: str) -> Input:
     problem = "is a folder: name it as an argument, or list its photos"
     return Input(path, problem if os.path.isdir(path) else None)
-
-
-def _read_list() -> Iterator[str | None]:
-    """The paths on standard input; None before each wait for more."""
-    separator: bytes | None = None
-    rest = b""
-    try:
-        source = sys.stdin.fileno() if sys.stdin else -1  # there may be none
-        while True:
-            if not _has_more(source):
-                yield None
-            chunk = os.read(source, READ_BYTES)
-            rest += chunk
-            if separator is None:  # not yet known: a path may come in pieces
-                separator = next((sign for sign in (b"\0", b"\n") if sign in rest), None)
-            *whole, rest = rest.split(separator) if separator else [rest]
-            for path in whole if chunk else [*whole, rest]:
-                if separator != b"\0":
-                    path = path.removesuffix(b"\r")  # a list made on Windows
-                if path:
-                    yield os.fsdecode(path)
-            if not chunk:
-                return
-    except OSError as error:
-        raise RetrainError(f"cannot read the list on standard input: {one_line(error)}") from error
-
-
-def _has_more(source: int) -> bool:
-    try:
-        return bool(select.select([source], [], [], 0)[0])
-    except (OSError, ValueError):  # Windows can ask only sockets
-        return False

@@ -1,0 +1,50 @@
+"""Values that were read from JSON, checked against the types that they shall have."""
+
+import math
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+LARGEST = 1 << 53  # of a whole number that every reader of JSON keeps as it is
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value from JSON can become one of type `hint`: bool, int, float, str, Path, None,
+    Any, and unions, tuples and dicts of these.
+
+    Numbers must be finite, whole ones at most `LARGEST`; text must be what a file can hold.
+    """
+    if hint is Any:
+        return True
+    if hint is None or hint is type(None):
+        return value is None
+    if hint is bool:
+        return isinstance(value, bool)
+    if hint in (int, float):
+        kinds = (int,) if hint is int else (int, float)
+        return isinstance(value, kinds) and not isinstance(value, bool) and _is_ordinary(value)
+    if hint in (str, Path):
+        return isinstance(value, str) and _can_be_written(value)
+    inner = get_args(hint)
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(fits(value, one) for one in inner)
+    if get_origin(hint) is tuple and isinstance(value, (list, tuple)):
+        wanted = (inner[0],) * len(value) if inner[1:] == (...,) else inner
+        return len(value) == len(wanted) and all(map(fits, value, wanted))
+    if get_origin(hint) is dict and isinstance(value, Mapping):
+        return all(fits(key, inner[0]) and fits(one, inner[1]) for key, one in value.items())
+    return False
+
+
+def _is_ordinary(number: float) -> bool:
+    return math.isfinite(number) if isinstance(number, float) else abs(number) <= LARGEST
+
+
+def _can_be_written(text: str) -> bool:
+    """Whether it is Unicode, but for bytes of file names that are none, and holds no zero."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
