@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +15,10 @@ from retrain.bottlenecks.store import BottleneckStore
 from retrain.config import TrainSettings
 from retrain.evaluation.audit.audit import Audit, run_audit
 from retrain.evaluation.audit.listing import audit_from_json, audit_to_json
-from retrain.files import write_bytes
 from retrain.images.decode import Recipe
 from retrain.images.split import split_index
 from retrain.images.tree import Index
+from retrain.kept import SUFFIX, read_kept, write_kept
 from retrain.preparation import Dataset, read_photos
 from retrain.progress import Talk
 
@@ -89,9 +88,10 @@ def _audited(
     digest.update(repr((__version__, store.identity, index.classes, index.aside)).encode())
     for photo, key, which in zip(index.photos, keys, sets.tolist(), strict=True):
         digest.update(repr((photo.path, photo.label, key, which)).encode())
-    path = folder / f"{digest.hexdigest()}.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return audit_from_json(json.loads(path.read_text(encoding="utf-8")))
+    path = folder / f"{digest.hexdigest()}{SUFFIX}"
+    kept = read_kept(path, talk.warn_once)
+    if kept is not None:
+        return audit_from_json(json.loads(kept))
     audit = run_audit(index, keys, features, sets, recipe, talk)
-    write_bytes(path, json.dumps(audit_to_json(audit)).encode())
+    write_kept(path, json.dumps(audit_to_json(audit)).encode(), talk.warn_once)
     return audit

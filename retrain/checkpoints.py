@@ -1,15 +1,15 @@
 """Where a training of a network stands, on disk: enough to go on as if nothing had happened."""
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from retrain.errors import RetrainError
+from retrain.errors import RetrainError, one_line
 from retrain.files import atomic_path
+from retrain.kept import Say, damaged, has_broken_seal, make_way, seal_file
 
 FILE = "checkpoint.npz"
 Arrays = dict[str, list[np.ndarray]]
@@ -62,20 +62,24 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, belongs: Mapping[str,
         for number, array in enumerate(group)
     }
     facts = json.dumps({"belongs": dict(belongs), "standing": asdict(checkpoint.standing)})
+    make_way(folder / FILE)
     with atomic_path(folder / FILE) as temporary, open(temporary, "wb") as file:
         np.savez(file, allow_pickle=False, facts=np.array(facts), **arrays)
+        file.close()
+        seal_file(temporary, FILE)
 
 
-def read_checkpoint(folder: Path, belongs: Mapping[str, str]) -> Checkpoint | None:
-    """The checkpoint in `folder`, None if there is none.
+def read_checkpoint(folder: Path, belongs: Mapping[str, str], say: Say) -> Checkpoint | None:
+    """The checkpoint in `folder`; None if there is none, or if it is damaged, which is said.
 
-    Raises RetrainError if it cannot be read or is of a training that differs in what `belongs`
-    lists.
+    Raises RetrainError if it is of a training that differs in what `belongs` lists.
     """
     path = folder / FILE
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
+        if has_broken_seal(path):  # one without a seal is of an earlier version
+            raise ValueError("not what was written")
         with open(path, "rb") as file, np.load(file) as stored:
             facts = json.loads(str(stored["facts"]))
             arrays: Arrays = {}
@@ -84,10 +88,9 @@ def read_checkpoint(folder: Path, belongs: Mapping[str, str]) -> Checkpoint | No
                 if number:  # in their order, as they were written
                     arrays.setdefault(name, []).append(stored[key])
         standing, written = Standing(**facts["standing"]), facts["belongs"]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise RetrainError(
-            f"{path.absolute()} cannot be read as a checkpoint: run without --resume"
-        ) from error
+    except Exception as error:  # np.load raises many kinds
+        say(damaged(path, one_line(error)))
+        return None
     other = [name for name, text in belongs.items() if written.get(name) != text]
     if other:
         raise RetrainError(

@@ -28,7 +28,8 @@ def check_before(settings: TrainSettings) -> None:
         check_file_can_be_written(path, "--output_graph")
     if settings.page is not None:
         check_file_can_be_written(settings.page, "--report")
-    check_folder_can_be_written(settings.features_folder, "--bottleneck_dir")
+    if not settings.features_folder.is_dir():  # one that is there may hold all that is needed
+        check_folder_can_be_written(settings.features_folder, "--bottleneck_dir")
     if settings.compare_with is not None:
         describe_graph(settings.compare_with)
     check_exports(settings.exports)

@@ -2,17 +2,36 @@
 
 import errno
 import os
-import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from retrain.errors import RetrainError, one_line
+from retrain.litter import temporary_name
+
+DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # or the user's share of it
 
 
-def temporary_name(path: Path) -> Path:
-    """A free name beside `path`, hidden, so that nobody takes it for a result."""
-    return path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+Identity = tuple[int, int, int, int, int]
+
+
+def identity_of(facts: os.stat_result) -> Identity:
+    """Device, inode, size, and times of modification and change in ns: a file in which all five
+    are as they were holds what it held (git's index trusts the same)."""
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+@contextmanager
+def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Makes a folder of this process's own in `parent`, which is removed at the end; after a kill
+    by a later run. Raises OSError."""
+    folder = temporary_name(parent / name)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -51,7 +70,7 @@ def cannot_read(what: str, path: Path, error: OSError) -> RetrainError:
 
 def cannot_write(path: Path, error: OSError) -> RetrainError:
     """The fault to raise when `path` could not be written, with its remedy."""
-    if error.errno == errno.ENOSPC:
+    if error.errno in DISK_FULL:
         return RetrainError(
             f"the disk is full: could not write {path.absolute()}; "
             "free some space and run the same command again, finished work is kept"

@@ -14,9 +14,10 @@ from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError, counted, one_line
+from retrain.files import check_folder_can_be_written
 from retrain.findings import report_aside, say_found, say_left_out, say_split
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
-from retrain.images.digests import digest_photos
+from retrain.images.digests import digest_of, digest_photos
 from retrain.images.split import SETS, TRAIN, Split, split_index
 from retrain.images.tree import Index, SetAside, read_tree, without_unusable
 from retrain.modules.resolve import resolve
@@ -61,22 +62,25 @@ class Dataset:
             digest.update(key + name.encode("utf-8", "surrogateescape") + b"\0")
         return digest.hexdigest()
 
-    def read_pixels(self, row: int) -> np.ndarray:
+    def read_pixels(self, row: int, talk: Talk) -> np.ndarray:
         """The photo as the network sees it, (H, W, 3) uint8; kept, so that it is read once.
 
         Raises RetrainError if it is gone or has changed since its features were computed.
         """
-        pixels = self.store.read_pixels(self.keys[row])
-        if pixels is None:
+        pixels = self.store.read_pixels(self.keys[row], talk.warn_once)
+        if pixels is None or pixels.shape != (self.recipe.height, self.recipe.width, 3):
             path = Path(self.index.full_path(self.index.photos[row]))
             try:
+                content = path.read_bytes()
+                if digest_of(content) != self.keys[row]:
+                    raise BadPhoto("changed while this run was working")
                 with pillow_warnings_ignored():
-                    pixels = decode(path.read_bytes(), self.recipe)
+                    pixels = decode(content, self.recipe)
             except (OSError, BadPhoto) as error:
                 raise RetrainError(
                     f"{path} could be read before and cannot now ({one_line(error)}): run again"
                 ) from error
-            self.store.keep_pixels(self.keys[row], pixels)
+            self.store.keep_pixels(self.keys[row], pixels, talk.warn_once)
         return pixels
 
 
@@ -221,11 +225,13 @@ class _Extractor:
         identity = StoreIdentity(info.name, info.fingerprint, recipe.text, precision)
         store = BottleneckStore(self.settings.features_folder, identity, info.feature_width)
         store.refresh()
+        store.check(list(paths))
         wanted = missing(list(paths), store)
         self.talk.debug(f"features in {store.folder}: {len(wanted)} of {len(paths)} missing")
         for shard in store.damaged if wanted else ():
             self.talk.warn(f"cached features in {shard} are damaged and computed again")
         if wanted:
+            check_folder_can_be_written(store.folder / "shards", "--bottleneck_dir")
             if self._engine is None:
                 self._engine = choose_engine(
                     self.settings.engine, self.backbone, precision, self.talk

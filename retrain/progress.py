@@ -56,6 +56,11 @@ class Talk:
         self.warnings.append(text)
         self._say("WARN", f"warning: {text}")
 
+    def warn_once(self, text: str) -> None:
+        """The same, unless it was said before."""
+        if text not in self.warnings:
+            self.warn(text)
+
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Meter]:
         """Shows how far a piece of work of `total` units has come, its rate and its ETA.

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from retrain.evaluation.tensorboard.summaries import write_test_summaries
 from retrain.export.parity import Parity, check_parity
 from retrain.exporter import Exporter
 from retrain.exports import Photos, write_exports
+from retrain.files import scratch_folder
 from retrain.finetuning.tunable import check_can_be_tuned
 from retrain.gates import check_recall_labels
 from retrain.heads.head import Head
@@ -65,9 +66,9 @@ def train(
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
     with (
         unsafe_allowed(settings.allow_unsafe_module, talk.warn),
-        TemporaryDirectory(prefix="retrain-") as scratch,
+        scratch_folder(Path(gettempdir()), "retrain") as scratch,
     ):
-        return _train(settings, outputs, Path(scratch), sources or {}, talk)
+        return _train(settings, outputs, scratch, sources or {}, talk)
 
 
 def _train(
@@ -201,7 +202,7 @@ def _check_export(
     which, tested = _to_check(dataset, evaluation)
     spread = np.linspace(0, len(tested) - 1, min(PARITY_PHOTOS, len(tested))).astype(int)
     rows = tested[spread]
-    pixels = [dataset.read_pixels(row) for row in rows.tolist()]
+    pixels = [dataset.read_pixels(row, talk) for row in rows.tolist()]
     expected = head.probabilities(dataset.features.take(rows))
     parity = check_parity(settings.output_graph, pixels, expected)
     said = (

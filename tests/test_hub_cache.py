@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,9 +67,10 @@ def test_any_url_of_an_archive_will_do(hub: HubServer, cache: Path) -> None:
     assert fingerprint_of(module) == TINY_FINGERPRINT
 
 
-def test_default_folder_is_tensorflow_hubs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_folder_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TFHUB_CACHE_DIR")
-    assert hub_cache_folder() == Path(tempfile.gettempdir(), "tfhub_modules")
+    monkeypatch.setenv("RETRAIN_CACHE_DIR", str(tmp_path))
+    assert hub_cache_folder() == tmp_path / "tfhub_modules"
 
 
 def evil() -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrain.errors import RetrainError
+from retrain.files import identity_of
 from retrain.images.tree import Index, Photo, SetAside, read_tree
 
 
@@ -42,7 +43,15 @@ def test_read_tree_folder_per_class(tmp_path: Path) -> None:
     root = put(tmp_path, "dog/b.jpg", "cat/2.jpg", "cat/1.png", "dog/a")
     os.utime(root / "cat/1.png", ns=(5, 1_234_567_890_123_456_789))
     index = read_tree(str(root))
-    assert index.photos[0] == Photo("cat/1.png", 0, len("cat/1.png"), 1_234_567_890_123_456_789)
+    facts = (root / "cat/1.png").stat()
+    assert index.photos[0] == Photo("cat/1.png", 0, identity_of(facts))
+    assert index.photos[0].identity == (
+        facts.st_dev,
+        facts.st_ino,
+        len("cat/1.png"),
+        1_234_567_890_123_456_789,
+        facts.st_ctime_ns,
+    )
     assert index.root == root
     assert index.classes == ("cat", "dog")
     assert paths_of(index) == ["cat/1.png", "cat/2.jpg", "dog/a", "dog/b.jpg"]
@@ -120,7 +129,7 @@ def test_read_tree_links_followed(tmp_path: Path) -> None:
     index = read_tree(str(root))
     assert index.classes == ("a", "b", "c")
     assert paths_of(index) == ["a/file.jpg", "a/x.jpg", "b/linked/deep/z.jpg", "b/y.jpg", "c/c.jpg"]
-    assert index.photos[0].size == len("photo.jpg")
+    assert index.photos[0].identity[2] == len("photo.jpg")
 
 
 def test_read_tree_link_cycle_ends(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def graph_in(folder: Path) -> Path:
 
 
 def read_backbone(folder: Path) -> Backbone:
+    """What is in the folder, its facts taken as they are. Raises OSError, ValueError, TypeError."""
     facts = json.loads((folder / INFO_FILE).read_text(encoding="utf-8"))
     if "input_range" in facts:
         facts["input_range"] = tuple(facts["input_range"])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-IN_MEMORY_BYTES = 512 << 20  # features up to this size are held, and verified, in memory
+IN_MEMORY_BYTES = 512 << 20  # features up to this size are held in memory
 
 
 class FeatureMatrix:

@@ -1,30 +1,36 @@
 """The bottleneck store: append-only shards on disk, no lock, no database.
 
     <bottleneck_dir>/<module>-<identity>/shards/<name>/{vectors.npy, keys.npy, shard.json}
-                                        /pixels/<key>.npy
+                                        /pixels/<key>.kept
 
 A shard is written under a temporary name and published by one rename, so two runs may write at
 the same time and a killed run leaves nothing half-done. Nothing is ever changed or deleted.
+`shard.json` has the checksums of the other two files and its own digest. Vectors are checked
+shard by shard, as soon as a run asks for one of their keys and before it uses any.
 """
 
 import hashlib
+import io
 import json
 import os
-import secrets
 import shutil
 import zlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
 
 from retrain import __version__
-from retrain.bottlenecks.matrix import IN_MEMORY_BYTES, FeatureMatrix
-from retrain.files import allow_open_files, atomic_path, cannot_write
+from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.files import allow_open_files, cannot_write
 from retrain.images.digests import DIGEST_BYTES
+from retrain.kept import SUFFIX, Say, read_kept, write_kept
+from retrain.litter import temporary_name
 
 SPARE_FILES = 256  # open files that a run needs besides one for each shard
 
@@ -57,7 +63,7 @@ class BottleneckStore:
     width: int
     damaged: list[str] = field(default_factory=list)
     failed: dict[bytes, str] = field(default_factory=dict)
-    _shards: list[np.ndarray] = field(default_factory=list)
+    _shards: list["_Shard"] = field(default_factory=list)
     _where: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
 
@@ -69,7 +75,7 @@ class BottleneckStore:
         """Reads the index of shards that were published since the last time."""
         try:
             names = sorted(os.listdir(self.folder / "shards"))
-        except FileNotFoundError:
+        except OSError:  # none yet; what else it may be is said when one is to be written
             return
         allow_open_files(len(names) + SPARE_FILES)
         for name in names:
@@ -81,34 +87,67 @@ class BottleneckStore:
             except Exception:  # np.load raises many kinds on damaged files
                 self.damaged.append(str(self.folder / "shards" / name))
 
-    def _open(self, shard: Path) -> None:
-        facts = json.loads((shard / "shard.json").read_text(encoding="utf-8"))
-        vectors = np.load(shard / "vectors.npy", mmap_mode="r")
-        keys = np.load(shard / "keys.npy")
-        if vectors.shape != (facts["count"], self.width) or vectors.dtype != np.float32:
+    def _open(self, folder: Path) -> None:
+        facts = json.loads((folder / "shard.json").read_text(encoding="utf-8"))
+        whole = facts.pop("digest", None)
+        if whole is not None and whole != _digest_of(facts):
+            raise ValueError("facts")
+        for name in ("fingerprint", "recipe", "precision"):
+            if facts[name] != getattr(self.identity, name):
+                raise ValueError(name)
+        vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+        keys = np.load(folder / "keys.npy")
+        if (
+            vectors.shape != (facts["count"], self.width)
+            or vectors.dtype != np.float32
+            or not vectors.flags.c_contiguous
+        ):
             raise ValueError("vectors")
         if (
             keys.shape != (facts["count"], DIGEST_BYTES)
             or zlib.crc32(keys.data) != facts["keys_crc32"]
         ):
             raise ValueError("keys")
-        held = sum(shard.nbytes for shard in self._shards) + vectors.nbytes
-        if held <= IN_MEMORY_BYTES and zlib.crc32(vectors.data) != facts["vectors_crc32"]:
-            raise ValueError("checksum")
-        number = len(self._shards)
-        self._shards.append(vectors)
-        for row, key in enumerate(_split_keys(keys)):
-            self._where.setdefault(key, (number, row))
-        if facts["pillow"] == PIL.__version__:
+        shard = _Shard(str(folder), vectors, facts["vectors_crc32"], _split_keys(keys))
+        self._shards.append(shard)
+        self._index(len(self._shards) - 1)
+        # What was written without a digest cannot be told from damage: these are decoded again.
+        if facts["pillow"] == PIL.__version__ and whole is not None:
             self.failed |= {bytes.fromhex(key): why for key, why in facts["failed"].items()}
+
+    def _index(self, number: int) -> None:
+        for row, key in enumerate(self._shards[number].keys):
+            self._where.setdefault(key, (number, row))
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._where
 
+    def check(self, keys: Sequence[bytes]) -> None:
+        """Reads the shards that hold these keys; a key whose shards are all damaged is gone."""
+        while numbers := {
+            self._where[key][0]
+            for key in keys
+            if key in self._where and not self._shards[self._where[key][0]].checked
+        }:
+            shards = [self._shards[number] for number in sorted(numbers)]
+            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                fits = list(pool.map(_Shard.fits, shards))
+            bad = [shard for shard, whole in zip(shards, fits, strict=True) if not whole]
+            for shard in bad:
+                self.damaged.append(shard.folder)
+                shard.keys = []
+            if bad:
+                self._where.clear()
+                for number in range(len(self._shards)):
+                    self._index(number)
+
     def matrix(self, keys: Sequence[bytes]) -> FeatureMatrix:
-        """The features of these keys, in this order. Raises KeyError for an unknown one."""
+        """The features of these keys, in this order, checked before. Raises KeyError for an
+        unknown one."""
+        self.check(keys)
         where = np.array([self._where[key] for key in keys], np.int64).reshape(-1, 2)
-        return FeatureMatrix(self._shards, where[:, 0], where[:, 1], self.width)
+        vectors = [shard.vectors for shard in self._shards]
+        return FeatureMatrix(vectors, where[:, 0], where[:, 1], self.width)
 
     def publish(
         self, keys: Sequence[bytes], vectors: np.ndarray, failed: Mapping[bytes, str]
@@ -116,7 +155,7 @@ class BottleneckStore:
         """Makes a shard of these features (n, D) float32. Raises RetrainError (disk full, ...)."""
         shards = self.folder / "shards"
         name = hashlib.blake2b(b"".join([*keys, *failed]), digest_size=8).hexdigest()
-        temporary = shards / f".{name}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        temporary = temporary_name(shards / name)
         try:
             temporary.mkdir(parents=True)
             self._write(temporary, keys, vectors, failed)
@@ -149,24 +188,45 @@ class BottleneckStore:
             "pillow": PIL.__version__,
             "failed": {key.hex(): why for key, why in failed.items()},
         }
+        facts["digest"] = _digest_of(facts)
         (folder / "shard.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         for file in folder.iterdir():
             with open(file, "rb") as written:
                 os.fsync(written.fileno())
 
-    def read_pixels(self, key: bytes) -> np.ndarray | None:
+    def read_pixels(self, key: bytes, say: Say) -> np.ndarray | None:
         """The kept pixels (H, W, 3) uint8 of a photo, or None (see `keep_pixels`)."""
-        try:
-            pixels: np.ndarray = np.load(self.folder / "pixels" / f"{key.hex()}.npy")
-        except (OSError, ValueError, EOFError):
-            return None
-        return pixels
+        content = read_kept(self._pixels_of(key), say)
+        return None if content is None else np.load(io.BytesIO(content))
 
-    def keep_pixels(self, key: bytes, pixels: np.ndarray) -> None:
+    def keep_pixels(self, key: bytes, pixels: np.ndarray, say: Say) -> None:
         """Keeps a photo's decoded pixels, so that later exports are checked without reading it."""
-        path = self.folder / "pixels" / f"{key.hex()}.npy"
-        with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            np.save(file, pixels)
+        content = io.BytesIO()
+        np.save(content, pixels)
+        write_kept(self._pixels_of(key), content.getvalue(), say)
+
+    def _pixels_of(self, key: bytes) -> Path:
+        return self.folder / "pixels" / f"{key.hex()}{SUFFIX}"
+
+
+@dataclass
+class _Shard:
+    """`vectors` (n, D) float32 on disk; `checked`: they were read and fit their checksum."""
+
+    folder: str
+    vectors: np.ndarray
+    crc32: int
+    keys: list[bytes]
+    checked: bool = False
+
+    def fits(self) -> bool:
+        self.checked = zlib.crc32(self.vectors.data) == self.crc32
+        return self.checked
+
+
+def _digest_of(facts: dict[str, Any]) -> str:
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _rename_to_free_name(folder: Path, target: Path) -> None:

@@ -12,9 +12,10 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef
 from retrain.backbones.tensorflow import import_tensorflow
 from retrain.errors import RetrainError, UsageFault, one_line
 from retrain.export.decoding import pixels_of
-from retrain.files import cannot_write, check_folder_can_be_written, temporary_name
+from retrain.files import cannot_write, check_folder_can_be_written
 from retrain.graphs import subgraph
 from retrain.images.decode import Recipe
+from retrain.litter import temporary_name
 from retrain.manifest import Manifest
 
 

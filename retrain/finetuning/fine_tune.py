@@ -52,7 +52,7 @@ def fine_tune(
         "head": _digest([head.weights, head.biases]),
         "settings": settings.text(),
     }
-    found = read_checkpoint(folder, belongs) if settings.resume else None
+    found = read_checkpoint(folder, belongs, talk.warn) if settings.resume else None
     if settings.resume and found is None:
         talk.info(f"No checkpoint in {folder}: fine-tuning starts from the head")
     devices = gpus()

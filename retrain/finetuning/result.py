@@ -35,7 +35,7 @@ def tuned_backbone(
     info = original.info
     value_range = None if info.input_range == UNIT_RANGE else info.input_range
     wanted = InputWanted(value_range=value_range, usual_size=(info.height, info.width))
-    store = FrozenStore(folder)
+    store = FrozenStore(folder, flag=None)
 
     def write(built: Path) -> None:
         check_saved_model(module)
@@ -48,10 +48,10 @@ def tuned_backbone(
         network = replace(tf2_network(tf, loaded, module), logits=None)
         freeze(network, module, name, fingerprint, wanted, built)
 
-    if store.find(fingerprint, wanted) is None:
+    if store.find(fingerprint, wanted, talk) is None:
         place = folder / (fingerprint + wanted.suffix)
         store.make(f"Freezing {name}", place, talk, write)
-    found = store.find(fingerprint, wanted)
+    found = store.find(fingerprint, wanted, talk)
     if found is None:
         raise RetrainError(f"{folder.absolute()} lost the tuned module just frozen: run again")
     return found

@@ -8,14 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from retrain.files import atomic_path
+from retrain.files import Identity
 from retrain.images.ahead import map_ahead
 from retrain.images.tree import Index, Photo, SetAside
+from retrain.kept import SUFFIX, read_kept, write_kept
 from retrain.progress import Talk
 
 DIGEST_BYTES = 16
 CHUNK = 32  # files that one thread reads at a go: handing over each alone would cost more
-SETTLED_NS = 2_000_000_000  # a file changed later than this before we read it may change unseen
+# A file that was modified or changed less than this before we read it may change once more unseen:
+SETTLED_NS = 2_000_000_000  # the coarsest times of modification, those of FAT
+TICK_NS = 20_000_000  # the coarsest clock of changes, twice
+IDENTITY = np.dtype(
+    [("device", "<u8"), ("inode", "<u8"), ("size", "<i8"), ("mtime_ns", "<i8"), ("ctime_ns", "<i8")]
+)
 
 
 def digest_of(content: bytes) -> bytes:
@@ -28,25 +34,31 @@ def digest_photos(
 ) -> tuple[dict[str, bytes], list[SetAside], int]:
     """Digest of each photo by path, the unreadable files, and how many files were read.
 
-    A file whose path, size and modification time are as remembered in `memo_dir` is not read.
+    A file whose path and identity are as remembered in `memo_dir` is not read.
     """
-    memo_path = memo_dir / f"{_tree_name(index.root)}.npz"
-    memo = _read_memo(memo_path)
+    memo_path = memo_dir / f"{_tree_name(index.root)}{SUFFIX}"
+    memo = _read_memo(memo_path, talk)
     known: dict[str, bytes] = {}
     fresh: list[Photo] = []
     for photo in index.photos:
-        size, mtime_ns, digest = memo.get(photo.path, (-1, -1, b""))
-        if size == photo.size and mtime_ns == photo.mtime_ns:
+        identity, digest = memo.get(photo.path, (None, b""))
+        if identity == photo.identity:
             known[photo.path] = digest
         else:
             fresh.append(photo)
     started = time.time_ns()
     read, aside = _read_digests(index, fresh, talk) if fresh else ({}, [])
     if fresh:
-        settled = {p.path for p in fresh if p.mtime_ns < started - SETTLED_NS and p.path in read}
+        settled = {p.path for p in fresh if p.path in read and _is_settled(p, started)}
         keep = [p for p in index.photos if p.path in known or p.path in settled]
-        _write_memo(memo_path, keep, [(known.get(p.path) or read[p.path]) for p in keep])
+        _write_memo(memo_path, keep, [(known.get(p.path) or read[p.path]) for p in keep], talk)
     return known | read, aside, len(fresh)
+
+
+def _is_settled(photo: Photo, now: int) -> bool:
+    """Whether any later change will show in the identity that the photo had when it was indexed."""
+    *_, modified, changed = photo.identity
+    return modified < now - SETTLED_NS and changed < now - TICK_NS
 
 
 def _read_digests(
@@ -88,28 +100,29 @@ def _tree_name(root: Path) -> str:
     return hashlib.blake2b(os.fsencode(root.resolve()), digest_size=8).hexdigest()
 
 
-def _read_memo(path: Path) -> dict[str, tuple[int, int, bytes]]:
-    """(size, mtime_ns, digest) by relative path; a missing or damaged memo is an empty one."""
-    try:
-        with open(path, "rb") as file, np.load(file) as stored:
-            names = os.fsdecode(stored["names"].tobytes()).split("\0")
-            sizes, times = stored["sizes"].tolist(), stored["mtimes_ns"].tolist()
-            raw = stored["digests"].tobytes()
-    except Exception:  # np.load raises many kinds; the photos are then simply read again
+def _read_memo(path: Path, talk: Talk) -> dict[str, tuple[Identity, bytes]]:
+    """(identity, digest) by relative path; a missing or damaged memo is an empty one."""
+    stored = read_kept(path, talk.warn_once)
+    if stored is None:
         return {}
-    if not len(names) == len(sizes) == len(times) == len(raw) // DIGEST_BYTES:
-        return {}
-    cuts = range(0, len(raw), DIGEST_BYTES)
-    digests = [raw[cut : cut + DIGEST_BYTES] for cut in cuts]
-    return dict(zip(names, zip(sizes, times, digests, strict=True), strict=True))
+    head, _, rest = stored.partition(b"\0")
+    count = int(head)
+    at = count * IDENTITY.itemsize
+    identities: list[Identity] = np.frombuffer(rest[:at], IDENTITY).tolist()
+    cuts = range(at, at + count * DIGEST_BYTES, DIGEST_BYTES)
+    digests = [rest[cut : cut + DIGEST_BYTES] for cut in cuts]
+    paths = os.fsdecode(rest[at + count * DIGEST_BYTES :]).split("\0")
+    return dict(zip(paths, zip(identities, digests, strict=True), strict=True))
 
 
-def _write_memo(path: Path, photos: Sequence[Photo], digests: Sequence[bytes]) -> None:
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(
-            file,
-            names=np.frombuffer(os.fsencode("\0".join(p.path for p in photos)), np.uint8),
-            sizes=np.array([p.size for p in photos], np.int64),
-            mtimes_ns=np.array([p.mtime_ns for p in photos], np.int64),
-            digests=np.frombuffer(b"".join(digests), np.uint8),
-        )
+def _write_memo(path: Path, photos: Sequence[Photo], digests: Sequence[bytes], talk: Talk) -> None:
+    """Keeps how many photos there are, their identities (n,) IDENTITY, digests and paths."""
+    if not photos:
+        return
+    parts = [
+        f"{len(photos)}\0".encode(),
+        np.array([p.identity for p in photos], IDENTITY).tobytes(),
+        *digests,
+        os.fsencode("\0".join(p.path for p in photos)),
+    ]
+    write_kept(path, b"".join(parts), talk.warn_once)

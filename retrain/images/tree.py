@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from retrain.errors import RetrainError, counted, few
+from retrain.files import Identity
 from retrain.images.kinds import is_picture, is_picture_name
 from retrain.images.names import composed, loose, match_names
 from retrain.images.sets import Layout, find_layout, shape_of
@@ -20,12 +21,12 @@ from retrain.images.walk import Walker
 
 
 class Photo(NamedTuple):
-    """`path` is relative to the root, with `/`; `given_set` is the set its folder names, if any."""
+    """`path` is relative to the root, with `/`; `identity` as of files.identity_of; `given_set` is
+    the set its folder names, if any."""
 
     path: str
     label: int
-    size: int
-    mtime_ns: int
+    identity: Identity
     given_set: str | None = None
 
 
@@ -91,9 +92,9 @@ def read_tree(image_dir: str, ignore: Iterable[Path] = (), least_classes: int = 
     empty = sorted({*(name for name, found in classes.files.items() if not found), *empty_tops})
     _check_classes(root, names, loose_files, walker, least_classes)
     photos = [
-        Photo(path, label, size, mtime_ns, given)
+        Photo(path, label, identity, given)
         for label, name in enumerate(names)
-        for path, size, mtime_ns, given in sorted(classes.files[name])
+        for path, identity, given in sorted(classes.files[name])
     ]
     remarks = (*layout.remarks, *classes.remarks, *_remarks(root, names, empty, loose_files))
     if len(names) < 2:
@@ -139,7 +140,7 @@ def without_unusable(index: Index, reasons: Mapping[str, str]) -> Index:
     )
 
 
-_File = tuple[str, int, int, str | None]
+_File = tuple[str, Identity, str | None]
 
 
 def _training_first(layout: Layout) -> list[tuple[str, str]]:
@@ -157,7 +158,7 @@ class _Classes:
         self._first: dict[str, str] = {}  # the folder that gave a class its name
 
     def add(
-        self, parent: str, names: list[str], given: str | None, files: list[tuple[str, int, int]]
+        self, parent: str, names: list[str], given: str | None, files: list[tuple[str, Identity]]
     ) -> None:
         """The folders `names` in `parent`, and all files at any depth below that."""
         twins: dict[str, str] = {}
@@ -184,10 +185,10 @@ class _Classes:
                         "NFD): they are taken for one class"
                     )
             self._first.setdefault(label, place)
-        for path, size, mtime_ns in files:
+        for path, identity in files:
             parts = path.split("/", depth + 1)
             if len(parts) > depth + 1:
-                self.files[class_of[parts[depth]]].append((path, size, mtime_ns, given))
+                self.files[class_of[parts[depth]]].append((path, identity, given))
 
 
 def _check_root(root: Path) -> None:

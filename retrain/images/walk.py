@@ -5,6 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrain.files import Identity, identity_of
 from retrain.images.kinds import is_side_file, litter_among
 
 
@@ -38,9 +39,9 @@ class Walker:
                 files.append(f"{prefix}/{entry.name}" if prefix else entry.name)
         return sorted(folders), sorted(files)
 
-    def files_below(self, top: str) -> list[tuple[str, int, int]]:
-        """(path relative to the root, size, mtime in ns) of each regular file below `top`."""
-        found: list[tuple[str, int, int]] = []
+    def files_below(self, top: str) -> list[tuple[str, Identity]]:
+        """(path relative to the root, identity) of each regular file below `top`."""
+        found: list[tuple[str, Identity]] = []
         visited: set[tuple[int, int]] = set()
         stack = [top]
         while stack:
@@ -57,7 +58,7 @@ class Walker:
                     if not self.ignore or Path(entry.path).resolve() not in self.ignore:
                         stack.append(path)
                 elif stat.S_ISREG(facts.st_mode):
-                    found.append((path, facts.st_size, facts.st_mtime_ns))
+                    found.append((path, identity_of(facts)))
                 else:
                     self._set_aside(path, "not a regular file")
         return found

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from retrain.artefact import Format, find_artefact
+from retrain.backbones.bundled import DEFAULT_MODULE, check_bundled
 from retrain.backbones.openvino_engine import OpenVinoEngine
 from retrain.files import cannot_read
+from retrain.kept import Say
 from retrain.label.classifier import Classifier, compile_classifier, open_classifier, streams_for
 from retrain.label.compiled_cache import CompiledCache
 from retrain.label.imagenet import imagenet_graph
@@ -13,13 +15,17 @@ from retrain.label.spec import GraphInput, Overrides
 
 
 def open_kept(
-    graph: Path | None, said: Overrides, labels_file: Path | None, photos: int | None
+    graph: Path | None,
+    said: Overrides,
+    labels_file: Path | None,
+    photos: int | None,
+    remark: Say,
 ) -> tuple[Classifier, Callable[[], None]]:
     """The classifier that `graph` is; None: the bundled module and ImageNet's classes.
 
-    `photos`: how many will come, if known. The function that comes with it keeps what was compiled,
-    for the next time; call it when the first answers are out. Raises RetrainError if the graph
-    cannot be used.
+    `photos`: how many will come, if known. `remark` gets what is to be said of the cache. The
+    function that comes with it keeps what was compiled, for the next time; call it when the first
+    answers are out. Raises RetrainError if the graph cannot be used.
     """
     artefact = find_artefact(graph or imagenet_graph()[0])
     path = artefact.path
@@ -29,14 +35,14 @@ def open_kept(
         cache = CompiledCache(artefact, said, streams_for(photos))
     except OSError as error:
         raise cannot_read("graph", path, error) from error
-    kept = cache.load()
+    kept = cache.load(remark)
     if kept is not None:
         spec, compiled = kept
         return Classifier(path, spec, OpenVinoEngine(compiled), labels_file), nothing_to_keep
     _, spec = find_graph(graph, said)
     compiled = compile_classifier(path, spec, cache.streams)
     classifier = Classifier(path, spec, OpenVinoEngine(compiled), labels_file)
-    return classifier, lambda: cache.keep(spec, compiled)
+    return classifier, lambda: cache.keep(spec, compiled, remark)
 
 
 def nothing_to_keep() -> None:
@@ -46,6 +52,7 @@ def nothing_to_keep() -> None:
 def find_graph(graph: Path | None, said: Overrides) -> tuple[Path, GraphInput]:
     """The graph's file, None being the bundled one, and how it is fed. Raises RetrainError."""
     if graph is None:
+        check_bundled(DEFAULT_MODULE)
         return imagenet_graph()
     from retrain.label.describe import describe_graph  # protobufs: not needed on a cache hit
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from retrain.files import cannot_write, temporary_name
+from retrain.files import cannot_write
 from retrain.label.photos import UNKNOWN, LabelledPhoto
+from retrain.litter import temporary_name
 
 LONGEST_NAME = 60  # characters, of up to four bytes; systems allow 255 bytes
 

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, cast
 
 from retrain.errors import RetrainError, one_line
-from retrain.files import cannot_write, temporary_name
+from retrain.files import cannot_write
+from retrain.litter import temporary_name
 
 MAX_UNPACKED_BYTES = 8 << 30
 MAX_RATIO = 200  # unpacked to packed bytes; weights hardly shrink at all

@@ -1,24 +1,27 @@
 """The folder of frozen modules, and what is remembered of where they came from.
 
     <model_dir>/<fingerprint>[-<input>]/{frozen_graph.pb, backbone.json, reference.npz}
-    <model_dir>/handles/<digest of the handle>.json     the module that a handle stood for
+    <model_dir>/handles/<digest of the handle>.kept     the module that a handle stood for
     <model_dir>/built/, <model_dir>/unpacked/           modules made or unpacked here
 
-Everything is published by one rename; a killed run leaves only hidden temporary folders.
+Everything is published by one rename; a killed run leaves only hidden temporary folders. Each
+folder is sealed (kept.seal_folder); what is damaged is made anew in its place.
 """
 
 import hashlib
 import json
-import tempfile
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from retrain.backbones.backbone import INFO_FILE, Backbone, read_backbone
-from retrain.errors import RetrainError
-from retrain.files import cannot_write, check_folder_can_be_written, write_bytes
+from retrain.backbones.backbone import INFO_FILE, Backbone, digest_of_graph, read_backbone
+from retrain.errors import RetrainError, one_line
+from retrain.files import cannot_write, check_folder_can_be_written, scratch_folder
 from retrain.freezing.wanted import InputWanted
+from retrain.kept import SUFFIX, damage_in, damaged, is_sealed, read_kept, seal_folder, write_kept
+from retrain.owners import check_own, make_own
 from retrain.progress import Talk
 
 
@@ -32,51 +35,127 @@ class Remembered:
 
 
 class FrozenStore:
-    """Frozen modules under `folder`, by fingerprint and by handle."""
+    """Frozen modules under `folder`, by fingerprint and by handle.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    `flag`: what a user names the folder with, which then must be the user's own (owners.check_own);
+    None: it lies among the outputs of a run.
+    """
 
-    def find(self, fingerprint: str, wanted: InputWanted) -> Backbone | None:
-        """The frozen module, if it has been frozen with this input before."""
+    def __init__(self, folder: Path, flag: str | None = "--model_dir") -> None:
+        self.folder, self.flag = folder, flag
+
+    def find(self, fingerprint: str, wanted: InputWanted, talk: Talk) -> Backbone | None:
+        """The frozen module, if it has been frozen with this input before and is not damaged.
+
+        Raises RetrainError if others may have put it there.
+        """
         folder = self.folder / (fingerprint + wanted.suffix)
-        return read_backbone(folder) if (folder / INFO_FILE).is_file() else None
+        if not os.path.lexists(folder):
+            return None
+        self._check_own()
+        why = damage_in(folder) if is_sealed(folder) else _damage_in_old(folder)
+        if why is not None:
+            talk.warn_once(damaged(folder, why))
+            return None
+        return read_backbone(folder)
+
+    def whole(self, folder: Path, talk: Talk) -> bool:
+        """Whether a folder that `make` made is there, and as it was made; damage is said.
+
+        What an earlier version made without a seal is not believed.
+        """
+        if not is_sealed(folder):
+            return False
+        self._check_own()
+        why = damage_in(folder)
+        if why is not None:
+            talk.warn_once(damaged(folder, why))
+        return why is None
 
     def make(self, what: str, folder: Path, talk: Talk, write: Callable[[Path], object]) -> None:
         """Lets `write` fill a temporary folder, which becomes `folder`; two runs may do so at once.
 
-        Raises RetrainError when the disk refuses, or what `write` raises.
+        Takes the place of what is damaged there. Raises RetrainError when the disk refuses, or
+        what `write` raises.
         """
         talk.info(f"{what} (once; kept in {folder})")
-        check_folder_can_be_written(folder.parent, "--model_dir")
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as scratch:
-            built = Path(scratch) / "built"
-            built.mkdir()
-            try:
+        self._check_own()
+        with suppress(OSError):  # it is said below
+            make_own(self.folder)
+        check_folder_can_be_written(folder.parent, self.flag or "--output_graph")
+        try:
+            with scratch_folder(folder.parent, "making") as scratch:
+                built = scratch / folder.name
+                built.mkdir()
                 write(built)
+                seal_folder(built, folder.name)
+                self._publish(built, folder, scratch)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+
+    def _publish(self, built: Path, folder: Path, scratch: Path) -> None:
+        try:
+            built.rename(folder)
+        except OSError:
+            if not os.path.lexists(folder):
+                raise
+            if damage_in(folder) is not None:  # else another run was faster
+                folder.rename(scratch / "damaged")
                 built.rename(folder)
-            except OSError as error:
-                if not folder.is_dir():  # else another run was faster
-                    raise cannot_write(folder, error) from error
 
-    def remember(self, handle: str, fingerprint: str, module: Path) -> None:
+    def remember(self, handle: str, fingerprint: str, module: Path, talk: Talk) -> None:
         facts = {"handle": handle, "fingerprint": fingerprint, "module": str(module.absolute())}
-        write_bytes(self._record(handle), json.dumps(facts, indent=1).encode())
+        write_kept(self._record(handle), json.dumps(facts).encode(), talk.warn_once)
 
-    def recall(self, handle: str) -> Remembered | None:
+    def recall(self, handle: str, talk: Talk) -> Remembered | None:
         """What `remember` was told; None for a handle that is new here."""
+        path = self._record(handle)
+        kept = read_kept(path, talk.warn_once)
+        # Earlier versions wrote no seal: what they say is proved by the module that is found so.
         with suppress(OSError, ValueError, TypeError):
-            return Remembered(**json.loads(self._record(handle).read_text(encoding="utf-8")))
+            text = path.with_suffix(".json").read_bytes() if kept is None else kept
+            return Remembered(**json.loads(text))
         return None
 
     def all(self) -> Iterator[Backbone]:
-        """Every frozen module, by name."""
-        folders = [path.parent for path in self.folder.glob(f"*/{INFO_FILE}")]
-        yield from sorted((read_backbone(f) for f in folders), key=lambda b: b.info.name)
+        """Every frozen module whose facts can be read, by name."""
+        found = []
+        for path in self.folder.glob(f"*/{INFO_FILE}"):
+            with suppress(OSError, ValueError, TypeError):
+                found.append(read_backbone(path.parent))
+        yield from sorted(found, key=lambda backbone: backbone.info.name)
 
     def _record(self, handle: str) -> Path:
         digest = hashlib.blake2b(handle.encode(), digest_size=16).hexdigest()
-        return self.folder / "handles" / f"{digest}.json"
+        return self.folder / "handles" / f"{digest}{SUFFIX}"
+
+    def _check_own(self) -> None:
+        if self.flag is not None:
+            check_own(self.folder, self.flag)
+
+
+def _damage_in_old(folder: Path) -> str | None:
+    """What is wrong with a module that an earlier version froze and did not seal, for a sentence.
+
+    The graph has its digest in the facts, and both must fit the recorded answers. What passes is
+    sealed as it is.
+    """
+    try:
+        backbone = read_backbone(folder)
+        info = backbone.info
+        pixels, features = backbone.read_reference()
+        if (
+            info.fingerprint != folder.name
+            or digest_of_graph(folder) != info.graph_digest
+            or pixels.shape[1:] != (info.height, info.width, 3)
+            or features.shape != (len(pixels), info.feature_width)
+        ):
+            return "its graph, facts and recorded answers do not belong together"
+    except Exception as error:  # np.load raises many kinds
+        return one_line(error)
+    with suppress(OSError):  # a folder that cannot be written is looked at in each run
+        seal_folder(folder, folder.name)
+    return None
 
 
 def fingerprint_of(module: Path) -> str:

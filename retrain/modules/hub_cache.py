@@ -3,9 +3,12 @@
 The same folders as tensorflow_hub's own, so that what it fetched is found here and the other way
 round, without importing it: that costs TensorFlow's seconds, and it knows no time-outs.
 
-    $TFHUB_CACHE_DIR, or tfhub_modules in the system's temporary folder
-        <sha1 of the URL>/                  what the archive held
+    $TFHUB_CACHE_DIR, or tfhub_modules in the user's cache folder
+        <sha1 of the URL>/                  what the archive held, sealed (kept.seal_folder)
         <sha1 of the URL>.descriptor.txt
+
+tensorflow_hub's own default, /tmp/tfhub_modules, can be made by anyone before we come: what is
+there is only taken where the folder belongs to this user.
 """
 
 import datetime
@@ -13,30 +16,51 @@ import hashlib
 import os
 import socket
 import tempfile
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 from retrain.errors import RetrainError
-from retrain.files import cannot_write, check_folder_can_be_written, write_bytes
+from retrain.files import (
+    cannot_write,
+    check_folder_can_be_written,
+    scratch_folder,
+    user_cache_dir,
+    write_bytes,
+)
+from retrain.kept import damage_in, is_sealed, seal_folder
 from retrain.modules.archive import find_saved_model, unpack
 from retrain.modules.completeness import lack_of
 from retrain.modules.turns import turn
+from retrain.owners import check_own, distrust, make_own
 from retrain.progress import Talk
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
+FOLDER = "tfhub_modules"
 
 
 def hub_cache_folder() -> Path:
-    """Where tensorflow_hub keeps modules."""
+    """Where modules are kept."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen) if chosen else Path(tempfile.gettempdir()) / "tfhub_modules"
+    return Path(chosen) if chosen else user_cache_dir() / FOLDER
 
 
 def cached_module(url: str) -> Path | None:
-    """The SavedModel folder that was fetched from this URL, if it is there and whole."""
-    module = find_saved_model(_folder_of(url))
-    return module if module is not None and lack_of(module) is None else None
+    """The SavedModel folder that was fetched from this URL, if it is there and whole.
+
+    Raises RetrainError if others may have put it there.
+    """
+    check_own(hub_cache_folder(), CACHE_VARIABLE)
+    folders = [_folder_of(url)]
+    usual = Path(tempfile.gettempdir()) / FOLDER
+    if CACHE_VARIABLE not in os.environ and distrust(usual) is None:
+        folders.append(usual / folders[0].name)
+    for folder in folders:
+        module = find_saved_model(folder)
+        if module is not None and _lack(folder) is None:
+            return module
+    return None
 
 
 def fetch_module(url: str, talk: Talk, advice: str) -> Path:
@@ -49,6 +73,8 @@ def fetch_module(url: str, talk: Talk, advice: str) -> Path:
     if found is not None:
         return found
     folder = _folder_of(url)
+    with suppress(OSError):  # it is said below
+        make_own(folder.parent)
     check_folder_can_be_written(folder.parent, CACHE_VARIABLE)
     # Not by tensorflow_hub's `.lock` files, which outlive a killed owner: beside a tensorflow_hub
     # that fetches the same module, it is fetched twice and kept once.
@@ -60,22 +86,21 @@ def fetch_module(url: str, talk: Talk, advice: str) -> Path:
 def _fetch(url: str, folder: Path, talk: Talk, advice: str) -> Path:
     from retrain.modules.download import download, shown
 
-    if folder.exists():
+    if os.path.lexists(folder):
         talk.warn(f"{folder} is half-written ({_lack(folder)}): fetching {shown(url)} again")
     talk.info(f"Downloading {shown(url)} (once; kept in {folder})")
-    with tempfile.TemporaryDirectory(
-        dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp", ignore_cleanup_errors=True
-    ) as scratch:
-        archive, unpacked = Path(scratch) / "archive", Path(scratch) / "module"
+    with scratch_folder(folder.parent, folder.name) as scratch:
+        archive, unpacked = scratch / "archive", scratch / folder.name
         download(_compressed(url), archive, talk, advice)
         unpack(archive, unpacked, shown(url))
         module = find_saved_model(unpacked)
         lack = _lack(unpacked)
         if module is None or lack is not None:
             raise RetrainError(f"{shown(url)} is no whole TF2 SavedModel: {lack}; {advice}")
+        _seal(unpacked)
         write_bytes(folder.with_name(f"{folder.name}.descriptor.txt"), _descriptor(url))
         try:
-            if folder.exists():
+            if os.path.lexists(folder):
                 aside = _free_name(folder)
                 folder.rename(aside)
                 talk.info(f"What was half-written is now {aside}")
@@ -88,7 +113,16 @@ def _fetch(url: str, folder: Path, talk: Talk, advice: str) -> Path:
 
 def _lack(folder: Path) -> str | None:
     module = find_saved_model(folder)
-    return lack_of(module) if module is not None else "it holds no saved_model.pb"
+    if module is None:
+        return "it holds no saved_model.pb"
+    return lack_of(module) or (damage_in(folder) if is_sealed(folder) else None)
+
+
+def _seal(folder: Path) -> None:
+    try:
+        seal_folder(folder, folder.name)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def _folder_of(url: str) -> Path:

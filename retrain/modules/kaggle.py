@@ -17,6 +17,7 @@ from retrain.files import cannot_write
 from retrain.modules.archive import find_saved_model
 from retrain.modules.completeness import lack_of
 from retrain.modules.turns import turn
+from retrain.owners import check_own
 from retrain.progress import Talk
 
 STALL_S = 40.0  # without one byte more in the folder
@@ -65,6 +66,7 @@ def fetch_kaggle(handle: str, talk: Talk, advice: str) -> Path:
         raise RetrainError(
             f"the Kaggle model {handle} is made for {framework}: choose one for tensorFlow2"
         )
+    check_own(_cache_folder(), "KAGGLEHUB_CACHE")
     module = _cached(handle)
     if module is None:
         if find_spec("kagglehub") is None:

@@ -30,7 +30,7 @@ def local_backbone(
     """
     module = _module_in(path, store, talk)
     fingerprint = fingerprint or fingerprint_of(module)
-    known = store.find(fingerprint, wanted)
+    known = store.find(fingerprint, wanted, talk)
     if known is not None:
         return known
     called = name or _plain_name(path)
@@ -57,7 +57,7 @@ def local_backbone(
     store.make(
         f"Freezing {called}", store.folder / (fingerprint + wanted.suffix), talk, write_with_source
     )
-    found = store.find(fingerprint, wanted)
+    found = store.find(fingerprint, wanted, talk)
     if found is None:
         raise RetrainError(f"{store.folder.absolute()} lost a module just frozen: run again")
     return found
@@ -89,10 +89,13 @@ def _module_in(path: Path, store: FrozenStore, talk: Talk) -> Path:
     if not path.name.lower().endswith(ARCHIVES):
         return path
     folder = store.folder / "unpacked" / fingerprint_of(path)
-    if not folder.is_dir():
-        talk.info(f"Unpacking {path}")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unpack(path, folder, str(path))
+    if not store.whole(folder, talk):
+        store.make(
+            f"Unpacking {path}",
+            folder,
+            talk,
+            lambda built: unpack(path, built / "module", str(path)),
+        )
     return _saved_model_in(folder, path)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from retrain.backbones.backbone import Backbone
-from retrain.backbones.bundled import BUNDLED, BUNDLED_FOLDER, bundled_backbone
+from retrain.backbones.bundled import BUNDLED, BUNDLED_FOLDER, bundled_backbone, check_bundled
 from retrain.errors import RetrainError
 from retrain.freezing.wanted import InputWanted
 from retrain.modules.catalogue import (
@@ -68,11 +68,12 @@ def _at_hand(
 ) -> Backbone | None:
     if isinstance(source, Bundled):
         if wanted.size is None and wanted.value_range is None:
+            check_bundled(source.name)
             return bundled_backbone(source.name)
         return local_backbone(BUNDLED_FOLDER / source.name, wanted, store, talk)
     if isinstance(source, PipPackage):
         return _from_package(entry, source, wanted, store, talk)
-    return recalled(_handle(entry, source), wanted, store)
+    return recalled(_handle(entry, source), wanted, store, talk)
 
 
 def _from_package(
@@ -86,11 +87,11 @@ def _from_package(
     if weights is None:
         return None
     fingerprint = fingerprint_of(weights)
-    known = store.find(fingerprint, wanted)
+    known = store.find(fingerprint, wanted, talk)
     if known is not None:
         return known
     folder = store.folder / "built" / f"{entry.name}-{fingerprint}"
-    if not folder.is_dir():
+    if not store.whole(folder, talk):
         store.make(
             f"Building {entry.name} from {source.package}",
             folder,
@@ -116,7 +117,7 @@ def _fetched(
             raise NoNetwork(f"cannot download {entry.name}: {unreachable}; {advice}")
         handle = _handle(entry, source)
         folder = store.folder / "built" / f"{entry.name}-keras"
-        if not folder.is_dir():
+        if not store.whole(folder, talk):
             store.make(
                 f"Building {entry.name} with Keras",
                 folder,
@@ -124,7 +125,7 @@ def _fetched(
                 lambda built: build_keras_application(source, entry.size, built),
             )
         backbone = local_backbone(folder, wanted, store, talk, entry.name)
-        store.remember(handle, fingerprint_of(folder), folder)
+        store.remember(handle, fingerprint_of(folder), folder, talk)
         return backbone
     assert isinstance(source, PipPackage)
     raise RetrainError(

@@ -30,20 +30,20 @@ def remote_backbone(
 
     `advice` ends the one line that says why it could not be fetched (RetrainError).
     """
-    known = recalled(handle, wanted, store)
+    known = recalled(handle, wanted, store, talk)
     if known is not None:
         return known
     module = (fetch_kaggle if on_kaggle else fetch_module)(handle, talk, advice)
     backbone = local_backbone(module, wanted, store, talk, name or _name_of(handle))
     saved_model = find_saved_model(module) or module
-    store.remember(handle, fingerprint_of(saved_model), saved_model)
+    store.remember(handle, fingerprint_of(saved_model), saved_model, talk)
     return backbone
 
 
-def recalled(handle: str, wanted: InputWanted, store: FrozenStore) -> Backbone | None:
+def recalled(handle: str, wanted: InputWanted, store: FrozenStore, talk: Talk) -> Backbone | None:
     """The backbone of a handle that was fetched before, if nothing has to be fetched again."""
-    memory = store.recall(handle)
-    return store.find(memory.fingerprint, wanted) if memory else None
+    memory = store.recall(handle, talk)
+    return store.find(memory.fingerprint, wanted, talk) if memory else None
 
 
 def _name_of(handle: str) -> str:

@@ -104,7 +104,7 @@ def train_simple_cnn(
     check_size(height, width)
     check_folder_can_be_written(checkpoints, "--output_graph")
     belongs = {"photos": photos.digest(), "settings": settings.text()}
-    found = read_checkpoint(checkpoints, belongs) if settings.resume else None
+    found = read_checkpoint(checkpoints, belongs, talk.warn) if settings.resume else None
     if settings.resume and found is None:
         talk.info(f"No checkpoint in {checkpoints}: training starts with its first epoch")
     with deterministic_operations():
