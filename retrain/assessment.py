@@ -10,6 +10,7 @@ from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.heads.calibration import calibrated, fit_temperature, fit_threshold
 from retrain.heads.head import Head
 from retrain.heads.sampling import Sampler
+from retrain.images.labels import labels_of, unknown_answer
 from retrain.images.split import TEST, VALIDATION
 from retrain.preparation import Dataset
 from retrain.progress import Talk
@@ -49,23 +50,24 @@ def calibrate(settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk)
     if settings.reject_precision is not None:
         scores = calibrated(logits, temperature)
         threshold = fit_threshold(scores, truth, settings.reject_precision)
-        _say_threshold(settings.reject_precision, threshold, scores, talk)
+        word = unknown_answer(labels_of(dataset.index.classes, settings.legacy_labels))
+        _say_threshold(settings.reject_precision, threshold, scores, word, talk)
     return Calibration(divided, temperature, threshold)
 
 
 def _say_threshold(
-    precision: float, threshold: float | None, scores: np.ndarray, talk: Talk
+    precision: float, threshold: float | None, scores: np.ndarray, word: str, talk: Talk
 ) -> None:
     if threshold is None:
         talk.warn(
             f"no score is right in {precision:.1%} of the {len(scores)} validation photos, so "
-            "nothing is called unknown: see --reject_precision"
+            f"nothing is called {word}: see --reject_precision"
         )
         return
     answered = float((scores.max(axis=1) >= threshold).mean())
     talk.info(
-        f"Unknown below a score of {threshold:.4f}: {answered:.1%} of {len(scores)} validation "
-        f"photos are answered, {precision:.1%} of those or more rightly"
+        f"{word.capitalize()} below a score of {threshold:.4f}: {answered:.1%} of {len(scores)} "
+        f"validation photos are answered, {precision:.1%} of those or more rightly"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from retrain.artefact import Artefact, Format, find_artefact
+from retrain.images.labels import unknown_answer
 from retrain.inspection.contents import Contents
 
 FEW_LABELS = 5
@@ -65,7 +66,8 @@ class Inspection:
             return
         yield "recipe", manifest.recipe
         if manifest.unknown_below is not None:
-            yield "unknown", f"a best score below {manifest.unknown_below:.4g}"
+            word = unknown_answer(manifest.labels)
+            yield word, f"a best score below {manifest.unknown_below:.4g}"
         for section in SECTIONS:
             for key, value in getattr(manifest, section).items():
                 yield f"{section}: {key}", value if isinstance(value, str) else json.dumps(value)

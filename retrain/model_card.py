@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from retrain.evaluation.intervals import too_few, wilson
+from retrain.images.labels import unknown_answer
 from retrain.manifest import Manifest
 from retrain.modules.catalogue import find, find_by_url
 
@@ -59,7 +60,7 @@ def _use(manifest: Manifest) -> Iterator[str]:
     if manifest.unknown_below is not None:
         yield (
             f"A photo whose best score is below {manifest.unknown_below:.4f} is to be called "
-            "unknown."
+            f"{unknown_answer(manifest.labels)}."
         )
     yield ""
 

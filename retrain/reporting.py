@@ -17,6 +17,7 @@ from retrain.exporter import library_versions
 from retrain.heads.head import Head
 from retrain.heads.loss import SoftmaxLoss
 from retrain.heads.sweep import sweep
+from retrain.images.labels import unknown_answer
 from retrain.images.reading import read_photos_ahead
 from retrain.images.split import TEST, TRAIN
 from retrain.judging import Judged
@@ -103,6 +104,7 @@ def _maps_of_mistakes(
 def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tuple[str, str]]:
     info, dataset = result.dataset.backbone.info, result.dataset
     threshold, parity = result.calibration.threshold, result.parity
+    unknown = f"{unknown_answer(result.labels).capitalize()} below"
     return [
         ("Command", _command()),
         ("Photos", f"{len(dataset.keys)} in {settings.image_dir}, data digest {dataset.digest()}"),
@@ -113,7 +115,7 @@ def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tupl
                      f"rate {settings.rate:g}, {settings.sampling} sampling"),
         ("Seed", str(settings.seed)),
         ("Temperature", f"{result.calibration.temperature:.3f}"),
-        *([("Unknown below", f"{threshold:.4f}")] if threshold is not None else []),
+        *([(unknown, f"{threshold:.4f}")] if threshold is not None else []),
         ("Precision", settings.precision),
         *([("Fine-tuning", result.tuning.sentence())] if result.tuning else []),
         ("Frozen graph, checked", f"{parity.agree} of {parity.photos} photos get training's answer "

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from retrain.errors import UsageFault, counted
 from retrain.files import atomic_path, check_file_can_be_written, check_folder_can_be_written
+from retrain.images.labels import UNKNOWN
 from retrain.label.formats import DELIMITERS, TEXT, formatted
 from retrain.label.inputs import LIST, count_inputs, is_pattern, list_inputs, may_be_photo
 from retrain.label.photos import LabelledPhoto, Labeller, ReadyLabeller
@@ -54,6 +55,9 @@ def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
         from retrain.label.sorting import Sorter  # its imports are felt by one photo's label
 
         sorter = Sorter(batch.sort_into, ready.labels, batch.link)
+        if batch.threshold and sorter.unknown != UNKNOWN:
+            talk.info(f"label-image: photos without a label go into {sorter.unknown}/, because "
+                      f"{UNKNOWN!r} is a class of this graph")  # fmt: skip
     inputs = list_inputs(batch.names, batch.sort_into)
     done = failed = 0
     # A bar would break up rows on the terminal. One photo is not worth importing the bar for.

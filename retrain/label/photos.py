@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, islice, takewhile
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import numpy as np
 from retrain.errors import RetrainError
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import pillow_warnings_ignored
+from retrain.images.labels import UNKNOWN as UNKNOWN
+from retrain.images.labels import unknown_answer
 from retrain.images.reading import read_photo
 from retrain.label.classifier import Classifier, top
 from retrain.label.explainer import Explainer, Explanation
@@ -19,7 +22,6 @@ from retrain.label.inputs import Input
 from retrain.label.opening import find_graph, nothing_to_keep, open_kept
 from retrain.label.spec import Overrides
 
-UNKNOWN = "unknown"
 BURST = 1024  # inputs after which all in hand is finished; bounds the rows that wait for others
 
 
@@ -28,7 +30,8 @@ class LabelledPhoto:
     """The likeliest labels with their scores in [0, 1], best first; or the `problem`.
 
     `name` is its path as it was given. Where the graph has a rule for it, UNKNOWN comes before all
-    labels, with the best score.
+    labels, with the best score; or another word, where a class has that name
+    (`images.labels.unknown_answer`).
     """
 
     name: str
@@ -111,6 +114,11 @@ class ReadyLabeller:
     def labels(self) -> tuple[str, ...]:
         return self.classifier.labels
 
+    @cached_property
+    def unknown(self) -> str:
+        """What a photo is called that none of the labels fits."""
+        return unknown_answer(self.labels)
+
     def rows(
         self, inputs: Iterable[Input | None], top_k: int, threshold: float = 0.0
     ) -> Iterator[LabelledPhoto]:
@@ -153,13 +161,18 @@ class ReadyLabeller:
         labels = top(self.labels, scores, top_k)
         best = float(scores.max())
         if best < (self.classifier.spec.unknown_below or 0.0):
-            labels.insert(0, (UNKNOWN, best))
+            labels.insert(0, (self.unknown, best))
         return labels
 
 
 def _remarked(ready: ReadyLabeller, remark: Callable[[str], None]) -> ReadyLabeller:
     for text in ready.classifier.remarks:
         remark(text)
+    if ready.unknown != UNKNOWN and ready.classifier.spec.unknown_below is not None:
+        remark(
+            f"{UNKNOWN!r} is a class of this graph, so a photo with too low a score is called "
+            f"{ready.unknown!r}"
+        )
     return ready
 
 

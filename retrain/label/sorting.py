@@ -8,21 +8,24 @@ from contextlib import suppress
 from pathlib import Path
 
 from retrain.files import cannot_write
-from retrain.label.photos import UNKNOWN, LabelledPhoto
+from retrain.images.labels import unknown_answer
+from retrain.label.photos import LabelledPhoto
 from retrain.litter import temporary_name
 
 LONGEST_NAME = 60  # characters, of up to four bytes; systems allow 255 bytes
 
 
 class Sorter:
-    """Puts each photo into the folder of its likeliest label, below `folder`; into UNKNOWN where
-    it has none: a copy, or with `link` a symbolic link. `labels` are all that may come.
+    """Puts each photo into the folder of its likeliest label, below `folder`; into that of
+    `unknown_answer` where it has none: a copy, or with `link` a symbolic link. `labels` are all
+    that may come.
     """
 
     def __init__(self, folder: Path, labels: Iterable[str], link: bool) -> None:
-        self.folders = {
-            label: folder / name for label, name in folder_names([UNKNOWN, *labels]).items()
-        }
+        classes = list(labels)
+        self.unknown = unknown_answer(classes)
+        names = folder_names([self.unknown, *classes])
+        self.folders = {label: folder / name for label, name in names.items()}
         self.link = link
 
     def place(self, row: LabelledPhoto) -> None:
@@ -32,7 +35,7 @@ class Sorter:
         one with another content goes `NAME-2.jpg`, `NAME-3.jpg` and so on. Raises RetrainError when
         the disk refuses.
         """
-        label = row.labels[0][0] if row.labels else UNKNOWN
+        label = row.labels[0][0] if row.labels else self.unknown
         photo, first = row.path, self.folders[label] / row.path.name
         target, number = first, 1
         try:

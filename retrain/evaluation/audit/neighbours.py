@@ -46,7 +46,8 @@ def nearest(units: np.ndarray, k: int, talk: Talk) -> Neighbours:
             distances, found = search.kneighbors(units[block])
             itself = found == np.arange(block.start, block.stop)[:, None]
             itself[~itself.any(axis=1), -1] = True  # crowded out by more equal rows than k
-            rows[block] = found[~itself].reshape(-1, k)
-            similarity[block] = 1 - distances[~itself].reshape(-1, k) ** 2 / 2
+            shape = rows[block].shape  # by name: for one photo alone there is no -1 to find
+            rows[block] = found[~itself].reshape(shape)
+            similarity[block] = 1 - distances[~itself].reshape(shape) ** 2 / 2
             meter.advance(block.stop - block.start)
     return Neighbours(rows, similarity)

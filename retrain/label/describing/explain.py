@@ -6,6 +6,7 @@ from typing import Any
 
 from retrain.artefact import find_artefact
 from retrain.errors import RetrainError
+from retrain.images.labels import unknown_answer
 from retrain.label.classifier import labels_of_graph, open_engine
 from retrain.label.describe import find_facts
 from retrain.label.describing.facts import PROBABILITIES, SOFTMAX, Fact, GraphFacts, with_said
@@ -39,7 +40,8 @@ def explain_input(
         ("labels", *_labels(path, facts, outputs, labels_file)),
     ]
     if spec.unknown_below is not None:
-        rows.append(("unknown", f"a best score below {spec.unknown_below:.4g}", "the manifest"))
+        word = unknown_answer(spec.labels or ())
+        rows.append((word, f"a best score below {spec.unknown_below:.4g}", "the manifest"))
     return rows
 
 
