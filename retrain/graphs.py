@@ -4,6 +4,7 @@ TensorBoard carries generated copies of TensorFlow's public protobufs and import
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -32,15 +33,20 @@ def read_graph(path: Path) -> GraphDef:
             f"{path.absolute()} is not a frozen TensorFlow graph (a binary GraphDef): "
             "give the .pb file that retrain wrote"
         )
-    names = {node.name for node in graph.node}
-    for node in graph.node:
-        for reference in node.input:
-            if node_name(reference) not in names:
-                raise RetrainError(
-                    f"{path.absolute()} is cut off or damaged: its node {node.name} takes "
-                    f"{reference}, which is not there; export it anew"
-                )
+    check_references(graph, path)
     return graph
+
+
+def check_references(graph: GraphDef, path: Path, ends: Iterable[str] = ()) -> None:
+    """Raises RetrainError unless each node that a node takes, or that `ends` name, is there."""
+    names = {node.name for node in graph.node}
+    taken = chain(ends, (reference for node in graph.node for reference in node.input))
+    missing = next((each for each in taken if node_name(each) not in names), None)
+    if missing is not None:
+        raise RetrainError(
+            f"{path.absolute()} is cut off or damaged: a node {missing!r} is taken, which is not "
+            "there; export it anew"
+        )
 
 
 def node_name(reference: str) -> str:

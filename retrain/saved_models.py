@@ -13,6 +13,7 @@ from tensorboard.compat.proto.meta_graph_pb2 import MetaGraphDef, SignatureDef
 from retrain.artefact import SAVED_MODEL_FILE
 from retrain.errors import RetrainError
 from retrain.files import cannot_read
+from retrain.graphs import check_references
 from retrain.manifest import FILE as MANIFEST_FILE
 from retrain.manifest import Manifest, find_manifest, parse_manifest
 
@@ -50,6 +51,13 @@ def read_saved_model(folder: Path) -> SavedModel:
         for name, signature in sorted(graphs[0].signature_def.items())
         if not name.startswith("__saved_model_")  # TensorFlow's own, for loading
     }
+    ends = (
+        info.name
+        for signature in signatures.values()
+        for info in (*signature.inputs.values(), *signature.outputs.values())
+        if info.name  # one of several tensors has none of its own
+    )
+    check_references(graphs[0].graph_def, path, ends)
     return SavedModel(folder, graphs[0].graph_def, signatures)
 
 

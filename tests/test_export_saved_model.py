@@ -119,6 +119,15 @@ def test_openvino_reads_the_default_signature(folder: Path, manifest: Manifest) 
     np.testing.assert_allclose(found, own_scores(folder, manifest, pixels), atol=1e-5)
 
 
+def test_tensorflows_own_converter_takes_the_default_signature(folder: Path) -> None:
+    """As the README says; it cannot have the one that decodes files."""
+    tf = import_tensorflow()
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        str(folder), signature_keys=["serving_default"]
+    )
+    assert converter.convert()[4:8] == b"TFL3"
+
+
 def test_versions_are_counted(tmp_path: Path) -> None:
     models = tmp_path / "models"
     assert saved_model_target(models) == models / "1"

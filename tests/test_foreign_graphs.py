@@ -6,7 +6,7 @@ import graph_kinds
 import numpy as np
 import pytest
 from conftest import COLOURS as RGB
-from conftest import write_picture
+from conftest import Run, write_picture
 from graph_kinds import KINDS, SIZE, Kind, colour_truth
 
 from retrain import load
@@ -116,6 +116,51 @@ def test_one_output_tells_two_classes_apart(
             spec = describe_graph(graph)
             two.unlink(missing_ok=True)
             open_classifier(graph, spec, labels_file=labels)
+
+
+def test_what_is_no_probability_is_not_called_one(photos: list[Path], tmp_path: Path) -> None:
+    """A graph without a classifier, whose features are as many as the labels."""
+    kind = Kind(graph_kinds.RGB, lambda tf, x: tf.nn.relu(tf.reduce_mean(x, [1, 2]) * 20))
+    graph_kinds.frozen_kind(tmp_path / "graph.pb", kind)
+    (tmp_path / "graph.txt").write_text("\n".join(kind.labels))
+    labeller = load(tmp_path / "graph.pb", labels=tmp_path / "graph.txt", mean=0, std=255)
+    with (
+        pytest.warns(UserWarning, match="nobody knows what its last operation, Relu, gives"),
+        pytest.raises(RetrainError, match="gives 1.* at final_result, which is no probability"),
+    ):
+        labeller.label(photos[:1])
+
+
+@pytest.mark.parametrize("command", ["evaluate", "label-image"])
+def test_commands_take_them(command: str, photos: list[Path], tmp_path: Path, run: Run) -> None:
+    """Channels first and one output, through the commands; what is refused is one line."""
+    weights = np.array([[-8.0], [0.0], [8.0]], np.float32)
+    first = (None, 3, SIZE, SIZE)
+    good = Kind(first, lambda tf, x: tf.sigmoid(tf.reduce_mean(x, [2, 3]) @ weights))
+    graph_kinds.frozen_kind(tmp_path / "good.pb", good)
+    graph_kinds.frozen_kind(tmp_path / "bad.pb", KINDS["an unknown switch"])
+    (tmp_path / "labels.txt").write_text("red\nblue\n")
+    for name in ("red", "blue"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+        (tmp_path / "tree" / name / "a.png").write_bytes(
+            (photos[0].parent / f"{name}.png").read_bytes()
+        )
+    tree = tmp_path / "tree"
+    if command == "evaluate":
+        arguments = ["--image_dir", tree, "--no-report"]
+        start = ["retrain", "evaluate"]
+    else:
+        arguments, start = ["--format", "csv", tree], ["label-image"]
+    done = run(
+        *start, "--graph", tmp_path / "good.pb", "--labels", tmp_path / "labels.txt", *arguments
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Accuracy 100.0%" in done.stdout or "red/a.png,red" in done.stdout
+    done = run(
+        *start, "--graph", tmp_path / "bad.pb", "--labels", tmp_path / "labels.txt", *arguments
+    )
+    assert done.returncode == 1 and "takes 'fast' (bool) beside the pictures" in done.stderr
+    assert done.stderr.count("\n") == 1 and done.stdout == ""
 
 
 def test_scores_that_stand_alone_are_left_alone(photos: list[Path], tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ class Classifier:
     ) -> None:
         self.spec = spec
         self.engine = engine
+        self._path = path
         self.one_output = engine.outputs == 1
         found = labels_of_graph(path, spec, engine.outputs, labels_file)
         self.labels = found.names
@@ -107,6 +108,14 @@ class Classifier:
             yield token, self._probabilities(output)
 
     def _probabilities(self, output: np.ndarray) -> np.ndarray:
+        """Raises RetrainError for what another tool's graph gives, if it cannot be scores."""
+        known = self.spec.logits or self.spec.last in ("", "Softmax", "Sigmoid")
+        odd = output[np.isnan(output)] if known else output[~((output > -0.01) & (output < 1.01))]
+        if self.spec.last and odd.size:
+            raise RetrainError(
+                f"{self._path.absolute()} gives {odd[0]:g} at {self.spec.output_layer}, which is "
+                "no probability: give --output_layer, its softmax or what goes into it"
+            )
         if self.one_output:
             second = _sigmoid(output) if self.spec.logits else output
             return np.concatenate([1 - second, second])

@@ -60,7 +60,7 @@ def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
         channels=pictures.channels,
         batch=pictures.batch,
         others=others,
-        last=traits.last if traits else "",
+        last=traits.last if traits else "unknown",
     )
 
 
