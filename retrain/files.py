@@ -3,8 +3,10 @@
 import errno
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from retrain.errors import RetrainError, one_line
@@ -103,36 +105,81 @@ def check_folder_can_be_written(folder: Path, flag: str) -> None:
         ) from error
 
 
-def allow_open_files(wanted: int) -> None:
-    """Raises this process's limit of open files to `wanted` where the system has one.
+def open_files_allowed(wanted: int) -> int:
+    """Returns how many files this process may have open, after asking the system for `wanted`.
 
-    Each memory-mapped file counts. Raises RetrainError if the system forbids it.
+    A memory-mapped file counts as open.
     """
     try:
         import resource
     except ImportError:  # Windows
-        return
+        return wanted
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
+        return wanted
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (ValueError, OSError) as error:
-        raise RetrainError(
-            f"this run needs {wanted} open files and the system allows {hard}: "
-            f"raise the limit (ulimit -Hn {wanted}) or name another --bottleneck_dir"
-        ) from error
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (ValueError, OSError):
+        return soft
+    return most
 
 
 def user_cache_dir() -> Path:
     """Where features and frozen modules are kept when no flag says otherwise.
 
-    `RETRAIN_CACHE_DIR`, else the system's cache folder for this user (XDG on Linux).
+    `RETRAIN_CACHE_DIR`, else the system's cache folder for this user (XDG on Linux). A user without
+    a home folder, as in a container that runs under a bare number, has a folder in the system's
+    folder for temporary files. Raises RetrainError if that folder is another's.
     """
     if chosen := os.environ.get("RETRAIN_CACHE_DIR"):
-        return Path(chosen).expanduser()
+        return home_expanded(chosen)
     if os.name == "nt":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "retrain"
+    if base.startswith("~") and os.path.expanduser("~") == "~":
+        return _homeless_cache_dir()
+    return Path(os.path.expanduser(base)) / "retrain"
+
+
+def home_expanded(path: str) -> Path:
+    """The path with `~` as the home folder. Raises RetrainError if there is none to be found."""
+    expanded = os.path.expanduser(path)
+    if expanded == path and path.split(os.sep)[0] == "~":
+        raise RetrainError(f"{path}: this user has no home folder: give the whole path")
+    return Path(expanded)
+
+
+def _homeless_cache_dir() -> Path:
+    """Its name can be guessed by anybody, so it is used only if nobody else can write into it."""
+    number = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"retrain-cache-{number}"
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        facts = folder.lstat()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != number or facts.st_mode & 0o022:
+        raise RetrainError(
+            f"{folder} is not this user's alone: set RETRAIN_CACHE_DIR to a folder that is"
+        )
+    return folder
+
+
+@contextmanager
+def run_folder(beside: Path) -> Iterator[Path]:
+    """A folder for the files of one run, gone at the end: among the system's temporary files, or
+    `beside` the file of that name where the system has no place for them. Raises RetrainError."""
+    with ExitStack() as stack:
+        try:
+            try:
+                parent = Path(tempfile.gettempdir())
+            except OSError:
+                parent = beside.parent
+                parent.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(scratch_folder(parent, "retrain"))
+        except OSError as error:
+            raise cannot_write(beside, error) from error
+        yield folder

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from retrain.text import printable
@@ -28,7 +28,7 @@ class Talk:
 
     def __init__(self, verbosity: str = "INFO", *, terminal: bool | None = None) -> None:
         self.threshold = LEVELS.index(verbosity)
-        self.terminal = sys.stderr.isatty() if terminal is None else terminal
+        self.terminal = _is_terminal() if terminal is None else terminal
         self.warnings: list[str] = []
         self._bar: Progress | None = None
 
@@ -39,7 +39,7 @@ class Talk:
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr, flush=True)
+            _print(text)
 
     def result(self, text: str) -> None:
         """A result of the run, for people and scripts: the only thing that goes to stdout."""
@@ -152,9 +152,20 @@ class _Lines:
         aside = f", {self.aside} set aside" if self.aside else ""
         done = f"{self.done} of {self.total}" if self.total else str(self.done)
         line = f"{self.what}: {done} {self.unit}, {_pace(rate)}{tail}{aside}"
-        print(line, file=sys.stderr, flush=True)
+        _print(line)
 
 
 def _pace(rate: float, unit: str = "") -> str:
     """Units per second, or the time for one where that is more than a second."""
     return f"{rate:.0f}{unit}/s" if rate >= 1 or not rate else f"{1 / rate:.1f} s each"
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def _print(line: str) -> None:
+    """To stderr. Talk that nobody can get, for stderr is full or closed, must not end the work."""
+    if sys.stderr is not None:  # None would mean stdout to print()
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import gettempdir
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from retrain.evaluation.tensorboard.summaries import write_test_summaries
 from retrain.export.parity import Parity, check_parity
 from retrain.exporter import Exporter
 from retrain.exports import Photos, write_exports
-from retrain.files import scratch_folder
+from retrain.files import run_folder
 from retrain.finetuning.tunable import check_can_be_tuned
 from retrain.gates import check_recall_labels
 from retrain.heads.head import Head
@@ -66,7 +65,7 @@ def train(
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
     with (
         unsafe_allowed(settings.allow_unsafe_module, talk.warn),
-        scratch_folder(Path(gettempdir()), "retrain") as scratch,
+        run_folder(beside=settings.output_graph) as scratch,
     ):
         return _train(settings, outputs, scratch, sources or {}, talk)
 

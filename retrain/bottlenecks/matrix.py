@@ -2,17 +2,32 @@
 
 import mmap
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 IN_MEMORY_BYTES = 512 << 20  # features up to this size are held in memory
 
 
+class RowsOnDemand:
+    """(n, D) float32 in a .npy file that is open only while rows are read from it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.load(self.path, mmap_mode="r")[rows]
+        return found
+
+
+Rows = np.ndarray | RowsOnDemand
+
+
 class FeatureMatrix:
     """(N, D) float32, whose row i is row `rows[i]` of shard `shards[number[i]]`."""
 
     def __init__(
-        self, shards: Sequence[np.ndarray], number: np.ndarray, rows: np.ndarray, width: int
+        self, shards: "Sequence[Rows]", number: np.ndarray, rows: np.ndarray, width: int
     ) -> None:
         self.shape = (len(rows), width)
         self._shards, self._number, self._rows = shards, number, rows
@@ -51,7 +66,7 @@ class FeatureMatrix:
         return gathered
 
 
-def _expect_random_reads(shard: np.ndarray) -> None:
+def _expect_random_reads(shard: Rows) -> None:
     """Else the system reads ahead around each row of a batch, hundreds of times what is asked."""
     pages = getattr(shard, "_mmap", None)
     if pages is not None and hasattr(pages, "madvise"):

@@ -26,13 +26,13 @@ import numpy as np
 import PIL
 
 from retrain import __version__
-from retrain.bottlenecks.matrix import FeatureMatrix
-from retrain.files import allow_open_files, cannot_write
+from retrain.bottlenecks.matrix import FeatureMatrix, Rows, RowsOnDemand
+from retrain.files import cannot_write, open_files_allowed
 from retrain.images.digests import DIGEST_BYTES
 from retrain.kept import SUFFIX, Say, read_kept, write_kept
 from retrain.litter import temporary_name
 
-SPARE_FILES = 256  # open files that a run needs besides one for each shard
+SPARE_FILES = 256  # left for the rest of a run; further shards are opened when they are read
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,18 @@ class BottleneckStore:
             names = sorted(os.listdir(self.folder / "shards"))
         except OSError:  # none yet; what else it may be is said when one is to be written
             return
-        allow_open_files(len(names) + SPARE_FILES)
+        most = open_files_allowed(len(names) + SPARE_FILES) - SPARE_FILES
         for name in names:
             if name.startswith(".") or name in self._seen:
                 continue
             self._seen.add(name)
             try:
-                self._open(self.folder / "shards" / name)
+                self._open(self.folder / "shards" / name, len(self._shards) < most)
             except Exception:  # np.load raises many kinds on damaged files
                 self.damaged.append(str(self.folder / "shards" / name))
 
-    def _open(self, folder: Path) -> None:
+    def _open(self, folder: Path, held: bool) -> None:
+        """`held`: its file of vectors stays open, which makes reading rows of it faster."""
         facts = json.loads((folder / "shard.json").read_text(encoding="utf-8"))
         whole = facts.pop("digest", None)
         if whole is not None and whole != _digest_of(facts):
@@ -108,7 +109,8 @@ class BottleneckStore:
             or zlib.crc32(keys.data) != facts["keys_crc32"]
         ):
             raise ValueError("keys")
-        shard = _Shard(str(folder), vectors, facts["vectors_crc32"], _split_keys(keys))
+        rows = vectors if held else RowsOnDemand(folder / "vectors.npy")
+        shard = _Shard(str(folder), rows, facts["vectors_crc32"], _split_keys(keys))
         self._shards.append(shard)
         self._index(len(self._shards) - 1)
         # What was written without a digest cannot be told from damage: these are decoded again.
@@ -214,13 +216,14 @@ class _Shard:
     """`vectors` (n, D) float32 on disk; `checked`: they were read and fit their checksum."""
 
     folder: str
-    vectors: np.ndarray
+    vectors: Rows
     crc32: int
     keys: list[bytes]
     checked: bool = False
 
     def fits(self) -> bool:
-        self.checked = zlib.crc32(self.vectors.data) == self.crc32
+        vectors = np.load(f"{self.folder}/vectors.npy", mmap_mode="r")
+        self.checked = zlib.crc32(vectors.data) == self.crc32
         return self.checked
 
 

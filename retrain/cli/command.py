@@ -4,6 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -11,7 +12,15 @@ from typing import Any, NoReturn, TypeVar
 import click
 from click.exceptions import NoSuchOption
 
+from retrain.cli.surroundings import (
+    check_current_folder,
+    check_threads,
+    flush_or_abandon,
+    lacking,
+    open_missing_streams,
+)
 from retrain.errors import RetrainError
+from retrain.files import home_expanded
 from retrain.text import printable
 
 
@@ -21,7 +30,7 @@ class UserPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        return Path(value).expanduser()
+        return home_expanded(os.fspath(value))
 
 
 FILE = UserPath()
@@ -42,6 +51,9 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 FIRST_COLUMN = 28  # of the help; a longer option stands on a line of its own
+
+
+HELP = ["-h", "--help"]  # as argparse has it, which retrain.py and label_image.py used
 
 
 class GroupedOption(click.Option):
@@ -82,7 +94,7 @@ class GroupedCommand(click.Command):
     def __init__(self, *args: Any, interrupted: str = "interrupted", **more: Any) -> None:
         self.interrupted = interrupted
         settings: dict[str, Any] = {"token_normalize_func": lambda name: name.replace("-", "_"),
-                    "max_content_width": 100}  # fmt: skip
+                    "max_content_width": 100, "help_option_names": HELP}  # fmt: skip
         super().__init__(*args, **{"context_settings": settings, **more})
         if any(not _everyday(option) for option in self.params):
             self.params.append(
@@ -142,6 +154,21 @@ def _no_such_option(given: str, names: Sequence[str]) -> str:
     return f"No such option: {given}.{hint}"
 
 
+def begin(name: str) -> None:
+    """Makes the process's surroundings fit for a command, or ends the process in one line.
+
+    To be called before NumPy is imported: without a thread to be had, its OpenBLAS sends this
+    process the signal of Ctrl-C.
+    """
+    open_missing_streams()
+    try:
+        check_current_folder()
+        check_threads()
+    except RetrainError as error:
+        _complain(name, str(error))
+        sys.exit(error.exit_code)
+
+
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs a command as a process: its errors in one line on stderr, exit code 1, or 2 for usage.
 
@@ -151,6 +178,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoRet
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
+    begin(command.name or "retrain")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show ends nothing
             stream.reconfigure(errors="backslashreplace")
@@ -164,30 +192,43 @@ def _run(command: click.Command, arguments: list[str], debug: bool) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.UsageError as error:
-        print(f"{name}: {_flat(error.format_message())}", file=sys.stderr)
+        _complain(name, error.format_message())
         return 2
     except click.ClickException as error:
-        print(f"{name}: {_flat(error.format_message())}", file=sys.stderr)
+        _complain(name, error.format_message())
         return error.exit_code
     except RetrainError as error:
         if debug:
             traceback.print_exc()
-        print(f"{name}: {_flat(str(error))}", file=sys.stderr)
+        _complain(name, str(error))
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our results has enough; what is still buffered has no reader.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our results has enough
         return 1
     except (KeyboardInterrupt, click.Abort) as error:
         gap = "" if isinstance(error, click.Abort) else "\n"  # click has ended the line
-        print(f"{gap}{name}: {getattr(command, 'interrupted', 'interrupted')}", file=sys.stderr)
+        with suppress(OSError):
+            sys.stderr.write(gap)
+        _complain(name, getattr(command, "interrupted", "interrupted"))
         return 130
     except Exception as error:
         if debug:
             raise
-        print(f"{name}: internal error, {type(error).__name__}: {_flat(str(error))} "
-              "(--debug shows where; please report it)", file=sys.stderr)  # fmt: skip
+        _complain(
+            name,
+            lacking(error)
+            or f"internal error, {type(error).__name__}: {error} "
+            "(--debug shows where; please report it)",
+        )
         return 1
+    finally:
+        flush_or_abandon()
+
+
+def _complain(name: str, text: str) -> None:
+    """Says on stderr, in one line, why the command ends. The exit code says it as well, should
+    stderr be closed or full."""
+    with suppress(OSError):
+        print(f"{name}: {_flat(text)}", file=sys.stderr)
 
 
 def say(text: str) -> None:

@@ -15,6 +15,7 @@ from retrain.cli.graph_options import (
     overrides_of,
     print_explanation,
 )
+from retrain.cli.surroundings import check_stdout_is_open
 from retrain.label.formats import FORMATS, TEXT
 
 PHOTOS, RESULTS = "Photos", "Results"
@@ -142,6 +143,9 @@ def label_image(
     names = tuple(os.path.expanduser(name) for name in [*photos, *([image] if image else [])])
     if not names:
         raise click.UsageError("no photo given: label-image --graph output_graph.pb photo.jpg")
+
+    if output is None and sort_into is None and explain is None:
+        check_stdout_is_open("name a file with --output")
 
     from retrain import load
     from retrain.label.batch import Batch, label_batch

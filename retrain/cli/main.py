@@ -6,8 +6,7 @@ from importlib import import_module
 
 import click
 
-from retrain.cli.command import run
-from retrain.cli.train import retrain
+from retrain.cli.command import begin, run
 
 SUBCOMMANDS = {
     "audit": "retrain.cli.audit",
@@ -21,13 +20,14 @@ SUBCOMMANDS = {
 
 def main() -> None:
     """Entry point of the console script."""
+    begin("retrain")
     arguments = sys.argv[1:]
     word = arguments[0] if arguments else ""
     if word in SUBCOMMANDS:
         run(import_module(SUBCOMMANDS[word]).command, arguments[1:])
     if word and not word.startswith("-"):
         run(_unknown, [word])
-    run(retrain, arguments)
+    run(import_module("retrain.cli.train").retrain, arguments)
 
 
 @click.command(name="retrain")

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption, say
+from retrain.cli.command import FILE, HELP, GroupedCommand, GroupedOption, say
 from retrain.cli.options import ALLOW_UNSAFE
 from retrain.cli.tables import compared, print_table
 from retrain.config import TrainSettings, default_modules_folder
@@ -50,7 +50,9 @@ def _options(command: Decorated) -> Decorated:
 
 
 @click.group(
-    name="retrain modules", context_settings={"max_content_width": 100}, no_args_is_help=False
+    name="retrain modules",
+    context_settings={"max_content_width": 100, "help_option_names": HELP},
+    no_args_is_help=False,
 )
 def command() -> None:
     """The networks that turn photos into features: list them, get them, compare them."""

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from retrain.errors import RetrainError, one_line
-from retrain.files import cannot_write
+from retrain.files import cannot_write, home_expanded
 from retrain.modules.archive import find_saved_model
 from retrain.modules.completeness import lack_of
 from retrain.modules.turns import turn
@@ -88,7 +88,7 @@ def fetch_kaggle(handle: str, talk: Talk, advice: str) -> Path:
 
 def _cache_folder() -> Path:
     chosen = os.environ.get("KAGGLEHUB_CACHE")
-    return Path(chosen) if chosen is not None else Path.home() / ".cache" / "kagglehub"
+    return Path(chosen) if chosen is not None else home_expanded("~/.cache/kagglehub")
 
 
 def _variation_folder(handle: str) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.bundled import BUNDLED
 from retrain.errors import UsageFault
+from retrain.files import home_expanded
 from retrain.freezing.wanted import InputWanted
 from retrain.modules.catalogue import find, find_by_url, nearest
 from retrain.modules.frozen_store import FrozenStore
@@ -56,7 +57,7 @@ def _resolve(handle: str, wanted: InputWanted, store: FrozenStore, talk: Talk) -
         if known is not None:  # TF Hub's older modules do not say their size
             wanted = replace(wanted, usual_size=(known.size, known.size))
         return remote_backbone(on_kaggle or handle, on_kaggle is not None, wanted, store, talk)
-    path = Path(handle).expanduser()
+    path = home_expanded(handle)
     if path.is_dir() or (path.exists() and is_module_file(path)):
         return local_backbone(path, wanted, store, talk)
     if path.exists():

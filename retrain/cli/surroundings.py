@@ -1,0 +1,95 @@
+"""What a process was started in (streams, folder, limits): made fit, or named as unfit."""
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from threading import Thread
+
+from retrain.errors import RetrainError
+
+NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+# How Python and the libraries below it say that a thread or process could not be started.
+NO_THREAD = ("can't start new thread", "Resource temporarily unavailable")
+NO_MORE_THREADS = (
+    "the system allows this user no further thread or process: end some, or raise the limit "
+    "(ulimit -u)"
+)
+NO_FILE = ("Too many open files",)
+
+
+_closed: set[str] = set()
+
+
+def open_missing_streams() -> None:
+    """Puts the null device where stdin, stdout or stderr was closed when the process started.
+
+    Otherwise Python has None there, and the next file that is opened gets the stream's number, so
+    that what a library prints would end up in it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        mode = os.O_RDONLY if name == "stdin" else os.O_WRONLY
+        try:
+            os.fstat(number)
+        except OSError:
+            _closed.add(name)
+            opened = os.open(os.devnull, mode)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            _closed.add(name)
+            text = open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8")
+            setattr(sys, name, text)
+
+
+def check_stdout_is_open(instead: str) -> None:
+    """Raises RetrainError if the results would go nowhere; `instead`: what else to do."""
+    if "stdout" in _closed:
+        raise RetrainError(f"standard output is closed, so nobody would get the results: {instead}")
+
+
+def check_current_folder() -> None:
+    """Raises RetrainError if the folder that the command was started in is gone."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise RetrainError(
+            f"the current folder cannot be used ({error.strerror}): "
+            "it was deleted or is closed to you; cd to another one"
+        ) from error
+
+
+def check_threads() -> None:
+    """Raises RetrainError if the system lets this process start no thread."""
+    try:
+        Thread(target=int).start()
+    except RuntimeError as error:
+        raise RetrainError(NO_MORE_THREADS) from error
+
+
+def lacking(error: BaseException) -> str | None:
+    """Returns, in one line, what the system would not give; None if that is not what happened."""
+    text = str(error)
+    if any(sign in text for sign in NO_THREAD):
+        return NO_MORE_THREADS
+    if any(sign in text for sign in NO_FILE):
+        return "the system allows no further open file: raise the limit (ulimit -n)"
+    if isinstance(error, MemoryError) or "std::bad_alloc" in text:
+        return "there is not enough memory: end other programs, or use a machine with more"
+    if isinstance(error, OSError) and error.filename is None and error.errno in NO_PLACE:
+        return f"cannot write the results to standard output: {error.strerror}"
+    return None
+
+
+def flush_or_abandon() -> None:
+    """Writes what stdout and stderr hold back, or drops it where its reader or its disk is gone.
+
+    Python would otherwise complain when it ends, and exit with 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
