@@ -16,7 +16,7 @@ def read_exportable(graph: Path) -> Manifest:
         raise RetrainError(
             f"{graph.absolute()} is an ONNX file already, and no other format can be made of it"
         )
-    manifest = find_manifest(read_graph(graph))
+    manifest = find_manifest(read_graph(graph), graph.absolute())
     if manifest is None:
         raise RetrainError(
             f"{graph.absolute()} was not made by retrain, so its labels and pixels are not known: "

@@ -123,9 +123,9 @@ def add_text_constant(graph: GraphDef, name: str, text: str) -> None:
     tensor.string_val.append(text.encode())
 
 
-def read_text_constant(node: NodeDef) -> str:
-    """The text that `add_text_constant` put into the node."""
-    return bytes(node.attr["value"].tensor.string_val[0]).decode()
+def read_text_constant(node: NodeDef) -> bytes:
+    """The text, in UTF-8, that `add_text_constant` put into the node; empty for another node."""
+    return b"".join(node.attr["value"].tensor.string_val[:1])
 
 
 def has_shape(node: NodeDef) -> bool:

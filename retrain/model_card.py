@@ -12,7 +12,10 @@ from retrain.evaluation.intervals import too_few, wilson
 from retrain.images.labels import unknown_answer
 from retrain.manifest import Manifest
 from retrain.modules.catalogue import find, find_by_url
+from retrain.text import markdown
 
+FIGURES = ("test_accuracy", "test_accuracy_interval", "test_photos", "macro_f1", "log_loss",
+           "calibration_error")  # fmt: skip
 MOST_CLASSES = 50  # rows in the table of classes; the worst
 
 
@@ -55,7 +58,7 @@ def _use(manifest: Manifest) -> Iterator[str]:
     yield (
         f"A photo of {manifest.height} x {manifest.width} pixels (height x width), RGB, goes in; a "
         f"probability for each class comes out, in the order of `labels.txt`. Photos were prepared "
-        f"as `{manifest.recipe}` says; floating-point pixels are from 0 to 1."
+        f"as {markdown(manifest.recipe)} says; floating-point pixels are from 0 to 1."
     )
     if manifest.unknown_below is not None:
         yield (
@@ -71,9 +74,10 @@ def _data(manifest: Manifest) -> Iterator[str]:
         return
     yield "## Data"
     yield ""
-    sets = ", ".join(f"{data[name]} for {name}" for name in ("train", "validation", "test")
-                     if name in data)  # fmt: skip
-    yield f"Photos in folders named after their classes: {sets}. Data digest {data.get('digest')}."
+    sets = ", ".join(f"{markdown(str(data[name]))} for {name}"
+                     for name in ("train", "validation", "test") if name in data)  # fmt: skip
+    digest = markdown(str(data.get("digest")))
+    yield f"Photos in folders named after their classes: {sets}. Data digest {digest}."
     yield ""
 
 
@@ -81,7 +85,7 @@ def _quality(manifest: Manifest) -> Iterator[str]:
     metrics = manifest.metrics
     yield "## How good it is"
     yield ""
-    if "test_accuracy" not in metrics:
+    if any(metrics.get(name) is None for name in FIGURES):
         yield "There was no test photo, so nobody knows."
         yield ""
         return
@@ -94,7 +98,7 @@ def _quality(manifest: Manifest) -> Iterator[str]:
         "frozen graph; the table above says how the files differ from it."
     )
     yield ""
-    if "support" in metrics:
+    if metrics.get("support") and metrics.get("right"):
         yield from _classes(manifest.labels, metrics)
 
 
@@ -136,7 +140,7 @@ def _limits(manifest: Manifest) -> Iterator[str]:
         "- Where the photos of a class have something else in common (a background, a watermark), "
         "it may have learnt that."
     )
-    support = manifest.metrics.get("support", ())
+    support = manifest.metrics.get("support") or ()
     few = [label for label, count in zip(manifest.labels, support, strict=False) if too_few(count)]
     if few:
         yield f"- Too few test photos to say anything of {_listed(few, 20)}"
@@ -159,8 +163,9 @@ def _backbone(manifest: Manifest) -> Iterator[str]:
     yield "## Backbone"
     yield ""
     yield (
-        f"{name} (`{handle}`), {backbone.get('feature_width')} features, fingerprint "
-        f"{backbone.get('fingerprint')}. Licence of its weights: {licence}."
+        f"{markdown(name)} ({markdown(handle)}), {markdown(str(backbone.get('feature_width')))} "
+        f"features, fingerprint {markdown(str(backbone.get('fingerprint')))}. "
+        f"Licence of its weights: {licence}."
     )
     yield ""
 
@@ -168,18 +173,20 @@ def _backbone(manifest: Manifest) -> Iterator[str]:
 def _making(manifest: Manifest) -> Iterator[str]:
     yield "## How it was made"
     yield ""
-    versions = ", ".join(f"{name} {number}" for name, number in manifest.versions.items())
+    versions = ", ".join(
+        f"{markdown(name)} {markdown(number)}" for name, number in manifest.versions.items()
+    )
     yield f"With {versions}. Settings:"
     yield ""
     for name, value in manifest.training.items():
-        yield f"- {name}: {value}"
+        yield f"- {markdown(name)}: {markdown(str(value))}"
     yield ""
 
 
 def _listed(labels: Sequence[str], most: int) -> str:
     more = f" and {len(labels) - most} more" if len(labels) > most else ""
-    return ", ".join(labels[:most]) + more + "."
+    return ", ".join(map(markdown, labels[:most])) + more + "."
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return markdown(text).replace("|", "\\|")

@@ -16,6 +16,7 @@ from retrain.files import cannot_read
 from retrain.graphs import check_references
 from retrain.manifest import FILE as MANIFEST_FILE
 from retrain.manifest import Manifest, find_manifest, parse_manifest
+from retrain.text import read_bytes
 
 EXTRA = "assets.extra"  # where TensorFlow has room in the folder for other files
 SERVING = "serving_default"
@@ -71,13 +72,8 @@ def saved_model_manifest(model: SavedModel) -> Manifest | None:
     """The manifest of a SavedModel that retrain wrote, beside its graph or in it."""
     path = model.folder / EXTRA / MANIFEST_FILE
     if path.is_file():
-        try:
-            return parse_manifest(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RetrainError(
-                f"{path.absolute()} is damaged: export the SavedModel anew"
-            ) from error
-    return find_manifest(model.graph)
+        return parse_manifest(read_bytes(path, "manifest"), str(path.absolute()))
+    return find_manifest(model.graph, model.folder.absolute())
 
 
 def _is_for_training(graph: MetaGraphDef) -> bool:

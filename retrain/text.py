@@ -28,6 +28,7 @@ UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+PLAIN_WORDS = re.compile(r"[^\W_]+(?:[ _|-][^\W_]+)*")
 MOST_BYTES = 64 << 20  # of a text file
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet computes
 
@@ -98,6 +99,17 @@ def printable(text: str) -> str:
     `\udcff`).
     """
     return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def markdown(text: str) -> str:
+    """The text as Markdown shows it, whatever it holds: plain words, else a code span, in which
+    nothing is a tag, a link or a picture."""
+    shown = printable(text)
+    if not PLAIN_WORDS.fullmatch(shown):
+        fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+        gap = " " if shown.startswith("`") or shown.endswith("`") or not shown.strip() else ""
+        shown = f"{fence}{gap}{shown}{gap}{fence}"
+    return shown
 
 
 def csv_row(

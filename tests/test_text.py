@@ -9,7 +9,7 @@ import pytest
 from retrain.cli.command import _run
 from retrain.errors import RetrainError
 from retrain.progress import Talk
-from retrain.text import csv_row, decoded, lines_of, printable, read_text
+from retrain.text import csv_row, decoded, lines_of, markdown, printable, read_text
 
 TEXT = "blau\nMöwe\n茶"
 WRITTEN = {
@@ -108,3 +108,25 @@ def test_a_safe_cell_is_no_formula(start: str) -> None:
 def test_a_row_is_one_line_with_quotes_where_needed() -> None:
     assert csv_row(["a", "b,c", 'd"e']) == 'a,"b,c","d""e"\n'
     assert csv_row(["a", "b\rc"]) == 'a,"b\rc"\n'
+
+
+INERT = ["<script>alert(1)</script>", "[a](https://evil.example)", "![x](http://e/x.png)",
+         "https://evil.example", "www.evil.example", "a@evil.example", "*a*", "_a_", "# a", "- a",
+         "1. a", "a`b", "``", "`", "&lt;", "\\", "$x$", "a\nb", "\x1b[1m", " ", "",
+         "---"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INERT)
+def test_markdown_shows_a_name_and_does_nothing_else(name: str) -> None:
+    shown = markdown(name)
+    fence = shown[: len(shown) - len(shown.lstrip("`"))]
+    assert fence and shown.endswith(fence) and printable(name) in shown
+    inner = shown[len(fence) : -len(fence)]
+    assert fence not in inner.replace("`" * (len(fence) - 1), "") and "\n" not in shown
+
+
+@pytest.mark.parametrize(
+    "name", ["daisy", "Löwenzahn 茶", "dark red", "a-b", "snake_case", "b|c", "7"]
+)
+def test_plain_words_stay_plain_in_markdown(name: str) -> None:
+    assert markdown(name) == name

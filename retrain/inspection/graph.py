@@ -32,7 +32,7 @@ PROTOBUF_NAMES = {"float": "float32", "double": "float64", "half": "float16"}
 def frozen_contents(path: Path) -> Contents:
     """Inputs are placeholders, outputs what no other node uses. Raises RetrainError."""
     graph = read_graph(path)
-    manifest = find_manifest(graph)
+    manifest = find_manifest(graph, path.absolute())
     used = {node_name(reference) for node in graph.node for reference in node.input}
     inputs = [node for node in graph.node if node.op == "Placeholder"]
     outputs = [

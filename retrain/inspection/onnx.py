@@ -15,7 +15,9 @@ def onnx_contents(path: Path) -> Contents:
     floats = (types.FLOAT, types.FLOAT16, types.DOUBLE, types.BFLOAT16)
     weights = {tensor.name for tensor in model.graph.initializer}
     properties = {entry.key: entry.value for entry in model.metadata_props}
-    manifest = parse_manifest(properties[NODE]) if NODE in properties else None
+    manifest = (
+        parse_manifest(properties[NODE], str(path.absolute())) if NODE in properties else None
+    )
     return Contents(
         tuple(_port(each) for each in model.graph.input if each.name not in weights),
         tuple(_port(each) for each in model.graph.output),

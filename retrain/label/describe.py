@@ -41,7 +41,7 @@ def _facts(artefact: Artefact, said: Overrides) -> GraphFacts:
     if artefact.format is Format.ONNX:
         return own_graph_facts(onnx_manifest(path), Format.ONNX, said)
     graph = read_graph(path)
-    manifest = find_manifest(graph)
+    manifest = find_manifest(graph, path.absolute())
     if manifest is not None:
         facts = own_graph_facts(manifest, Format.FROZEN, said)
         check_part(graph, facts.input.value, [facts.output.value], path)
@@ -57,4 +57,4 @@ def onnx_manifest(path: Path) -> Manifest:
             f"{path.absolute()} was not made by retrain: of ONNX files, only those that it wrote "
             "can be used"
         )
-    return parse_manifest(properties[MANIFEST_KEY])
+    return parse_manifest(properties[MANIFEST_KEY], str(path.absolute()))

@@ -1,6 +1,5 @@
 """TensorFlow Lite files: ours, those with TensorFlow Lite's metadata, and those without."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -91,14 +90,7 @@ def tflite_metadata(path: Path) -> TfliteMetadata | None:
 def tflite_manifest(path: Path, metadata: TfliteMetadata | None) -> Manifest | None:
     """The manifest among the metadata's files. Raises RetrainError for one that is damaged."""
     content = metadata.files.get(MANIFEST_FILE) if metadata else None
-    if content is None:
-        return None
-    try:
-        return parse_manifest(content.decode())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RetrainError(
-            f"the manifest in {path.absolute()} is damaged: export it anew"
-        ) from error
+    return None if content is None else parse_manifest(content, str(path.absolute()))
 
 
 def _chosen(path: Path, tensors: list[Tensor], wanted: str | None, what: str) -> Tensor:
