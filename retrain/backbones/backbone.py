@@ -53,7 +53,7 @@ class Backbone:
 
     def read_reference(self) -> tuple[np.ndarray, np.ndarray]:
         """Test pictures (n, H, W, 3) uint8 and TensorFlow's features for them (n, D) float32."""
-        with np.load(self.folder / REFERENCE_FILE) as stored:
+        with open(self.folder / REFERENCE_FILE, "rb") as file, np.load(file) as stored:
             return stored["pixels"], stored["features"]
 
 
