@@ -37,10 +37,12 @@ def train(
     for a setting that does not exist.
     """
     from retrain.config import settings_of
+    from retrain.new_folders import empty_folders_removed
     from retrain.progress import Talk
     from retrain.training import train as run
 
-    return run(settings_of(image_dir, settings), talk or Talk("WARN"))
+    with empty_folders_removed():
+        return run(settings_of(image_dir, settings), talk or Talk("WARN"))
 
 
 def load(

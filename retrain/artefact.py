@@ -5,7 +5,7 @@ from enum import Enum
 from pathlib import Path
 
 from retrain.errors import RetrainError
-from retrain.files import cannot_read
+from retrain.files import cannot_read, open_regular
 
 SAVED_MODEL_FILE = "saved_model.pb"
 TFLITE_MARK = b"TFL3"  # bytes 4 to 8 of each such file
@@ -45,7 +45,7 @@ def find_artefact(path: Path) -> Artefact:
         if path.name == SAVED_MODEL_FILE:
             path.stat()
             return Artefact(path.absolute().parent, Format.SAVED_MODEL)
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             start = file.read(8)
     except OSError as error:
         raise cannot_read("graph", path, error) from error

@@ -9,6 +9,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from retrain.new_folders import make_folder
+
 
 class EventFile:
     """A new file in `folder`, which thereby becomes one of TensorBoard's runs.
@@ -17,7 +19,7 @@ class EventFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
         self._file = open(folder / name, "xb")
         self._records = RecordWriter(self._file)

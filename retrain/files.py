@@ -8,9 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from retrain.errors import RetrainError, one_line
 from retrain.litter import temporary_name
+from retrain.new_folders import make_folder
 
 DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # or the user's share of it
 
@@ -44,7 +46,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     temporary = temporary_name(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
@@ -60,6 +62,14 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Writes the file whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def open_regular(path: "str | os.PathLike[str]") -> BinaryIO:
+    """Opens a file for reading its bytes. Raises OSError, also if it is a pipe, socket or device:
+    such a one may keep its reader waiting for ever, and is not opened."""
+    if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    return open(path, "rb")
 
 
 def cannot_read(what: str, path: Path, error: OSError) -> RetrainError:
@@ -95,7 +105,7 @@ def check_folder_can_be_written(folder: Path, flag: str) -> None:
     """Makes the folder and proves that a file can be created in it. Raises RetrainError."""
     probe = temporary_name(folder / "probe")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         probe.touch()
         probe.unlink()
     except OSError as error:
@@ -178,7 +188,7 @@ def run_folder(beside: Path) -> Iterator[Path]:
                 parent = Path(tempfile.gettempdir())
             except OSError:
                 parent = beside.parent
-                parent.mkdir(parents=True, exist_ok=True)
+                make_folder(parent)
             folder = stack.enter_context(scratch_folder(parent, "retrain"))
         except OSError as error:
             raise cannot_write(beside, error) from error

@@ -22,6 +22,7 @@ from retrain.images.digests import digest_photos
 from retrain.images.split import TEST, TRAIN, VALIDATION, split_index
 from retrain.images.tree import read_tree
 from retrain.modules.local import source_of
+from retrain.new_folders import make_folder
 from retrain.preparation import Dataset, on_backbone, usable_photos
 from retrain.progress import Talk
 from retrain.scratch.pixels import features_of_pixels, read_pixels
@@ -89,7 +90,7 @@ def fine_tuned(
     Its checkpoint and the tuned module lie in `fine_tuning/` beside the graph.
     """
     folder = settings.beside(TUNING_FOLDER)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     photos = dataset.index.photos
     asked = settings.distortions()
     tuning = TuningSettings(

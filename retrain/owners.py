@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from retrain.errors import RetrainError
+from retrain.new_folders import make_folder
 
 
 def distrust(folder: Path) -> str | None:
@@ -46,7 +47,7 @@ def make_own(folder: Path) -> None:
     """Makes the folder, if it is not there, so that not everyone may write into it, whatever the
     user's umask. Raises OSError."""
     if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         mode = stat.S_IMODE(folder.stat().st_mode)
         if mode & stat.S_IWOTH:
             folder.chmod(mode & ~stat.S_IWOTH)

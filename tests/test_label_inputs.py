@@ -1,13 +1,19 @@
 """What a name stands for: files, folders, patterns, missing things."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 from conftest import write_picture
 from PIL import Image
 
-from retrain.label.inputs import Input, count_inputs, list_inputs
+from retrain.artefact import find_artefact
+from retrain.errors import RetrainError
+from retrain.images.decode import Recipe
+from retrain.images.reading import read_photo
+from retrain.label.inputs import Input, count_inputs, list_inputs, may_be_photo
+from retrain.label.path_list import read_paths
 
 RED = (200, 40, 40)
 
@@ -104,3 +110,67 @@ def test_the_folder_of_results_is_left_out(folder: Path) -> None:
 
 def test_a_list_is_of_unknown_length() -> None:
     assert count_inputs(["a.jpg", "-"]) is None
+
+
+BRACKETS = ["dir[1]/a.jpg", "dir[1]/[b].jpg", "dir1/a.jpg", "dir1/b.jpg", "x[1]y.jpg", "x1y.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("dir[1]/*.jpg", ["dir1/a.jpg", "dir1/b.jpg", "dir[1]/[b].jpg", "dir[1]/a.jpg"]),
+        ("dir[1]/[ab].jpg", ["dir1/a.jpg", "dir1/b.jpg", "dir[1]/a.jpg"]),
+        ("x[1]*.jpg", ["x1y.jpg", "x[1]y.jpg"]),
+        ("x[[]*.jpg", ["x[1]y.jpg"]),
+        ("**/[[]*.jpg", ["dir[1]/[b].jpg"]),
+        ("x[!2]y.jpg", ["x1y.jpg"]),
+        ("dir[1]/[c].jpg", None),
+    ],
+)  # fmt: skip
+def test_brackets_in_names_and_in_patterns(
+    pattern: str, found: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in BRACKETS:
+        write_picture(tmp_path / name, (9, 9, 9), 0)
+    monkeypatch.chdir(tmp_path)
+    for start in ("", f"{tmp_path}/"):
+        names = list_inputs([start + pattern])
+        if found is None:
+            (only,) = names
+            assert only is not None and only.problem == "no file matches this pattern"
+        else:
+            assert list(names) == [Input(start + name) for name in found]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_what_is_no_ordinary_file_is_named_and_never_opened(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path must be short
+    if kind == "pipe":
+        os.mkfifo("odd.jpg")
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind("odd.jpg")
+    else:
+        Path("odd.jpg").symlink_to("/dev/zero")
+    recipe = Recipe(8, 8)
+    for (one,) in (list_inputs(["odd.jpg"]), list_inputs(["*.jpg"])):
+        assert one == Input("odd.jpg")
+        assert read_photo(one.name, recipe) == "cannot be read: not a regular file"
+    with pytest.raises(RetrainError, match="odd.jpg: not a regular file"):
+        find_artefact(Path("odd.jpg"))
+    assert not may_be_photo("./odd") and list(list_inputs(["."])) == [Input(".", "holds no photo")]
+
+
+PICTURES = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "TIFF": "tif", "BMP": "bmp"}
+
+
+@pytest.mark.parametrize("before", [b"", b"a.jpg\nb.jpg\n", b"a.jpg\0b.jpg\0"])
+@pytest.mark.parametrize("form", PICTURES)
+def test_a_photo_on_standard_input_is_no_list(form: str, before: bytes, tmp_path: Path) -> None:
+    write_picture(path := tmp_path / f"photo.{PICTURES[form]}", (200, 40, 40), 0)
+    (tmp_path / "list").write_bytes(before + path.read_bytes())
+    with open(tmp_path / "list", "rb") as file:
+        with pytest.raises(RetrainError, match="bytes of a photo .* save the photo as a file"):
+            list(read_paths(file.fileno()))

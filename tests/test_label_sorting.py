@@ -1,6 +1,8 @@
 """Photos into folders by their labels, without harm to any file."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,46 @@ def test_any_label_has_a_folder_of_its_own_name() -> None:
     assert list(named) == labels
     assert list(named.values()) == ["pâquerette", "a b, c", "a_b", "a_b-2", "a_b-3", "_", "_.",
                                     "_..", "_.git", "x_", "y" * 60]  # fmt: skip
+
+
+@pytest.mark.parametrize("character", ["x", "ü", "紙", "😀"])
+@pytest.mark.parametrize("link", [False, True])
+def test_names_as_long_as_a_system_takes(tmp_path: Path, character: str, link: bool) -> None:
+    name = character * (251 // len(character.encode())) + ".jpg"
+    photos = [photo(tmp_path / str(n) / name, b"%d" % n) for n in range(11)]
+    for _ in range(2):
+        place(tmp_path / "out", *((path, "cat") for path in photos), link=link)
+    placed = content(tmp_path / "out")
+    assert sorted(placed.values()) == sorted(b"%d" % n for n in range(11))
+    assert all(len(os.fsencode(Path(name).name)) <= 255 for name in placed)
+
+
+def test_a_name_that_is_no_text_is_cut_as_well(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff\xfe" * 125 + b".jpg")
+    photos = [photo(tmp_path / str(n) / name, b"%d" % n) for n in range(2)]
+    place(tmp_path / "out", *((path, "cat") for path in photos))
+    assert sorted(content(tmp_path / "out").values()) == [b"0", b"1"]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_several_processes_at_once_place_each_photo_once(tmp_path: Path, link: bool) -> None:
+    photos = [photo(tmp_path / f"{n % 5}/{n // 5}.jpg", b"%d" % n) for n in range(100)]
+    script = (
+        "import sys; from pathlib import Path; from test_label_sorting import place\n"
+        "sys.stdin.readline()\n"  # all of them start at once
+        "photos = [Path(name) for name in sys.argv[3:]]\n"
+        "place(Path(sys.argv[1]), *((path, 'cat') for path in photos), link=sys.argv[2] == 'link')"
+    )
+    words = [str(tmp_path / "out"), "link" if link else "copy", *map(str, photos)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, *words], stdin=subprocess.PIPE,
+                         cwd=Path(__file__).parent)
+        for _ in range(4)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.close()
+    assert [process.wait() for process in processes] == [0] * 4
+    placed = content(tmp_path / "out")
+    assert sorted(placed.values()) == sorted(b"%d" % n for n in range(100))

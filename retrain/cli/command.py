@@ -21,6 +21,7 @@ from retrain.cli.surroundings import (
 )
 from retrain.errors import RetrainError
 from retrain.files import home_expanded
+from retrain.new_folders import empty_folders_removed
 from retrain.text import printable
 
 
@@ -188,7 +189,8 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoRet
 def _run(command: click.Command, arguments: list[str], debug: bool) -> int:
     name = command.name or "retrain"
     try:
-        code = command.main(arguments, prog_name=name, standalone_mode=False)
+        with empty_folders_removed():
+            code = command.main(arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.UsageError as error:

@@ -10,6 +10,7 @@ from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 from retrain.event_file import EventFile
 from retrain.heads.head import Head, softmax
 from retrain.heads.sgd import BatchResult, StepResult
+from retrain.new_folders import make_folder
 
 SCOPE = "final_retrain_ops"
 BUCKETS = 30
@@ -22,7 +23,7 @@ def new_run_folder(summaries_dir: Path) -> Path:
     for attempt in range(1000):
         folder = summaries_dir / (f"{stamp}-{attempt}" if attempt else stamp)
         try:
-            folder.mkdir(parents=True)
+            make_folder(folder, exist_ok=False)
         except FileExistsError:
             continue
         return folder

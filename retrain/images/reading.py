@@ -6,6 +6,7 @@ from os import PathLike
 import numpy as np
 
 from retrain.errors import one_line
+from retrain.files import open_regular
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 
@@ -13,7 +14,7 @@ from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_igno
 def read_photo(path: str | PathLike[str], recipe: Recipe) -> np.ndarray | str:
     """Its pixels (H, W, 3) uint8, or why there are none."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return decode(file.read(), recipe)
     except BadPhoto as error:
         return str(error)

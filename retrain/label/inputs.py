@@ -130,7 +130,7 @@ def _identity(folder: str | Path) -> tuple[int, int]:
 
 def _matches(pattern: str, left_out: Path | None) -> Iterator[Input]:
     folders: set[str] = set()
-    found = glob.iglob(pattern, recursive=True)
+    found = {name for form in _readings(pattern) for name in glob.iglob(form, recursive=True)}
     names = sorted(name for name in found if not _strays(name, pattern))
     if not names:
         yield Input(pattern, "no file matches this pattern")
@@ -142,6 +142,18 @@ def _matches(pattern: str, left_out: Path | None) -> Iterator[Input]:
             yield from _in_folder(name, left_out)
         else:
             yield Input(name)
+
+
+def _readings(pattern: str) -> Iterator[str]:
+    """The pattern as it is, and as one whose folders and files have brackets in their names."""
+    yield pattern
+    if "[" in pattern:
+        yield pattern.replace("[", "[[]")
+        literal = ""  # folders that are called so stand for themselves, the rest is a pattern
+        parts = pattern.split(os.sep)
+        while parts and os.path.isdir(literal + parts[0] + os.sep):
+            literal += parts.pop(0) + os.sep
+        yield glob.escape(literal) + os.sep.join(parts)
 
 
 def _strays(name: str, pattern: str) -> bool:

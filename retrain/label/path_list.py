@@ -12,6 +12,12 @@ from retrain.text import MARKS, mark_of
 READ_BYTES = 1 << 16  # of the list, at a time
 # Zero bytes that end no path but belong to each character, a line end or a slash among these.
 UTF16 = re.compile(rb"(?=.*[\n\r/])(?:(?:[^\0]\0){4,}|(?:\0[^\0]){4,})", re.DOTALL)
+# How JPEG, PNG, GIF, WebP, HEIC and AVIF, TIFF and BMP begin; no path does.
+PHOTO = re.compile(
+    rb"(?:\A|[\n\0])(?:\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|RIFF.{4}WEBP|\0\0\0.ftyp"
+    rb"|II\*\0|MM\0\*|BM.{4}\0\0\0\0)",
+    re.DOTALL,
+)
 
 
 def read_paths(source: int) -> Iterator[str | None]:
@@ -52,6 +58,11 @@ class _List:
 
     def paths(self, chunk: bytes, ended: bool) -> Iterator[str]:
         self.rest += self._in_utf8(chunk, ended)
+        if PHOTO.search(self.rest):
+            raise RetrainError(
+                "standard input holds the bytes of a photo where paths are expected: "
+                "save the photo as a file and name that"
+            )
         if self.separator is None:
             self.separator = next((sign for sign in (b"\0", b"\n") if sign in self.rest), None)
             if self.separator == b"\0" and UTF16.match(self.rest):

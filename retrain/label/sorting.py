@@ -11,7 +11,9 @@ from retrain.files import cannot_write
 from retrain.images.labels import unknown_answer
 from retrain.label.photos import LabelledPhoto
 from retrain.litter import temporary_name
+from retrain.new_folders import make_folder
 
+LONGEST_FILE_NAME = 255  # bytes
 LONGEST_NAME = 60  # characters, of up to four bytes; systems allow 255 bytes
 
 
@@ -39,10 +41,13 @@ class Sorter:
         photo, first = row.path, self.folders[label] / row.path.name
         target, number = first, 1
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            while not (_is_same(photo, target) or self._put(photo, target)):
+            make_folder(target.parent)
+            # Another process may put the same photo there between the first look and the attempt.
+            while not (
+                _is_same(photo, target) or self._put(photo, target) or _is_same(photo, target)
+            ):
                 number += 1
-                target = first.with_name(f"{first.stem}-{number}{first.suffix}")
+                target = first.with_name(_numbered(first.name, number))
         except OSError as error:
             raise cannot_write(target, error) from error
 
@@ -78,6 +83,15 @@ def folder_names(labels: Iterable[str]) -> dict[str, str]:
         taken.add(name)
         names[label] = name
     return names
+
+
+def _numbered(name: str, number: int) -> str:
+    """`NAME-2.jpg` for `NAME.jpg`; NAME is cut at a character where it would become too long."""
+    stem, suffix = os.path.splitext(name)
+    end = f"-{number}{suffix}"
+    while len(os.fsencode(stem + end)) > LONGEST_FILE_NAME and stem:
+        stem = stem[:-1]
+    return stem + end
 
 
 def _is_same(photo: Path, target: Path) -> bool:
