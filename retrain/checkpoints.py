@@ -18,7 +18,7 @@ Arrays = dict[str, list[np.ndarray]]
 @dataclass
 class Standing:
     """`done` training photos of epoch `epoch` (from 1) are trained, in `step` steps in all;
-    `loss` is the sum over these photos. `least`: the lowest validation loss so far, that of the
+    `loss` is the sum over these photos. `least`: the lowest loss of the judges so far, that of the
     weights after `best_epoch`, 0 being the start; `in_vain` epochs have passed since."""
 
     epoch: int = 1
@@ -30,12 +30,12 @@ class Standing:
     in_vain: int = 0
 
     def over(self, epochs: int, patience: int) -> bool:
-        """After so many epochs, or so many in a row that did not lower the validation loss (0:
+        """After so many epochs, or so many in a row that did not lower the judges' loss (0:
         however many)."""
         return self.epoch > epochs or 0 < patience <= self.in_vain
 
     def judge(self, epoch: int, loss: float) -> bool:
-        """Takes note of the validation loss after `epoch`; whether it is the lowest so far."""
+        """Takes note of the judges' loss after `epoch`; whether it is the lowest so far."""
         self.in_vain += 1
         if not loss < self.least:
             return False

@@ -15,6 +15,7 @@ from retrain.evaluation.report.facts import CurvePoint
 from retrain.findings import report_aside, say_found, say_left_out, say_split
 from retrain.finetuning.fine_tune import fine_tune
 from retrain.finetuning.settings import TuningPhotos, TuningSettings, parse_depth
+from retrain.heads.early_stopping import Judges
 from retrain.heads.head import Head
 from retrain.heads.hidden import HiddenSettings, hidden_features, train_hidden
 from retrain.images.decode import Recipe
@@ -75,8 +76,9 @@ def with_hidden_layer(
             lambda step, head: watch.step(),
             watch.evaluation,
         )
+    watch.say_kept()
     if settings.early_stopping:
-        watch.say_best()
+        watch.warn_if_nothing_stops()
     extended = write_extended(dataset.backbone, trained.layer, folder)
     features = hidden_features(dataset.features, trained.layer)
     return replace(dataset, backbone=extended, features=features), trained.head, watch.curve
@@ -120,8 +122,9 @@ def fine_tuned(
         talk,
     )
     if np.array_equal(tuned_head.weights, head.weights):
+        by = Judges.of(dataset.split.rows(TRAIN), dataset.split.rows(VALIDATION)).name
         talk.warn(
-            "no epoch of fine-tuning was better than its start by the validation photos, so the "
+            f"no epoch of fine-tuning was better than its start by the {by} photos, so the "
             "module is as it was: give a smaller --fine_tune_learning_rate"
         )
     tuned = on_backbone(settings, dataset, backbone, talk)
@@ -182,7 +185,7 @@ def from_scratch(
     with watched(summaries, plan.epochs, talk) as watch:
         backbone, head = train_simple_cnn(photos, plan, folder, checkpoints, talk, watch.point)
     if settings.early_stopping:
-        watch.say_best()
+        watch.warn_if_nothing_stops()
     info = backbone.info
     identity = StoreIdentity(info.name, info.fingerprint, recipe.text, settings.precision)
     dataset = Dataset(

@@ -119,8 +119,9 @@ def _stepped_head(
             on_step,
             watch.evaluation,
         )
+    watch.say_kept()
     if settings.early_stopping:
-        watch.say_best()
+        watch.warn_if_nothing_stops()
     return head, watch.curve
 
 
@@ -145,17 +146,15 @@ class Watch:
         if self._events is not None:
             self._events.add(result)
 
-    def say_best(self) -> None:
-        """What early stopping did."""
-        if self.last is None:
-            return
-        if self.last.best_step is None:
+    def say_kept(self) -> None:
+        """Which step's head is kept, if not simply the last one's."""
+        if self.last is not None and self.last.best is not None:
+            self._talk.info(self.last.best.sentence("step", self.last.step))
+
+    def warn_if_nothing_stops(self) -> None:
+        """To be called after a training with early stopping."""
+        if self.last is not None and self.last.validation is None:
             self._talk.warn("there is no validation photo, so --early_stopping stops nothing")
-        else:
-            self._talk.info(
-                f"Stopped after step {self.last.step}; the head of step {self.last.best_step} "
-                "is the best"
-            )
 
     def evaluation(self, result: StepResult) -> None:
         self.point(result)

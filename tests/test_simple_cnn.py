@@ -226,7 +226,7 @@ def test_early_stopping_keeps_the_best_weights_and_resumes_to_them(
     backbone, head, seen = train(wrong, tmp_path, settings, validated)
     checked = [one.validation for one in seen if one.validation is not None]
     best = int(np.argmin([one.cross_entropy for one in checked]))
-    assert len(seen) == best + 1 + 2 < 40 and seen[-1].best_step == best + 1
+    assert len(seen) == best + 1 + 2 < 40 and seen[-1].best.number == best + 1
     features = features_of_pixels(backbone, photos[0][validated], "openvino", "f32", QUIET)
     found = head.probabilities(features.take(np.arange(3)))
     np.testing.assert_allclose(found, softmax(checked[best].logits), atol=1e-4)

@@ -186,7 +186,7 @@ def test_early_stopping_keeps_the_best_head() -> None:
         losses[best], rel=1e-6
     )
     assert len(seen) == best + 1 + 7 < 201  # it stopped 7 evaluations after the best
-    assert seen[-1].best_step == seen[best].step < seen[-1].step
+    assert seen[-1].best.number == seen[best].step < seen[-1].step
 
 
 def test_early_stopping_lets_a_falling_loss_fall() -> None:
@@ -201,7 +201,7 @@ def test_early_stopping_lets_a_falling_loss_fall() -> None:
 def test_without_validation_photos_training_goes_to_its_end() -> None:
     head, seen = train(replace(ANCESTOR, patience=1), trained=120)
     plain, _ = train(ANCESTOR, trained=120)
-    assert seen[-1].step == 199 and seen[-1].best_step is None
+    assert seen[-1].step == 199 and seen[-1].best is None
     assert np.array_equal(head.weights, plain.weights)
 
 
@@ -214,7 +214,8 @@ def test_patience_counts_evaluations_since_the_best() -> None:
         head.weights[:] = -1  # as training goes on
         over.append(stopping.over)
     assert over == [False, False, False, False, False, True]
-    assert stopping.best_step == 3 and stopping.best is not None
+    assert stopping.kept is not None and stopping.kept.number == 3
+    assert stopping.best is not None
     assert np.array_equal(stopping.best.weights, np.full((1, 2), 3))
 
 

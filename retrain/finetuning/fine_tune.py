@@ -1,6 +1,7 @@
 """End-to-end training of a module, started from its head; what comes out is a backbone again."""
 
 import hashlib
+import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -18,6 +19,7 @@ from retrain.finetuning.settings import TuningPhotos, TuningSettings, usual_rate
 from retrain.finetuning.source import PhotoSource
 from retrain.finetuning.trainee import Trainee, gpus
 from retrain.finetuning.tunable import check_can_be_tuned
+from retrain.heads.early_stopping import Judges, Kept
 from retrain.heads.head import Head, accuracy
 from retrain.heads.loss import class_weights, log_loss
 from retrain.heads.updates import learning_rate
@@ -39,8 +41,9 @@ def fine_tune(
 
     `module`: the SavedModel folder that `backbone` was frozen from; `head`: trained on the
     backbone's features. The weights with the lowest validation loss, the start among them, become
-    the backbone and the head that are returned; without validation photos those of the end. The
-    backbone is frozen into `folder`, beside the checkpoint from which `settings.resume` goes on.
+    the backbone and the head that are returned; without validation photos, those with the lowest
+    loss on all training photos, not distorted. The backbone is frozen into `folder`, beside the
+    checkpoint from which `settings.resume` goes on.
     Raises RetrainError.
     """
     settings.check_numbers()
@@ -65,6 +68,7 @@ def fine_tune(
             with training.source.faults():
                 for checkpoint in training.run():
                     write_checkpoint(folder, checkpoint, belongs)
+    training.say_kept()
     best = training.best
     *values, weights, biases = best
     name, fingerprint = f"{backbone.info.name}_tuned", _digest(best, belongs["module"])
@@ -103,6 +107,7 @@ class _Training:
             module, info, head, settings.last, self.class_weights, settings.batch_size, devices
         )
         self.highest = settings.learning_rate or usual_rate(self.trainee.parameters)
+        self.judges = Judges.of(photos.train, photos.validation)
         self.standing = Standing()
         self.best: list[np.ndarray] = []
         self.steps = settings.epochs * -(-len(photos.train) // settings.batch_size)
@@ -124,7 +129,8 @@ class _Training:
 
     @property
     def over(self) -> bool:
-        return self.standing.over(self.settings.epochs, self.settings.patience)
+        patience = self.settings.patience if len(self.photos.validation) else 0
+        return self.standing.over(self.settings.epochs, patience)
 
     def run(self) -> Iterator[Checkpoint]:
         """Trains to the end, and says what to keep on disk, now and then and after each epoch."""
@@ -166,10 +172,6 @@ class _Training:
             f"learning rate {rate:.1e}"
         )
         standing.epoch, standing.done, standing.loss = epoch + 1, 0, 0.0
-        if self.over and epoch < self.settings.epochs:
-            self.talk.info(
-                f"Stopped early: the validation loss is lowest after epoch {standing.best_epoch}"
-            )
 
     def _rate(self, step: int) -> float:
         """Of `step`, from 0."""
@@ -181,10 +183,7 @@ class _Training:
     def _judge(self, epoch: int) -> str:
         """Keeps the average weights if they are the best; what to say of them."""
         averages, now = self.trainee.averages(), self.trainee.values()
-        rows, standing = self.photos.validation, self.standing
-        if not len(rows):
-            self.best, standing.best_epoch = averages, epoch
-            return "no validation photos"
+        rows, standing = self.judges.rows, self.standing
         self.trainee.assign(self.trainee.variables, averages)
         data = self.source.plain(rows, self.settings.batch_size)
         logits = self.trainee.logits(data)
@@ -194,7 +193,15 @@ class _Training:
         if standing.judge(epoch, loss):
             self.best = averages
         right = accuracy(logits, truth)
-        return f"validation accuracy {100 * right:.1f}% (N={len(rows)}), loss {loss:.4f}"
+        return f"{self.judges.name} accuracy {100 * right:.1f}% (N={len(rows)}), loss {loss:.4f}"
+
+    def say_kept(self) -> None:
+        """What became the result, and why."""
+        standing = self.standing
+        if not math.isfinite(standing.least):  # a checkpoint of a version that kept the last ones
+            return
+        kept = Kept(standing.best_epoch, standing.least, self.judges.name)
+        self.talk.info(kept.sentence("epoch", standing.epoch - 1))
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(self.standing, {**self.trainee.state(), "best": self.best})

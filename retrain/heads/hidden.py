@@ -10,7 +10,7 @@ from retrain.backbones.hidden_layer import HiddenLayer
 from retrain.backbones.tensorflow import deterministic_operations, import_keras
 from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import RetrainError
-from retrain.heads.early_stopping import EarlyStopping
+from retrain.heads.early_stopping import EarlyStopping, Judges
 from retrain.heads.head import Head
 from retrain.heads.loss import class_weights
 from retrain.heads.sampling import Sampler
@@ -54,7 +54,9 @@ def train_hidden(
     """Trains on `train_rows` of features (N, D) with labels (N,) int32, by Adam.
 
     As sgd.train_head: the same batches for the same seed, the same calls; the head of a StepResult
-    is the layer of the logits. Early stopping returns the HiddenHead with the least loss. The same
+    is the layer of the logits. Of the evaluated steps, the HiddenHead with the least loss on all
+    validation photos is returned; without such photos, on all training photos. (Unlike a linear
+    head's, this loss has no one lowest point, and now and then a step leads far up.) The same
     arguments give the same bits on the same machine. Raises RetrainError when the loss is no
     longer a number.
     """
@@ -64,7 +66,9 @@ def train_hidden(
     checks = Sampler(validation_rows, labels, settings.sampling, look)
     weights = class_weights(labels[train_rows], classes, settings.class_weight)
     targets = np.eye(classes, dtype=np.float32)
-    stopping = EarlyStopping[HiddenHead](settings.patience, weights)
+    judges = Judges.of(train_rows, validation_rows)
+    patience = settings.patience if len(validation_rows) else 0
+    stopping = EarlyStopping[HiddenHead](patience, weights, judges.name)
     with deterministic_operations():
         model = _model(features.shape[1], classes, settings, start)
         for step in range(settings.steps):
@@ -83,9 +87,9 @@ def train_hidden(
                 checked = None
                 if len(seen):
                     checked = BatchResult.of(found.logits(features.take(seen)), labels[seen])
-                    if settings.patience:
-                        stopping.look(step, found, checked.logits, labels[seen])
-                on_evaluation(StepResult(step, found.head, trained, checked, stopping.best_step))
+                logits = _all_logits(found, features, judges.rows)
+                stopping.look(step, found, logits, labels[judges.rows])
+                on_evaluation(StepResult(step, found.head, trained, checked, stopping.kept))
             on_step(step, found)
             if stopping.over:
                 break
@@ -100,6 +104,12 @@ def hidden_features(features: FeatureMatrix, layer: HiddenLayer) -> FeatureMatri
         rows = np.arange(first, min(first + BLOCK, count))
         outputs[rows] = layer.outputs(features.take(rows))
     return FeatureMatrix.of(outputs)
+
+
+def _all_logits(found: HiddenHead, features: FeatureMatrix, rows: np.ndarray) -> np.ndarray:
+    """(n, C) of so many rows of the features, however many these are."""
+    blocks = range(0, len(rows), BLOCK)
+    return np.concatenate([found.logits(features.take(rows[i : i + BLOCK])) for i in blocks])
 
 
 def _model(width: int, classes: int, settings: HiddenSettings, rng: np.random.Generator) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 
 from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import RetrainError
-from retrain.heads.early_stopping import EarlyStopping
+from retrain.heads.early_stopping import EarlyStopping, Kept
 from retrain.heads.head import Head, accuracy, cross_entropy, softmax
 from retrain.heads.loss import SoftmaxLoss, class_weights
 from retrain.heads.sampling import Sampler
@@ -61,14 +61,14 @@ class BatchResult:
 class StepResult:
     """After an evaluated step: the training batch re-scored, and a validation batch, if any.
 
-    `best_step`: with early stopping, the step whose head would be returned if this were the last.
+    `best`: the step whose head would be returned if this were the last; None: this one's.
     """
 
     step: int
     head: Head
     train: BatchResult
     validation: BatchResult | None
-    best_step: int | None = None
+    best: Kept | None = None
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a diverging loss is reported in words
@@ -122,7 +122,7 @@ def train_head(
             )
             if checked is not None and settings.patience:
                 stopping.look(step, head, checked.logits, labels[seen])
-            on_evaluation(StepResult(step, head, trained, checked, stopping.best_step))
+            on_evaluation(StepResult(step, head, trained, checked, stopping.kept))
         on_step(step, head)
         if stopping.over:
             break

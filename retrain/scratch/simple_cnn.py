@@ -20,6 +20,7 @@ from retrain.backbones.tensorflow import (
 from retrain.checkpoints import Arrays, Checkpoint, Standing, read_checkpoint, write_checkpoint
 from retrain.errors import RetrainError
 from retrain.files import check_folder_can_be_written
+from retrain.heads.early_stopping import Judges, Kept
 from retrain.heads.head import Head
 from retrain.heads.loss import class_weights, log_loss
 from retrain.heads.sgd import BatchResult, StepResult
@@ -95,8 +96,10 @@ def train_simple_cnn(
     `settings.resume` goes on, to the same weights.
 
     `on_epoch` is called after each epoch (a step is an epoch, counted from 1) with up to SCORED
-    of its training photos and all validation photos, if any. With early stopping and validation
-    photos, the weights with the least validation loss (weighted by class) are the ones that count.
+    of its training photos (all, without validation photos) and all validation photos, if any. The
+    weights with the least validation loss (weighted by class) are the ones that count; without
+    validation photos, those with the least loss on all training photos. A small network on few
+    photos can leap from all right to a constant answer in one epoch, be it the last.
     The same arguments give the same bits on the same machine. Raises RetrainError when the loss is
     no longer a number.
     """
@@ -129,7 +132,8 @@ class _Training:
     ) -> None:
         self.photos, self.settings, self.talk, self.on_epoch = photos, settings, talk, on_epoch
         self.standing = Standing()
-        self.best: list[np.ndarray] = []  # of early stopping
+        self.best: list[np.ndarray] = []
+        self.judges = Judges.of(photos.train, photos.validation)
         self.class_weights = class_weights(
             photos.labels[photos.train], photos.classes, settings.class_weight
         )
@@ -173,14 +177,22 @@ class _Training:
                     written = time.monotonic()
 
     def end(self) -> None:
-        """Goes back to the best weights of early stopping."""
-        if self.best:
-            self.model.set_weights(self.best)
+        """Goes back to the best weights."""
+        if not self.best:  # a checkpoint of a version that kept the last ones
+            return
+        self.model.set_weights(self.best)
+        self.talk.info(self._kept.sentence("epoch", self.standing.epoch - 1))
+
+    @property
+    def _kept(self) -> Kept:
+        return Kept(self.standing.best_epoch, self.standing.least, self.judges.name)
 
     @property
     def _over(self) -> bool:
-        return self.standing.over(self.settings.epochs, self.settings.patience)
+        patience = self.settings.patience if len(self.photos.validation) else 0
+        return self.standing.over(self.settings.epochs, patience)
 
+    @np.errstate(over="ignore", invalid="ignore")  # a diverging loss is reported in words
     def _epoch(self, meter: Meter) -> None:
         epoch, settings, photos = self.standing.epoch, self.settings, self.photos
         order = np.random.default_rng([settings.seed, epoch]).permutation(photos.train)
@@ -190,29 +202,27 @@ class _Training:
                 self._pictures(rows), self.targets[truth], sample_weight=self.class_weights[truth]
             )
             meter.advance(len(rows))
-        checked, best = self._check(epoch), self.standing.best_epoch or None
-        result = StepResult(epoch, self.head, self._score(order[:SCORED]), checked, best)
-        if not np.isfinite(result.train.cross_entropy):
+        if len(photos.validation):
+            trained, checked = self._score(order[:SCORED]), self._score(photos.validation)
+        else:
+            trained, checked = self._score(photos.train), None
+        if not np.isfinite(trained.cross_entropy):
             raise RetrainError(
                 f"training diverged in epoch {epoch} with --learning_rate "
                 f"{settings.learning_rate:g}: give a smaller one"
             )
+        self._judge(epoch, checked or trained)
+        result = StepResult(epoch, self.head, trained, checked, self._kept)
         self.standing.epoch += 1
         self.on_epoch(result)
         if epoch % math.ceil(settings.epochs / LINES) == 0 or self._over:
             self._say(result)
 
-    def _check(self, epoch: int) -> BatchResult | None:
-        """Of all validation photos; with early stopping, keeps the weights if they are the best."""
-        rows = self.photos.validation
-        if not len(rows):
-            return None
-        checked = self._score(rows)
-        if self.settings.patience:
-            loss = log_loss(checked.logits, self.photos.labels[rows], self.class_weights)
-            if self.standing.judge(epoch, loss):
-                self.best = self.model.get_weights()
-        return checked
+    def _judge(self, epoch: int, result: BatchResult) -> None:
+        """Keeps the weights if `result`, of the judges, is the best so far."""
+        loss = log_loss(result.logits, self.photos.labels[self.judges.rows], self.class_weights)
+        if self.standing.judge(epoch, loss):
+            self.best = self.model.get_weights()
 
     def _score(self, rows: np.ndarray) -> BatchResult:
         logits = [self.model.predict_on_batch(self._pictures(some)) for some in self._batches(rows)]
