@@ -5,6 +5,7 @@ from pathlib import Path
 from retrain.errors import RetrainError
 from retrain.exports import Photos
 from retrain.graphs import read_graph
+from retrain.images.kinds import is_side_file
 from retrain.images.tree import read_tree
 from retrain.manifest import Manifest, find_manifest
 from retrain.onnx_graphs import SUFFIX as ONNX
@@ -29,6 +30,6 @@ def photos_in(image_dir: str | None) -> Photos:
     """Every other photo of the tree is for checking, the others are representative."""
     if image_dir is None:
         return Photos((), (), "test pictures")
-    index = read_tree(image_dir)
-    paths = [index.full_path(photo) for photo in index.photos]
+    index = read_tree(image_dir, least_classes=1)
+    paths = [index.full_path(photo) for photo in index.photos if not is_side_file(photo.path)]
     return Photos(paths[::2], paths[1::2], f"photos in {index.root}")

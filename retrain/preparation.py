@@ -228,8 +228,10 @@ class _Extractor:
         store.check(list(paths))
         wanted = missing(list(paths), store)
         self.talk.debug(f"features in {store.folder}: {len(wanted)} of {len(paths)} missing")
-        for shard in store.damaged if wanted else ():
-            self.talk.warn(f"cached features in {shard} are damaged and computed again")
+        if wanted and store.damaged:
+            first, more = store.damaged[0], len(store.damaged) - 1
+            where = f"{first} and {more} more" if more else first
+            self.talk.warn(f"cached features in {where} are damaged and computed again")
         if wanted:
             check_folder_can_be_written(store.folder / "shards", "--bottleneck_dir")
             if self._engine is None:

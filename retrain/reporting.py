@@ -69,7 +69,7 @@ def report_judged(judged: Judged, graph: Path, page: Path, talk: Talk) -> None:
         facts=[
             ("Command", _command()),
             ("Graph", str(graph.absolute())),
-            ("Photos", f"{len(judged.photos)} in {judged.image_dir}"),
+            ("Photos", f"{len(judged.photos)}{_of_sets(judged)} in {judged.image_dir}"),
             ("Set aside", str(len(judged.aside))),
             ("Versions", library_versions()),
             ("Made", _now()),
@@ -81,6 +81,12 @@ def report_judged(judged: Judged, graph: Path, page: Path, talk: Talk) -> None:
         maps=_maps_of_mistakes(graph, judged.spec, photos, judged.image_dir),
     )
     write_report(inputs, page, np.random.default_rng(0), talk)
+
+
+def _of_sets(judged: Judged) -> str:
+    """` (test)`, where folders say of which sets the photos are."""
+    sets = sorted({photo.given_set for photo in judged.photos if photo.given_set is not None})
+    return f" ({', '.join(sets)})" if sets else ""
 
 
 def _maps_of_mistakes(

@@ -247,6 +247,24 @@ def test_suffixes_and_their_variants(name: str, content: str, fits: bool) -> Non
     assert suffix_fits(name, content) == fits
 
 
+def test_names_that_are_no_unicode_open_their_files(tmp_path: Path) -> None:
+    for folder in (b"train/caf\xe9", b"test/caf\xe9", b"train/b", b"test/B"):
+        os.makedirs(os.path.join(os.fsencode(tmp_path), folder))
+        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), folder, b"\xe9.jpg"))).touch()
+    index = read_tree(str(tmp_path))
+    assert index.counts() == [2, 2]
+    assert all(Path(index.full_path(photo)).is_file() for photo in index.photos)
+
+
+def test_side_files_alone_make_no_class(tmp_path: Path) -> None:
+    """But a photo is one whatever it is called."""
+    index = read_tree(str(put(tmp_path, "a/x.jpg", "b/y.jpg", "labels/1.txt", "labels/2.xml")))
+    failed = {photo.path: "no picture" for photo in index.photos if "labels" in photo.path}
+    found = without_unusable(index, failed)
+    assert found.classes == ("a", "b") and len(found.others) == 2 and not found.aside
+    assert len(without_unusable(index, {"labels/2.xml": "no picture"}).classes) == 3
+
+
 def test_one_class_is_enough_where_none_is_learnt(tmp_path: Path) -> None:
     root = put(tmp_path, "photos/cat/1.jpg", "photos/dog/2.jpg")
     with pytest.raises(RetrainError, match="one class only"):

@@ -22,12 +22,13 @@ UNREAD_SUFFIXES = (
     ".pbm", ".tga", ".pcx", ".cr3", ".crw", ".orf", ".rw2", ".raf", ".sr2", ".srw", ".x3f", ".3fr",
     ".dcm",
 )  # fmt: skip
-PICTURE_SUFFIXES = (*(suffix for variants in SUFFIXES.values() for suffix in variants),
-                    *UNREAD_SUFFIXES)  # fmt: skip
+PICTURE_SUFFIXES = frozenset(
+    (*(suffix for variants in SUFFIXES.values() for suffix in variants), *UNREAD_SUFFIXES)
+)
 
 # What lies beside photos. Such a file is used if it is a photo all the same; if not, nobody misses
 # one.
-SIDE_SUFFIXES = (
+SIDE_SUFFIXES = frozenset({
     ".json", ".jsonl", ".xml", ".txt", ".csv", ".tsv", ".yaml", ".yml", ".toml", ".ini", ".cfg",
     ".md", ".rst", ".log", ".html", ".htm", ".css", ".js", ".py", ".ipynb", ".sh", ".bat", ".xmp",
     ".aae", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ods", ".odt", ".zip", ".tar", ".gz", ".tgz",
@@ -35,7 +36,7 @@ SIDE_SUFFIXES = (
     ".npz", ".pkl", ".h5", ".hdf5", ".mat", ".db", ".sqlite", ".lnk", ".url", ".exe", ".dll",
     ".md5", ".sha1", ".sha256", ".lock", ".pts", ".geojson", ".gpx", ".dat", ".pt", ".pb", ".onnx",
     ".tfrecord", ".parquet", ".arrow", ".license",
-)  # fmt: skip
+})  # fmt: skip
 
 # Made by systems and programs for themselves, in lower case; hidden ones are left out anyway.
 LITTER = frozenset({
@@ -57,7 +58,8 @@ LITTER = frozenset({
     # what is not the photos' own
     "__pycache__", "sync.ffs_db",
 })  # fmt: skip
-NUMBERED_LITTER = re.compile(r"found\.\d{3}|albumart_\{.*\}.*\.jpg|.*\.thm|.*\.lrdata")
+LITTER_SUFFIXES = (".thm", ".lrdata")  # a camera's small pictures of films, a program's cache
+NUMBERED_LITTER = re.compile(r"found\.\d{3}|albumart_\{.*\}.*\.jpg")
 # A class may be called so; beside photos themselves, it is their small copies.
 THUMBNAILS = frozenset({"thumb", "thumbs", "thumbnail"})
 
@@ -72,7 +74,9 @@ SIGNATURES = re.compile(
 def is_litter(name: str) -> bool:
     """Whether a system or a program leaves files or folders of this name among photos."""
     low = name.lower()
-    return low in LITTER or NUMBERED_LITTER.fullmatch(low) is not None
+    if low in LITTER or low.endswith(LITTER_SUFFIXES):
+        return True
+    return low[:1] in ("f", "a") and NUMBERED_LITTER.fullmatch(low) is not None
 
 
 def litter_among(entries: Sequence["os.DirEntry[str]"]) -> set[str]:
@@ -86,12 +90,12 @@ def litter_among(entries: Sequence["os.DirEntry[str]"]) -> set[str]:
 
 def is_side_file(path: str) -> bool:
     """Whether the name says that it is no picture."""
-    return path.lower().endswith(SIDE_SUFFIXES)
+    return _suffix(path) in SIDE_SUFFIXES
 
 
 def is_picture_name(path: str) -> bool:
     """Whether the name says that it is a picture."""
-    return path.lower().endswith(PICTURE_SUFFIXES)
+    return _suffix(path) in PICTURE_SUFFIXES
 
 
 def is_picture(path: str | os.PathLike[str]) -> bool:
@@ -109,5 +113,9 @@ def is_picture(path: str | os.PathLike[str]) -> bool:
 
 def suffix_fits(path: str, content: str) -> bool:
     """Whether a file whose bytes are in `content`, a format by Pillow's name, may be called so."""
-    suffix = os.path.splitext(path)[1].lower()
-    return suffix in SUFFIXES.get(VARIANTS.get(content, content), ())
+    return _suffix(path) in SUFFIXES.get(VARIANTS.get(content, content), ())
+
+
+def _suffix(path: str) -> str:
+    """`.jpg` of `a/b.JPG`; of a name without a dot anything that is no suffix."""
+    return path[path.rfind(".") :].lower()
