@@ -313,3 +313,16 @@ def test_features_above_the_memory_limit_are_checked(
         DAMAGES["zero_page"](file)
     talk = Talk("FATAL")
     assert kind.use(tmp_path, talk) == expected and len(talk.warnings) == 2
+
+
+def test_verify_names_what_is_damaged(tmp_path: Path, run: Run) -> None:
+    kind = KINDS["frozen_graph.pb of a frozen module"]
+    kind.make(tmp_path)
+    (facts,) = tmp_path.glob("*/backbone.json")
+    whole = run("retrain", "modules", "verify", "--model_dir", tmp_path)
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    facts.write_text("{")
+    for command in ("list", "verify"):
+        done = run("retrain", "modules", command, "--model_dir", tmp_path)
+        assert "internal error" not in done.stderr
+        assert (facts.parent.name in done.stdout + done.stderr) == (command == "verify")

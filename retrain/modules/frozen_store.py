@@ -119,11 +119,15 @@ class FrozenStore:
 
     def all(self) -> Iterator[Backbone]:
         """Every frozen module whose facts can be read, by name."""
-        found = []
-        for path in self.folder.glob(f"*/{INFO_FILE}"):
-            with suppress(OSError, ValueError, TypeError):
-                found.append(read_backbone(path.parent))
+        found = filter(None, map(_facts_in, self._folders()))
         yield from sorted(found, key=lambda backbone: backbone.info.name)
+
+    def unreadable(self) -> list[Path]:
+        """The folders of frozen modules whose facts cannot be read."""
+        return [folder for folder in self._folders() if _facts_in(folder) is None]
+
+    def _folders(self) -> list[Path]:
+        return sorted(path.parent for path in self.folder.glob(f"*/{INFO_FILE}"))
 
     def _record(self, handle: str) -> Path:
         digest = hashlib.blake2b(handle.encode(), digest_size=16).hexdigest()
@@ -132,6 +136,12 @@ class FrozenStore:
     def _check_own(self) -> None:
         if self.flag is not None:
             check_own(self.folder, self.flag)
+
+
+def _facts_in(folder: Path) -> Backbone | None:
+    with suppress(OSError, ValueError, TypeError):
+        return read_backbone(folder)
+    return None
 
 
 def _damage_in_old(folder: Path) -> str | None:

@@ -8,6 +8,7 @@ from retrain.backbones.backbone import Backbone, digest_of_graph
 from retrain.backbones.bundled import BUNDLED, bundled_backbone
 from retrain.backbones.engine import choose_engine
 from retrain.errors import RetrainError, UsageFault
+from retrain.kept import damage_in, is_sealed
 from retrain.modules.catalogue import (
     Bundled,
     Entry,
@@ -100,11 +101,15 @@ def verify(names: Sequence[str], model_dir: Path, talk: Talk) -> Iterator[tuple[
     Sound: the graph is, byte for byte, what was frozen, and the engine gives the answers that the
     module itself gave then.
     """
-    here = [bundled_backbone(name) for name in BUNDLED] + list(FrozenStore(model_dir).all())
+    store = FrozenStore(model_dir)
+    here = [bundled_backbone(name) for name in BUNDLED] + list(store.all())
     wanted = [entry.name if (entry := find(name)) else name for name in names]
     for name in wanted:
         if name not in {backbone.info.name for backbone in here}:
             yield name, f"not on this machine; `retrain modules fetch {name}` gets it"
+    if not names:
+        for folder in store.unreadable():
+            yield folder.name, f"its facts cannot be read; remove the folder {folder.absolute()}"
     for backbone in here:
         if not names or backbone.info.name in wanted:
             yield backbone.info.name, _fault(backbone, talk)
@@ -115,6 +120,9 @@ def _fault(backbone: Backbone, talk: Talk) -> str | None:
     try:
         if digest_of_graph(backbone.folder) != backbone.info.graph_digest:
             return f"its graph is not the one that was frozen; {again}"
+        why = damage_in(backbone.folder) if is_sealed(backbone.folder) else None
+        if why is not None:
+            return f"{why}; {again}"
         choose_engine("openvino", backbone, "f32", talk)
     except (OSError, ValueError, KeyError, RetrainError) as error:
         return f"{error}; {again}"

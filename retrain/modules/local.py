@@ -5,6 +5,7 @@ from pathlib import Path
 from retrain.backbones.backbone import Backbone
 from retrain.errors import RetrainError
 from retrain.freezing.wanted import InputWanted
+from retrain.kept import damage_in, is_sealed
 from retrain.modules.archive import find_saved_model, unpack
 from retrain.modules.frozen_store import FrozenStore, fingerprint_of
 from retrain.onnx_graphs import SUFFIX as ONNX
@@ -74,6 +75,13 @@ def source_of(backbone: Backbone) -> Path:
             f"the module that {backbone.info.name} was frozen from is gone ({source}): remove "
             f"{backbone.folder} and fetch it again"
         )
+    for folder in filter(is_sealed, (source, source.parent)):  # an archive may hold a folder
+        why = damage_in(folder)
+        if why is not None:
+            raise RetrainError(
+                f"the module that {backbone.info.name} was frozen from is damaged in {folder} "
+                f"({why}): remove {folder} and {backbone.folder}, and fetch it again"
+            )
     return source
 
 

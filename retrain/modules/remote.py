@@ -36,7 +36,13 @@ def remote_backbone(
     module = (fetch_kaggle if on_kaggle else fetch_module)(handle, talk, advice)
     backbone = local_backbone(module, wanted, store, talk, name or _name_of(handle))
     saved_model = find_saved_model(module) or module
-    store.remember(handle, fingerprint_of(saved_model), saved_model, talk)
+    fingerprint, before = fingerprint_of(saved_model), store.recall(handle, talk)
+    if before is not None and before.fingerprint != fingerprint:
+        talk.warn(
+            f"{saved_model} holds another module than was fetched before from the same place: its "
+            "features are computed anew"
+        )
+    store.remember(handle, fingerprint, saved_model, talk)
     return backbone
 
 
