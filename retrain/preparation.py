@@ -18,6 +18,7 @@ from retrain.files import check_folder_can_be_written
 from retrain.findings import report_aside, say_found, say_left_out, say_split
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_of, digest_photos
+from retrain.images.reading import content_of
 from retrain.images.split import SETS, TRAIN, Split, split_index
 from retrain.images.tree import Index, SetAside, read_tree, without_unusable
 from retrain.modules.resolve import resolve
@@ -71,10 +72,9 @@ class Dataset:
         if pixels is None or pixels.shape != (self.recipe.height, self.recipe.width, 3):
             path = Path(self.index.full_path(self.index.photos[row]))
             try:
-                content = path.read_bytes()
-                if digest_of(content) != self.keys[row]:
-                    raise BadPhoto("changed while this run was working")
-                with pillow_warnings_ignored():
+                with pillow_warnings_ignored(), content_of(path) as content:
+                    if digest_of(content) != self.keys[row]:
+                        raise BadPhoto("changed while this run was working")
                     pixels = decode(content, self.recipe)
             except (OSError, BadPhoto) as error:
                 raise RetrainError(

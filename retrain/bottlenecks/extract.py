@@ -11,6 +11,7 @@ from retrain.errors import one_line
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_of
+from retrain.images.reading import content_of
 from retrain.progress import Meter, Talk
 
 UNIT = 512  # photos in a shard: what a killed run can lose at the most, some seconds of work
@@ -91,7 +92,7 @@ def _decoded(
     """Position in `order` and pixels of each photo that can be decoded."""
 
     def work(position: int) -> np.ndarray | BadPhoto | OSError:
-        return _decode_file(paths[order[position]], order[position], recipe)
+        return _decode_file(paths[order[position]], order[position], recipe, store)
 
     with pillow_warnings_ignored():
         for position, result in map_ahead(work, range(len(order))):
@@ -102,13 +103,14 @@ def _decoded(
                 meter.advance(1, aside=1)
 
 
-def _decode_file(path: str, key: bytes, recipe: Recipe) -> np.ndarray | BadPhoto | OSError:
+def _decode_file(
+    path: str, key: bytes, recipe: Recipe, store: BottleneckStore
+) -> np.ndarray | BadPhoto | OSError:
     """The pixels, or why there are none: for good (BadPhoto) or this time (OSError)."""
     try:
-        with open(path, "rb") as file:
-            content = file.read()
-        if digest_of(content) != key:
-            return OSError("changed while this run was working; run again")
-        return decode(content, recipe)
+        with content_of(path) as content:
+            if digest_of(content) != key:
+                return OSError("changed while this run was working; run again")
+            return decode(content, recipe, lambda: store.narrow.add(key))
     except (BadPhoto, OSError) as error:
         return error

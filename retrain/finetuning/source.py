@@ -15,6 +15,7 @@ from retrain.finetuning.settings import TuningPhotos
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_of
 from retrain.images.distort import Distortion
+from retrain.images.reading import content_of
 
 MEMORY = 2 << 30  # bytes of decoded photos that are kept; the others are decoded in each epoch
 
@@ -92,10 +93,10 @@ class PhotoSource:
             return found
         path = Path(self.photos.paths[row])
         try:
-            content = path.read_bytes()
-            if digest_of(content) != self.photos.keys[row]:
-                raise BadPhoto("changed while this run was working")
-            pixels = decode(content, recipe)
+            with content_of(path) as content:
+                if digest_of(content) != self.photos.keys[row]:
+                    raise BadPhoto("changed while this run was working")
+                pixels = decode(content, recipe)
         except (OSError, BadPhoto) as error:
             raise RetrainError(
                 f"{path} could be read before and cannot now ({one_line(error)}): run again"

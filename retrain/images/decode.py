@@ -1,44 +1,26 @@
 """From the bytes of a photo to the pixels that a network sees."""
 
-import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image
 
-from retrain.errors import RetrainError, one_line
+from retrain.errors import RetrainError
 from retrain.images.digests import digest_of
 from retrain.images.distort import Distortion
+from retrain.images.faults import BadPhoto as BadPhoto  # what users of `decode` catch
+from retrain.images.opening import FORMATS as FORMATS
+from retrain.images.opening import opened
 
-# Imported by name, because Pillow otherwise loads readers late. Phones' MPO is read as JPEG.
-PLUGINS = (
-    JpegImagePlugin.JpegImageFile,
-    PngImagePlugin.PngImageFile,
-    WebPImagePlugin.WebPImageFile,
-    BmpImagePlugin.BmpImageFile,
-    GifImagePlugin.GifImageFile,
-    TiffImagePlugin.TiffImageFile,
-)
-FORMATS = tuple(plugin.format for plugin in PLUGINS)
-
-
-class BadPhoto(Exception):
-    """The file is not a usable photo; the text says why."""
+# How the pixels of a file are read. A larger number says that some files are read otherwise now:
+# `opening.read_otherwise_before` knows which; the features of all others stay good. 2: TIFF of odd
+# depths and planes, its largest page; single transparent colours in PNG of other than 8 bits.
+DECODER = 2
 
 
 @dataclass(frozen=True)
@@ -47,7 +29,7 @@ class Recipe:
     kept in exported graphs, so that labelling does what training did.
 
     - decoded by content, first frame only; EXIF orientation applied;
-    - 16-bit channels keep their high byte, grey and CMYK become RGB;
+    - channels of more than 8 bits keep their highest 8, grey and CMYK become RGB;
     - transparent pixels are blended onto white, as a viewer on a white page shows them;
     - squashed to height x width (aspect not kept) by anti-aliased bilinear resampling, a JPEG
       first reduced while decoding as long as it stays `REDUCE` times larger than that;
@@ -82,29 +64,25 @@ class Recipe:
         return recipe
 
 
-def decode(content: bytes, recipe: Recipe) -> np.ndarray:
-    """Pixels (height, width, 3) uint8, RGB. Raises BadPhoto."""
-    if not content:
-        raise BadPhoto("the file is empty")
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            wide, high = Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height
-            image.draft(None, (high, wide) if _orientation(image) >= 5 else (wide, high))
-            image.load()
-            upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
-            rgb = to_rgb(upright)
-            if recipe.distortion is not None:
-                return recipe.distortion.apply(rgb, recipe.height, recipe.width, digest_of(content))
+def decode(
+    content: bytes, recipe: Recipe, say_narrow: Callable[[], object] = lambda: None
+) -> np.ndarray:
+    """Pixels (height, width, 3) uint8, RGB.
+
+    `say_narrow` is called for a 16-bit photo whose values fill only a small part of their range.
+    Raises BadPhoto, and TooLittleMemory for one that could be decoded with more memory.
+    """
+    with opened(content, Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height) as picture:
+        if recipe.distortion is not None:
+            pixels = recipe.distortion.apply(
+                picture, recipe.height, recipe.width, digest_of(content)
+            )
+        else:
             size = (recipe.width, recipe.height)
-            return np.asarray(rgb.resize(size, Image.Resampling.BILINEAR))
-    except (BadPhoto, MemoryError):
-        raise
-    except UnidentifiedImageError:
-        raise BadPhoto("not a JPEG, PNG, WebP, BMP, GIF or TIFF picture") from None
-    except Image.DecompressionBombError:
-        raise BadPhoto("more than 178 million pixels: scale it down") from None
-    except Exception as error:  # Pillow's plugins raise many kinds on broken content
-        raise BadPhoto(f"broken: {one_line(error)}") from error
+            pixels = np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+        if picture.narrow:
+            say_narrow()
+        return pixels
 
 
 @contextmanager
@@ -116,30 +94,3 @@ def pillow_warnings_ignored() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        found = image.getexif().get(0x0112, 1)
-    except Exception:  # odd metadata
-        return 1
-    return found if isinstance(found, int) else 1
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """The picture in 8-bit RGB by the rules of `Recipe`.
-
-    Raises BadPhoto for pixels of float or of more than 16 bits.
-    """
-    if image.mode == "F":
-        raise BadPhoto("floating-point pixels have no known range: save it with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise BadPhoto("32-bit pixels have no known range: save it with 8 or 16 bits")
-        image = Image.fromarray((values >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        page = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(page, rgba)
-    return image if image.mode == "RGB" else image.convert("RGB")

@@ -4,9 +4,16 @@ Flip, crop, scale and brightness are the ancestor's.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageEnhance
+
+
+class Resizable(Protocol):
+    """A photo in RGB, or what can be one."""
+
+    def resize(self, size: tuple[int, int], resample: Image.Resampling) -> Image.Image: ...
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Distortion:
             f"copy={self.copy},seed={self.seed}{more}"
         )
 
-    def apply(self, rgb: Image.Image, height: int, width: int, digest: bytes) -> np.ndarray:
+    def apply(self, rgb: Resizable, height: int, width: int, digest: bytes) -> np.ndarray:
         """Pixels (height, width, 3) uint8 of the distorted photo.
 
         The ancestor's order and formulas: enlarge to (1 + crop/100) * Uniform[1, 1 + scale/100)

@@ -1,21 +1,47 @@
 """Photos from their files to pixels, ahead of whoever uses them."""
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from os import PathLike
 
 import numpy as np
 
 from retrain.errors import one_line
 from retrain.files import open_regular
+from retrain.images import memory
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
+from retrain.images.foreign import HEAD, foreign_kind
+
+SMALL = 4_000_000  # bytes of a file whose reading waits for no other
+
+
+@contextmanager
+def content_of(path: str | PathLike[str]) -> Iterator[bytes]:
+    """The bytes of a photo's file; large ones are held by a few threads at a time.
+
+    Raises BadPhoto for a file that is known by its first bytes to be none, or is too large to be
+    one, and OSError.
+    """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > SMALL:
+            reason = foreign_kind(file.read(HEAD))
+            if reason is not None:
+                raise BadPhoto(reason)
+            if size > memory.ONE:
+                raise BadPhoto(f"a file of {size / 1e9:.1f} GB is too large for a photo")
+            file.seek(0)
+        with memory.FILES.taken(size) if size > SMALL else nullcontext():
+            yield file.read()
 
 
 def read_photo(path: str | PathLike[str], recipe: Recipe) -> np.ndarray | str:
     """Its pixels (H, W, 3) uint8, or why there are none."""
     try:
-        with open_regular(path) as file:
-            return decode(file.read(), recipe)
+        with content_of(path) as content:
+            return decode(content, recipe)
     except BadPhoto as error:
         return str(error)
     except OSError as error:

@@ -1,21 +1,24 @@
 """A photo as people look at it: upright, its proportions kept."""
 
-from contextlib import suppress
+from PIL import Image
 
-from PIL import Image, ImageOps
-
-from retrain.images.decode import FORMATS, Recipe, to_rgb
+from retrain.images.decode import Recipe
+from retrain.images.opening import opened
+from retrain.images.picture import WHOLE
+from retrain.images.reading import content_of
 
 
 def read_upright(path: str, side: int) -> Image.Image:
-    """The photo in RGB. A JPEG is reduced while decoding, though left large enough to be scaled
-    down to `side` pixels.
+    """The photo in RGB. A large one comes reduced, though large enough to be scaled down to
+    `side` pixels.
 
-    Raises whatever Pillow does: its plugins raise many kinds on broken content.
+    Raises BadPhoto and OSError.
     """
-    with Image.open(path, formats=FORMATS) as image:
-        image.draft(None, (Recipe.REDUCE * side, Recipe.REDUCE * side))
-        image.load()
-        with suppress(Exception):  # odd metadata
-            ImageOps.exif_transpose(image, in_place=True)
-        return to_rgb(image)
+    enough = Recipe.REDUCE * side
+    with content_of(path) as content, opened(content, enough, enough) as picture:
+        width, height = picture.size
+        if width * height <= WHOLE:
+            return picture.rgb()
+        scale = min(1, enough / min(width, height))
+        size = max(1, round(scale * width)), max(1, round(scale * height))
+        return picture.resize(size, Image.Resampling.BILINEAR)

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
-
 from retrain.errors import one_line
-from retrain.images.decode import FORMATS, pillow_warnings_ignored
+from retrain.images.foreign import HEAD
 from retrain.images.kinds import is_litter, is_picture_name, litter_among
+from retrain.images.opening import format_of
 from retrain.label.path_list import read_paths
 
 LIST = "-"  # stands for the list of paths on standard input
@@ -70,12 +69,10 @@ def may_be_photo(path: str | os.PathLike[str]) -> bool:
     if is_picture_name(os.fspath(path)):
         return True
     try:
-        with pillow_warnings_ignored(), Image.open(path, formats=FORMATS):
-            return True
-    except (UnidentifiedImageError, OSError):
+        with open(path, "rb") as file:
+            return format_of(file.read(HEAD)) is not None
+    except OSError:
         return False
-    except Exception:  # one too large, or broken after its first bytes: its row will say so
-        return True
 
 
 def _in_folder(folder: str, left_out: Path | None) -> Iterator[Input]:

@@ -1,6 +1,5 @@
 """What only a look at the files tells: too small, too large, blank, named for another format."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -10,8 +9,10 @@ from PIL import Image
 
 from retrain.errors import RetrainError, one_line
 from retrain.images.ahead import map_ahead
-from retrain.images.decode import FORMATS, BadPhoto, Recipe, decode, pillow_warnings_ignored
+from retrain.images.decode import BadPhoto, Recipe, pillow_warnings_ignored
 from retrain.images.kinds import suffix_fits
+from retrain.images.opening import opened
+from retrain.images.reading import content_of
 from retrain.progress import Talk
 
 LOOK = Recipe(64, 64)
@@ -72,13 +73,13 @@ def complaints(path: str, look: Look, recipe: Recipe) -> list[tuple[str, str]]:
 
 def _read_look(path: str) -> Look | BadPhoto | OSError:
     try:
-        with open(path, "rb") as file:
-            content = file.read()
-        pixels = decode(content, LOOK).astype(np.float32)
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            kind, (width, height) = str(image.format), image.size
+        enough = Recipe.REDUCE * LOOK.width, Recipe.REDUCE * LOOK.height
+        with content_of(path) as content, opened(content, *enough) as picture:
+            small = picture.resize((LOOK.width, LOOK.height), Image.Resampling.BILINEAR)
+            kind, (width, height) = picture.format, picture.stored
     except (BadPhoto, OSError) as error:
         return error
+    pixels = np.asarray(small, np.float32)
     cell = LOOK.height // THUMBNAIL
     grey = pixels.mean(axis=2).reshape(THUMBNAIL, cell, THUMBNAIL, cell).mean(axis=(1, 3))
     spread = float(pixels.std(axis=(0, 1)).max())

@@ -1,0 +1,128 @@
+"""A decoded photo on its way to RGB: turned upright, its transparent parts on white, shrunk, in
+bands of rows where it is so large that copies of it would fill the memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from retrain.images.faults import BadPhoto
+
+BAND = 4_000_000  # pixels of a large photo that are worked on at a time
+WHOLE = 16_000_000  # pixels up to which a photo is worked on as one
+NARROW = 1 << 14  # of 65,536: a deep photo whose values span less is nearly of one brightness
+
+Box = tuple[int, int, int, int]
+
+# What makes a photo upright, by EXIF's number.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Picture:
+    """A photo as it was decoded.
+
+    `format`: of the file, by Pillow's name; `stored`: its width and height there, before it was
+    reduced or turned. `deep`: its samples had 16 bits; `span`: the least and the largest of them
+    that were seen so far.
+    """
+
+    def __init__(
+        self,
+        image: Image.Image,
+        file_format: str,
+        stored: tuple[int, int],
+        orientation: int = 1,
+        deep: bool = False,
+        span: tuple[int, int] = (0xFFFF, 0),
+    ) -> None:
+        self.image, self.format, self.stored = image, file_format, stored
+        self.orientation, self.deep, self.span = orientation, deep, span
+        if image.mode == "I":
+            least, most = image.getextrema()
+            if int(least) < 0 or int(most) > 0xFFFF:  # type: ignore[arg-type]
+                raise BadPhoto("32-bit pixels have no known range: save it with 8 or 16 bits")
+        if image.mode == "F":
+            raise BadPhoto("floating-point pixels have no known range: save it with 8 or 16 bits")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright photo."""
+        width, height = self.image.size
+        return (height, width) if self.orientation >= 5 else (width, height)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the samples had 16 bits and those seen fill less than a quarter of their
+        range."""
+        return self.deep and self.span[1] - self.span[0] < NARROW
+
+    def rgb(self) -> Image.Image:
+        """The whole photo, upright, in 8-bit RGB by the rules of `decode.Recipe`."""
+        return self._rgb(self._turned(self.image))
+
+    def resize(self, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+        """The upright photo in RGB in another (width, height).
+
+        Large photos are worked on band by band, to the same result: Pillow, too, shrinks across
+        first and then down, and rounds in between.
+        """
+        width, height = self.size
+        plain = self.image.mode == "RGB" and self.orientation == 1 and not self._has_key()
+        if plain or width * height <= WHOLE:
+            return self.rgb().resize(size, resample)
+        across = Image.new("RGB", (size[0], height))
+        for top, below in self._bands():
+            band = self._rgb(self._turned(self.image.crop(self._stored_box(top, below))))
+            across.paste(band.resize((size[0], below - top), resample), (0, top))
+        return across.resize(size, resample)
+
+    def _bands(self) -> Iterator[tuple[int, int]]:
+        width, height = self.size
+        rows = max(1, BAND // width)
+        for top in range(0, height, rows):
+            yield top, min(top + rows, height)
+
+    def _stored_box(self, top: int, below: int) -> Box:
+        """Where the upright rows from `top` to `below` lie in the photo as it is stored."""
+        width, height = self.image.size
+        if self.orientation in (3, 4):
+            return 0, height - below, width, height - top
+        if self.orientation in (5, 6):
+            return top, 0, below, height
+        if self.orientation in (7, 8):
+            return width - below, 0, width - top, height
+        return 0, top, width, below
+
+    def _turned(self, image: Image.Image) -> Image.Image:
+        turn = TURNS.get(self.orientation)
+        return image if turn is None else image.transpose(turn)
+
+    def _has_key(self) -> bool:
+        return "transparency" in self.image.info
+
+    def _rgb(self, image: Image.Image) -> Image.Image:
+        if image.mode.startswith("I"):
+            values = np.asarray(image)
+            self._seen(int(values.min()), int(values.max()))
+            image = Image.fromarray((values >> 8).astype(np.uint8))
+        elif self.deep and self.image.mode in ("L", "LA", "RGB", "RGBA"):
+            colours = image.getbands()[: 1 if image.mode in ("L", "LA") else 3]
+            for band in colours:
+                least, most = image.getchannel(band).getextrema()
+                self._seen(256 * int(least), 256 * int(most) + 255)  # type: ignore[arg-type]
+        if image.has_transparency_data:
+            rgba = image.convert("RGBA")
+            page = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+            image = Image.alpha_composite(page, rgba)
+        return image if image.mode == "RGB" else image.convert("RGB")
+
+    def _seen(self, least: int, most: int) -> None:
+        self.span = min(self.span[0], least), max(self.span[1], most)
