@@ -15,7 +15,7 @@ from retrain.bottlenecks.store import BottleneckStore
 from retrain.config import TrainSettings
 from retrain.evaluation.audit.audit import Audit, run_audit
 from retrain.evaluation.audit.listing import audit_from_json, audit_to_json
-from retrain.images.decode import Recipe
+from retrain.images.decode import DECODER, Recipe
 from retrain.images.split import split_index
 from retrain.images.tree import Index
 from retrain.kept import SUFFIX, read_kept, write_kept
@@ -85,7 +85,7 @@ def _audited(
 ) -> Audit:
     """The audit that is kept for just these photos, or a new one, which is kept."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((__version__, store.identity, index.classes, index.aside)).encode())
+    digest.update(repr((__version__, DECODER, store.identity, index.classes, index.aside)).encode())
     for photo, key, which in zip(index.photos, keys, sets.tolist(), strict=True):
         digest.update(repr((photo.path, photo.label, key, which)).encode())
     path = folder / f"{digest.hexdigest()}{SUFFIX}"

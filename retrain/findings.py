@@ -83,6 +83,16 @@ def say_aside(aside: Sequence[SetAside], talk: Talk, where: str = "") -> None:
         talk.warn(f"{counted(len(aside) - 10, 'more file')} set aside{where}")
 
 
+def say_narrow(paths: Sequence[str], talk: Talk) -> None:
+    """`paths`: of the photos of 16 bits whose values fill little of their range."""
+    if paths:
+        talk.warn(
+            f"{counted(len(paths), '16-bit photo')} whose values fill less than a quarter of the "
+            f"range (the first: {printable(paths[0])}): the network sees them nearly of one "
+            "brightness; if they have 10, 12 or 14 bits of data, stretch them to the whole range"
+        )
+
+
 def say_split(
     index: Index, labels: np.ndarray, split: Split, settings: TrainSettings, talk: Talk
 ) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.engine import Engine, choose_engine
-from retrain.bottlenecks.extract import extract, missing
+from retrain.bottlenecks.extract import extract, look_again, missing
 from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError, counted, one_line
 from retrain.files import check_folder_can_be_written
-from retrain.findings import report_aside, say_found, say_left_out, say_split
+from retrain.findings import report_aside, say_found, say_left_out, say_narrow, say_split
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_of, digest_photos
 from retrain.images.reading import content_of
@@ -207,6 +207,7 @@ def _read_photos(
     failed = {key: store.failed[key] for key in paths if key not in store}
     usable = usable_photos(index, digests, unreadable, failed, least_classes)
     say_left_out(usable, talk)
+    say_narrow([p.path for p in usable.photos if digests[p.path] in store.narrow], talk)
     return Photos(usable, digests, backbone, recipe, store, extractor)
 
 
@@ -225,6 +226,7 @@ class _Extractor:
         identity = StoreIdentity(info.name, info.fingerprint, recipe.text, precision)
         store = BottleneckStore(self.settings.features_folder, identity, info.feature_width)
         store.refresh()
+        look_again(paths, store)
         store.check(list(paths))
         wanted = missing(list(paths), store)
         self.talk.debug(f"features in {store.folder}: {len(wanted)} of {len(paths)} missing")

@@ -11,7 +11,7 @@ from retrain.errors import one_line
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 from retrain.images.digests import digest_of
-from retrain.images.reading import content_of
+from retrain.images.reading import content_of, read_otherwise_before
 from retrain.progress import Meter, Talk
 
 UNIT = 512  # photos in a shard: what a killed run can lose at the most, some seconds of work
@@ -20,6 +20,17 @@ UNIT = 512  # photos in a shard: what a killed run can lose at the most, some se
 def missing(keys: Sequence[bytes], store: BottleneckStore) -> list[bytes]:
     """The keys that have neither a feature nor a known failure, each once, in digest order."""
     return sorted(key for key in set(keys) if key not in store and key not in store.failed)
+
+
+def look_again(paths: Mapping[bytes, str], store: BottleneckStore) -> None:
+    """Lets go of features of photos at `paths` that an earlier decoder read otherwise."""
+    doubted = store.doubted(paths)
+    unchanged: list[bytes] = []
+    misread: list[bytes] = []
+    for key, otherwise in map_ahead(lambda key: read_otherwise_before(paths[key]), doubted):
+        if otherwise is not None:
+            (misread if otherwise else unchanged).append(key)
+    store.settle(unchanged, misread)
 
 
 def extract(

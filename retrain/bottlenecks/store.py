@@ -15,8 +15,9 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -27,7 +28,9 @@ import PIL
 
 from retrain import __version__
 from retrain.bottlenecks.matrix import FeatureMatrix, Rows, RowsOnDemand
+from retrain.errors import RetrainError
 from retrain.files import cannot_write, open_files_allowed
+from retrain.images.decode import DECODER
 from retrain.images.digests import DIGEST_BYTES
 from retrain.kept import SUFFIX, Say, read_kept, write_kept
 from retrain.litter import temporary_name
@@ -54,8 +57,12 @@ class StoreIdentity:
 class BottleneckStore:
     """Features by key (the 16-byte digest of a photo's bytes), for one identity.
 
-    `failed` holds the reasons for photos that this version of Pillow could not decode;
-    `damaged` names the shards that were left out because their checksums do not hold.
+    `failed` holds the reasons for photos that this version of Pillow and of our decoder could not
+    decode; `narrow` the photos of 16 bits whose values fill little of their range; `damaged` names
+    the shards that were left out because their checksums do not hold.
+
+    Features that an earlier decoder made are good for all photos but those that it read otherwise
+    (see `doubted`).
     """
 
     root: Path
@@ -63,6 +70,9 @@ class BottleneckStore:
     width: int
     damaged: list[str] = field(default_factory=list)
     failed: dict[bytes, str] = field(default_factory=dict)
+    narrow: set[bytes] = field(default_factory=set)
+    _unchanged: set[bytes] = field(default_factory=set)
+    _misread: set[bytes] = field(default_factory=set)
     _shards: list["_Shard"] = field(default_factory=list)
     _where: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
@@ -109,20 +119,54 @@ class BottleneckStore:
             or zlib.crc32(keys.data) != facts["keys_crc32"]
         ):
             raise ValueError("keys")
+        current = facts.get("decoder", 1) == DECODER
         rows = vectors if held else RowsOnDemand(folder / "vectors.npy")
-        shard = _Shard(str(folder), rows, facts["vectors_crc32"], _split_keys(keys))
-        self._shards.append(shard)
+        listed = _split_keys(keys.tobytes())
+        self._shards.append(_Shard(str(folder), rows, facts["vectors_crc32"], listed, current))
         self._index(len(self._shards) - 1)
+        if current:
+            self.narrow.update(_split_keys(bytes.fromhex(facts["narrow"])))
+            self._unchanged.update(_split_keys(bytes.fromhex(facts["unchanged"])))
         # What was written without a digest cannot be told from damage: these are decoded again.
-        if facts["pillow"] == PIL.__version__ and whole is not None:
+        if current and facts["pillow"] == PIL.__version__ and whole is not None:
             self.failed |= {bytes.fromhex(key): why for key, why in facts["failed"].items()}
 
     def _index(self, number: int) -> None:
+        current = self._shards[number].current
         for row, key in enumerate(self._shards[number].keys):
-            self._where.setdefault(key, (number, row))
+            known = self._where.get(key)
+            if known is None:
+                better = current or key not in self._misread
+            else:
+                better = current and not self._shards[known[0]].current
+            if better:
+                self._where[key] = (number, row)
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._where
+
+    def doubted(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Those of the keys whose features an earlier decoder made, and of which nobody has found
+        out yet whether it read them otherwise."""
+        return [
+            key
+            for key in keys
+            if key in self._where
+            and key not in self._unchanged
+            and not self._shards[self._where[key][0]].current
+        ]
+
+    def settle(self, unchanged: Sequence[bytes], misread: Iterable[bytes]) -> None:
+        """What was found out of `doubted` keys: the features of those `misread` are gone, and it is
+        noted, if it can be, that the `unchanged` need no second look."""
+        self._unchanged.update(unchanged)
+        self._misread.update(misread)
+        for key in self._misread & self._where.keys():
+            if not self._shards[self._where[key][0]].current:
+                del self._where[key]
+        if unchanged:
+            with suppress(RetrainError):
+                self.publish([], np.empty((0, self.width), np.float32), {}, unchanged)
 
     def check(self, keys: Sequence[bytes]) -> None:
         """Reads the shards that hold these keys; a key whose shards are all damaged is gone."""
@@ -152,15 +196,22 @@ class BottleneckStore:
         return FeatureMatrix(vectors, where[:, 0], where[:, 1], self.width)
 
     def publish(
-        self, keys: Sequence[bytes], vectors: np.ndarray, failed: Mapping[bytes, str]
+        self,
+        keys: Sequence[bytes],
+        vectors: np.ndarray,
+        failed: Mapping[bytes, str],
+        unchanged: Sequence[bytes] = (),
     ) -> None:
-        """Makes a shard of these features (n, D) float32. Raises RetrainError (disk full, ...)."""
+        """Makes a shard of these features (n, D) float32; `unchanged` as in `settle`.
+
+        Raises RetrainError (disk full, ...).
+        """
         shards = self.folder / "shards"
-        name = hashlib.blake2b(b"".join([*keys, *failed]), digest_size=8).hexdigest()
+        name = hashlib.blake2b(b"".join([*keys, *failed, *unchanged]), digest_size=8).hexdigest()
         temporary = temporary_name(shards / name)
         try:
             temporary.mkdir(parents=True)
-            self._write(temporary, keys, vectors, failed)
+            self._write(temporary, keys, vectors, failed, unchanged)
             _rename_to_free_name(temporary, shards / name)
         except OSError as error:
             raise cannot_write(shards / name, error) from error
@@ -174,6 +225,7 @@ class BottleneckStore:
         keys: Sequence[bytes],
         vectors: np.ndarray,
         failed: Mapping[bytes, str],
+        unchanged: Sequence[bytes],
     ) -> None:
         packed = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, DIGEST_BYTES)
         np.save(folder / "vectors.npy", vectors)
@@ -188,6 +240,9 @@ class BottleneckStore:
             "precision": self.identity.precision,
             "retrain": __version__,
             "pillow": PIL.__version__,
+            "decoder": DECODER,
+            "narrow": b"".join(key for key in keys if key in self.narrow).hex(),
+            "unchanged": b"".join(unchanged).hex(),
             "failed": {key.hex(): why for key, why in failed.items()},
         }
         facts["digest"] = _digest_of(facts)
@@ -213,12 +268,14 @@ class BottleneckStore:
 
 @dataclass
 class _Shard:
-    """`vectors` (n, D) float32 on disk; `checked`: they were read and fit their checksum."""
+    """`vectors` (n, D) float32 on disk; `current`: of photos that this decoder read; `checked`:
+    they were read and fit their checksum."""
 
     folder: str
     vectors: Rows
     crc32: int
     keys: list[bytes]
+    current: bool
     checked: bool = False
 
     def fits(self) -> bool:
@@ -245,6 +302,5 @@ def _rename_to_free_name(folder: Path, target: Path) -> None:
                 raise
 
 
-def _split_keys(keys: np.ndarray) -> list[bytes]:
-    raw = keys.tobytes()
+def _split_keys(raw: bytes) -> list[bytes]:
     return [raw[cut : cut + DIGEST_BYTES] for cut in range(0, len(raw), DIGEST_BYTES)]

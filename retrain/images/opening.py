@@ -58,6 +58,12 @@ def format_of(head: bytes) -> str | None:
     return None
 
 
+def no_photo(head: bytes) -> str:
+    """Why a file that begins with these bytes is no photo for us, in words."""
+    kind = foreign_kind(head)
+    return NO_PHOTO if kind is None else f"{NO_PHOTO}, but {kind}"
+
+
 @contextmanager
 def opened(content: bytes, wide: int, high: int) -> Iterator[Picture]:
     """The decoded photo. A JPEG is reduced while decoding as long as, upright, it stays as large
@@ -70,7 +76,7 @@ def opened(content: bytes, wide: int, high: int) -> Iterator[Picture]:
         raise BadPhoto("the file is empty")
     found = format_of(content[:HEAD])
     if found is None:
-        raise BadPhoto(foreign_kind(content[:HEAD]) or NO_PHOTO)
+        raise BadPhoto(no_photo(content[:HEAD]))
     try:
         with OPENERS.get(found, _plain)(content, found, wide, high) as picture:
             yield picture
@@ -80,20 +86,6 @@ def opened(content: bytes, wide: int, high: int) -> Iterator[Picture]:
         raise BadPhoto("more than 178 megapixels: scale it down") from None
     except Exception as error:  # Pillow's plugins raise many kinds on broken content
         raise BadPhoto(f"broken: {one_line(error)}") from error
-
-
-def read_otherwise_before(content: bytes) -> bool:
-    """Whether decoder 1, of the versions before, may have read other pixels from the photo."""
-    found = format_of(content[:HEAD])
-    try:
-        if found == "PNG":
-            return has_odd_key(content)
-        if found == "TIFF":
-            page, is_first = photo_page(content)
-            return not is_first or not page.layout.read_by_pillow
-    except Exception:  # broken: it had no pixels
-        return True
-    return False
 
 
 @contextmanager
@@ -142,8 +134,8 @@ def _tiff(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]
     if not layout.read_by_pillow:
         with _room(content, size, bytes_needed(layout)):
             image, least, most = read_samples(content, layout)
-            deep = layout.bits[0] == 16
-            yield Picture(image, found, size, page.orientation, deep, (least, most))
+            span = (least, most) if layout.bits[0] == 16 else (0xFFFF, 0)
+            yield Picture(image, found, size, page.orientation, span=span)
         return
     try:
         reader = TiffImagePlugin.TiffImageFile(io.BytesIO(content))

@@ -30,8 +30,8 @@ class Picture:
     """A photo as it was decoded.
 
     `format`: of the file, by Pillow's name; `stored`: its width and height there, before it was
-    reduced or turned. `deep`: its samples had 16 bits; `span`: the least and the largest of them
-    that were seen so far.
+    reduced or turned. `deep`: its samples had 16 bits, of which `image` may have the high 8;
+    `span`: the least and the largest 16-bit sample that were seen so far.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Picture:
 
     @property
     def narrow(self) -> bool:
-        """Whether the samples had 16 bits and those seen fill less than a quarter of their
+        """Whether there were samples of 16 bits, and they fill less than a quarter of their
         range."""
-        return self.deep and self.span[1] - self.span[0] < NARROW
+        return 0 <= self.span[1] - self.span[0] < NARROW
 
     def rgb(self) -> Image.Image:
         """The whole photo, upright, in 8-bit RGB by the rules of `decode.Recipe`."""

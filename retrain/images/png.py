@@ -69,10 +69,14 @@ def depth(content: bytes) -> tuple[int, int]:
     return content[24], content[25]
 
 
+def may_have_odd_key(head: bytes) -> bool:
+    """Whether a file that begins with these 26 bytes or more may be as `has_odd_key` says."""
+    return len(head) > 25 and depth(head) in ((2, 0), (4, 0), (16, 0), (16, 2))
+
+
 def has_odd_key(content: bytes) -> bool:
     """Whether the file makes one colour transparent in a way that Pillow takes for another."""
-    bits, colour = depth(content)
-    if (bits, colour) not in ((2, 0), (4, 0), (16, 0), (16, 2)):
+    if not may_have_odd_key(content):
         return False
     for name, _, _ in _chunks(content):
         if name in (b"tRNS", b"IDAT"):

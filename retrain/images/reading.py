@@ -12,7 +12,10 @@ from retrain.files import open_regular
 from retrain.images import memory
 from retrain.images.ahead import map_ahead
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
-from retrain.images.foreign import HEAD, foreign_kind
+from retrain.images.foreign import HEAD
+from retrain.images.opening import format_of, no_photo
+from retrain.images.png import has_odd_key, may_have_odd_key
+from retrain.images.tiff import photo_page
 
 SMALL = 4_000_000  # bytes of a file whose reading waits for no other
 
@@ -27,14 +30,39 @@ def content_of(path: str | PathLike[str]) -> Iterator[bytes]:
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > SMALL:
-            reason = foreign_kind(file.read(HEAD))
-            if reason is not None:
-                raise BadPhoto(reason)
+            head = file.read(HEAD)
+            if format_of(head) is None:
+                raise BadPhoto(no_photo(head))
             if size > memory.ONE:
                 raise BadPhoto(f"a file of {size / 1e9:.1f} GB is too large for a photo")
             file.seek(0)
         with memory.FILES.taken(size) if size > SMALL else nullcontext():
             yield file.read()
+
+
+def read_otherwise_before(path: str | PathLike[str]) -> bool | None:
+    """Whether decoder 1, of the versions before, may have read other pixels from this photo; None
+    if that cannot be seen now.
+
+    It took every TIFF for one of Pillow's layouts and its first page for the photo, and a
+    transparent colour in a PNG for one of 8 bits.
+    """
+    try:
+        with open_regular(path) as file:
+            head = file.read(HEAD)
+        found = format_of(head)
+        if found == "TIFF":
+            with content_of(path) as content, pillow_warnings_ignored():
+                page, is_first = photo_page(content)
+                return not (is_first and page.layout.read_by_pillow)
+        if found == "PNG" and may_have_odd_key(head):
+            with content_of(path) as content:
+                return has_odd_key(content)
+    except OSError:
+        return None
+    except Exception:  # broken: there can be no feature of it
+        return True
+    return False
 
 
 def read_photo(path: str | PathLike[str], recipe: Recipe) -> np.ndarray | str:

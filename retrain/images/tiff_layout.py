@@ -59,7 +59,7 @@ class Layout:
             bits,
             photometric,
             _all(tags, 339) or (1,),
-            _one(tags, 284, 1) == 2 and len(bits) > 1,
+            _one(tags, 284, 1) == 2,
             compression,
             _one(tags, 317, 1),
             _one(tags, 266, 1),
@@ -101,14 +101,20 @@ class Layout:
             return not self.channels and set(self.sample_format) == {1}
         if not self.channels or self.compression not in BYTEWISE:
             return bits in (1, 2, 4, 8)
-        if self.planar or self.narrow_colormap:
+        if self.planar or self.narrow_colormap or self.fill_order != 1:
             return False
-        if self.channels == 1:
-            deep = bits == 16 and single and self.photometric == GREY
-            clear = samples == 2 and bits == 8 and self.extra in ((0,), (UNASSOCIATED,))
-            return (samples == 1 and bits in (1, 2, 4, 8)) or deep or clear
-        explained = samples in (self.channels, self.channels + len(self.extra))
-        return explained and (bits == 8 or (bits == 16 and self.fill_order == 1))
+        if samples == 1:
+            return bits in (1, 2, 4, 8) or (bits == 16 and self.photometric == GREY)
+        if samples == self.channels:
+            return bits in (8, 16)
+        known = {(8, GREY): (0, 2), (8, RGB): (0, 1, 2), (16, RGB): (0, 2), (8, CMYK): (0,)}
+        if samples == 4 and self.photometric == RGB and not self.extra:
+            return bits in (8, 16)
+        return (
+            samples == self.channels + 1
+            and len(self.extra) == 1
+            and (self.extra[0] in known.get((bits, self.photometric), ()))
+        )
 
     def unreadable(self) -> str | None:
         """Why these samples cannot be read here, for those that Pillow does not read; or None."""

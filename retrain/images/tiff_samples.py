@@ -95,8 +95,8 @@ def _bands(content: bytes, layout: Layout, wanted: list[int]) -> Iterator[tuple[
         parts = []
         for plane in planes:
             raw = np.asarray(plane.crop((0, top, plane.width, below)))
-            samples = _unpacked(raw, layout).reshape(below - top, -1)
-            samples = samples[:, : layout.width * each].reshape(below - top, layout.width, each)
+            row = _unpacked(raw, layout)[:, : layout.width * each]
+            samples = row.reshape(below - top, layout.width, each)
             parts.append(_summed(samples, layout)[..., wanted_here])
         yield top, np.concatenate(parts, axis=-1)
 
@@ -111,7 +111,7 @@ def _unpacked(raw: np.ndarray, layout: Layout) -> np.ndarray:
         return raw.view("<u2" if layout.little else ">u2").astype(np.uint16)
     row = np.unpackbits(raw, axis=1)
     whole = row.shape[1] // bits
-    digits = row[:, : whole * bits].reshape(len(raw), whole, bits)
+    digits: np.ndarray = row[:, : whole * bits].reshape(len(raw), whole, bits)
     samples = np.zeros((len(raw), whole), np.uint16)
     for bit in range(bits):
         samples = samples << 1 | digits[..., bit]
