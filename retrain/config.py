@@ -13,6 +13,7 @@ from retrain.files import user_cache_dir
 from retrain.finetuning.settings import parse_depth
 from retrain.freezing.wanted import InputWanted
 from retrain.images.distort import Distortion
+from retrain.modules.handles import Handle
 
 SIMPLE_CNN = "simple_cnn"
 EPOCHS_FOR = {
@@ -100,6 +101,9 @@ class TrainSettings:
     assert_accuracy: float | None = None
     assert_recall: tuple[tuple[str, float], ...] = ()
     max_leaks: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tfhub_module", Handle(self.tfhub_module))
 
     @property
     def rate(self) -> float:

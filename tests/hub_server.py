@@ -4,7 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -50,6 +50,7 @@ class HubServer:
                  `kaggle` says what to do instead: "", a status, "hangs" or "breaks"
     /slow        sends half of the module, and the rest when `going` is set
     /unsized     sends the module in pieces without its length
+    /drips sends a byte now and then; /drips-head does so before the body; /endless never ends
     /hangs says nothing; /stalls stops in the body while `stalling`
     """
 
@@ -137,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             for start in range(0, len(plan.module), 1 << 18):
                 self.wfile.write(plan.module[start : start + (1 << 18)])
+        elif name in ("drips", "drips-head", "endless"):
+            self.drip(name)
         elif name == "hangs":
             plan.stopping.wait(PATIENCE_S)
         elif name == "stalls":
@@ -145,6 +148,17 @@ class _Handler(BaseHTTPRequestHandler):
                 plan.stopping.wait(PATIENCE_S)
         else:
             self.send(404, b"no")
+
+    def drip(self, name: str) -> None:
+        """Sends a little at a time, in the head or in the body, until nobody listens."""
+        if name != "drips-head":
+            self.send_response(200)
+            self.send_header("Content-Length", str(1 << 40 if name == "endless" else 1 << 20))
+            self.end_headers()
+        piece = bytes(1 << 16) if name == "endless" else b"x"
+        with suppress(OSError):
+            while not self.server_plan.stopping.wait(0 if name == "endless" else 0.02):
+                self.wfile.write(piece)
 
     def do_POST(self) -> None:
         plan = self.server_plan

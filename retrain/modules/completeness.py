@@ -8,6 +8,7 @@ tensor's name to its place in the files `variables.data-<shard>-of-<shards>`
 from collections.abc import Iterator
 from pathlib import Path
 
+MOST_BYTES = 16 << 30  # of what is fetched as a module; they have up to a few gigabytes
 TABLE_MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 FOOTER_BYTES = 48
 UNCOMPRESSED = 0

@@ -3,13 +3,16 @@
 Proxies come from the environment (`https_proxy`, `no_proxy`, ...) as `requests` reads them.
 """
 
-import re
+import errno
+import logging
+import os
+import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
-from typing import BinaryIO
+from threading import Event, Thread
+from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -20,12 +23,15 @@ from urllib3.util import Retry
 from retrain import __version__
 from retrain.errors import RetrainError, one_line
 from retrain.files import atomic_path
+from retrain.modules.completeness import MOST_BYTES
+from retrain.modules.handles import Handle, whole, without_secrets
 from retrain.progress import Talk
 
 CONNECT_S = 3.0  # for looking the name up and connecting, together
 READ_S = 20.0  # between two blocks from the server
 BODY_PAUSES_S = (0.5, 1.0, 2.0)  # before each new try after a body broke off
-BLOCK_BYTES = 1 << 18
+STALL_S = 60.0  # for an answer, and for each block: below a kilobyte per second nothing ends
+BLOCK_BYTES = 1 << 16
 # Retry-After is not respected: it may ask for an hour.
 RETRIES = Retry(
     total=4,
@@ -37,6 +43,7 @@ RETRIES = Retry(
     raise_on_status=False,
     respect_retry_after_header=False,
 )
+T = TypeVar("T")
 WHY_REFUSED = {403: "the server forbids it (403)", 404: "the server has no such file (404)"}
 
 
@@ -48,6 +55,10 @@ class _Refused(Exception):
     """Why there is no download, as a part of a sentence."""
 
 
+class _Stalled(_Refused):
+    """Too little came in too long a time."""
+
+
 class _BrokenOff(_Refused):
     """A body that ended before its end: the next try may be luckier."""
 
@@ -56,21 +67,21 @@ def download(url: str, target: Path, talk: Talk, advice: str) -> None:
     """Writes the bytes that an http(s) URL serves to `target`, whole or not at all.
 
     They are stored as they are sent: an archive that a server declares as gzip-encoded stays one.
-    Raises RetrainError, in a line that ends in `advice`; within CONNECT_S if there is no network.
+    Another host that it is sent on to is said; a password goes to the host of the URL only.
+    Raises RetrainError, in a line that ends in `advice` and holds no secret of the URL: within
+    CONNECT_S if there is no network, within STALL_S when less than a block comes in that time, and
+    for more than MOST_BYTES.
     """
+    url = Handle(url)
     try:
         unreachable = why_unreachable(url)
         if unreachable is not None:
-            raise NoNetwork(f"cannot download {shown(url)}: {unreachable}; {advice}")
+            raise NoNetwork(f"cannot download {url}: {unreachable}; {advice}")
         with atomic_path(target) as temporary, open(temporary, "wb") as file, _session() as session:
             _Transfer(session, url, file, talk).run()
     except _Refused as reason:
-        raise RetrainError(f"cannot download {shown(url)}: {reason}; {advice}") from reason
-
-
-def shown(url: str) -> str:
-    """The URL without a password in it."""
-    return re.sub(r"//[^/?#]*@", "//", url)
+        why = without_secrets(str(reason))
+        raise RetrainError(f"cannot download {url}: {why}; {advice}") from None
 
 
 def why_unreachable(url: str) -> str | None:
@@ -81,7 +92,7 @@ def why_unreachable(url: str) -> str | None:
     system's look-up of names has no time-out that we could set.
     """
     try:
-        host, port, who = _peer(url)
+        host, port, who = _peer(whole(url))
     except ValueError:
         return "this is no URL that can be fetched"
     outcome: list[OSError | None] = []
@@ -141,6 +152,7 @@ def _connect(host: str, port: int) -> None:
 
 
 def _session() -> requests.Session:
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings show whole URLs
     session = requests.Session()
     session.headers["User-Agent"] = f"retrain/{__version__}"
     for scheme in ("http://", "https://"):
@@ -155,6 +167,7 @@ class _Transfer:
     def __init__(self, session: requests.Session, url: str, file: BinaryIO, talk: Talk) -> None:
         self.session, self.url, self.file, self.talk = session, url, file, talk
         self.tag = ""
+        self.told = ""  # the host that it was said to have moved to
 
     def run(self) -> None:
         for pause in (*BODY_PAUSES_S, None):
@@ -176,44 +189,107 @@ class _Transfer:
         held = self.file.tell() if self.tag else 0
         if held:
             headers |= {"Range": f"bytes={held}-", "If-Range": self.tag}
-        with self._get(headers) as response:
-            if response.status_code != 206:
-                held = 0
-            self.file.seek(held)
-            self.file.truncate()
-            tag = response.headers.get("ETag", "")
-            self.tag = "" if tag.startswith("W/") else tag
-            self._receive(response, held)
+        response = _in_time(lambda: self._get(headers), "no answer", requests.Response.close)
+        try:
+            self._take(response, held)
+        except _Stalled:  # the reader that was left behind closes it; we would wait for that
+            raise
+        except BaseException:
+            response.close()
+            raise
+        response.close()
+
+    def _take(self, response: requests.Response, held: int) -> None:
+        """Adds the body to the `held` bytes, or begins anew where the server does."""
+        self._say_redirect(response)
+        if response.status_code != 206:
+            held = 0
+        self.file.seek(held)
+        self.file.truncate()
+        tag = response.headers.get("ETag", "")
+        self.tag = "" if tag.startswith("W/") else tag
+        self._receive(response, held)
 
     def _get(self, headers: dict[str, str]) -> requests.Response:
         try:
             response = self.session.get(
-                self.url, headers=headers, stream=True, timeout=(CONNECT_S, READ_S)
+                whole(self.url), headers=headers, stream=True, timeout=(CONNECT_S, READ_S)
             )
         except requests.RequestException as error:
             # The host may be another one than the URL's, after a redirect.
             host = urlsplit(str(error.request.url)).hostname if error.request else None
-            raise _Refused(f"{host}: {root_of(error)}" if host else root_of(error)) from error
+            # The fault itself holds the whole URL, which --debug would show.
+            raise _Refused(f"{host}: {root_of(error)}" if host else root_of(error)) from None
         if response.status_code not in (200, 206):
             response.close()
             status = f"the server answered {response.status_code} {response.reason}"
             raise _Refused(WHY_REFUSED.get(response.status_code, status))
         return response
 
+    def _say_redirect(self, response: requests.Response) -> None:
+        start, *_, end = (urlsplit(each.url) for each in (*response.history, response, response))
+        if end.hostname == start.hostname and end.scheme == start.scheme:
+            return
+        here = f"{end.scheme}://{end.hostname}"
+        if here != self.told:
+            self.told = here
+            self.talk.info(f"{start.hostname} sends the download on to {here}")
+
     def _receive(self, response: requests.Response, held: int) -> None:
         declared = response.headers.get("Content-Length", "")
-        total = held + int(declared) if declared.isdigit() else 0
+        total = held + int(declared) if declared.isascii() and declared.isdigit() else 0
+        self._check_size(total)
         name = urlsplit(self.url).path.rstrip("/").rsplit("/", 1)[-1] or self.url
         with self.talk.progress(f"Downloading {name}", total // 1000, "kB") as meter:
             meter.advance(held // 1000)
-            for block in _blocks(response):
+            blocks = _blocks(response)
+            little = f"less than {BLOCK_BYTES >> 10} kB"
+            while block := _in_time(lambda: next(blocks, b""), little, lambda _: response.close()):
                 if not self.file.tell():
                     _check_no_page(response, block)
                 before = self.file.tell()
+                self._check_size(before + len(block))
                 self.file.write(block)
                 meter.advance(self.file.tell() // 1000 - before // 1000)
         if total and self.file.tell() < total:
             raise _BrokenOff(f"{self.file.tell()} of {total} bytes came")
+
+    def _check_size(self, size: int) -> None:
+        """Raises _Refused for more than a module can have, OSError for more than the disk has."""
+        if size > MOST_BYTES:
+            raise _Refused(f"it is larger than {MOST_BYTES >> 30} GB, which no module is")
+        room = shutil.disk_usage(os.path.dirname(os.path.abspath(self.file.name))).free
+        if size - self.file.tell() > room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _in_time(work: Callable[[], T], what: str, discard: Callable[[T], object]) -> T:
+    """What `work` gives, within STALL_S; else _Stalled says that `what` came in that time.
+
+    Time-outs of sockets begin again with each byte, so a byte now and then would hold us for ever.
+    The work is left to a thread whose end nobody waits for; what it gives too late is discarded.
+    """
+    outcome: list[T] = []
+    fault: list[Exception] = []
+    left = Event()
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except Exception as error:
+            fault.append(error)
+        if left.is_set() and outcome:
+            discard(outcome[0])
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(STALL_S)
+    if thread.is_alive():
+        left.set()
+        raise _Stalled(f"{what} came within {STALL_S:g} s")
+    if fault:
+        raise fault[0]
+    return outcome[0]
 
 
 def _blocks(response: requests.Response) -> Iterator[bytes]:
@@ -221,7 +297,7 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
     try:
         yield from response.raw.stream(BLOCK_BYTES, decode_content=False)
     except (HTTPError, OSError) as error:
-        raise _BrokenOff(root_of(error)) from error
+        raise _BrokenOff(root_of(error)) from None
 
 
 def _check_no_page(response: requests.Response, block: bytes) -> None:

@@ -21,6 +21,7 @@ from retrain.errors import RetrainError, one_line
 from retrain.files import cannot_write, check_folder_can_be_written, scratch_folder
 from retrain.freezing.wanted import InputWanted
 from retrain.kept import SUFFIX, damage_in, damaged, is_sealed, read_kept, seal_folder, write_kept
+from retrain.modules.handles import Handle, whole
 from retrain.owners import check_own, make_own
 from retrain.progress import Talk
 
@@ -104,7 +105,18 @@ class FrozenStore:
                 built.rename(folder)
 
     def remember(self, handle: str, fingerprint: str, module: Path, talk: Talk) -> None:
+        """Keeps what the handle stands for, under its whole text and under what is shown of it.
+
+        Where handles that are shown alike stand for different modules, the latter says nothing.
+        """
+        handle = Handle(handle)
         facts = {"handle": handle, "fingerprint": fingerprint, "module": str(module.absolute())}
+        shown = str(handle)
+        if shown != whole(handle):
+            known = self.recall(shown, talk)
+            alike = known is None or known.fingerprint == fingerprint
+            either = facts if alike else {**facts, "fingerprint": "", "module": ""}
+            write_kept(self._record(shown), json.dumps(either).encode(), talk.warn_once)
         write_kept(self._record(handle), json.dumps(facts).encode(), talk.warn_once)
 
     def recall(self, handle: str, talk: Talk) -> Remembered | None:
@@ -130,7 +142,7 @@ class FrozenStore:
         return sorted(path.parent for path in self.folder.glob(f"*/{INFO_FILE}"))
 
     def _record(self, handle: str) -> Path:
-        digest = hashlib.blake2b(handle.encode(), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(whole(handle).encode(), digest_size=16).hexdigest()
         return self.folder / "handles" / f"{digest}{SUFFIX}"
 
     def _check_own(self) -> None:

@@ -19,7 +19,6 @@ import tempfile
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
 
 from retrain.errors import RetrainError
 from retrain.files import (
@@ -32,6 +31,7 @@ from retrain.files import (
 from retrain.kept import damage_in, is_sealed, seal_folder
 from retrain.modules.archive import find_saved_model, unpack
 from retrain.modules.completeness import lack_of
+from retrain.modules.handles import Handle, whole
 from retrain.modules.turns import turn
 from retrain.owners import check_own, distrust, make_own
 from retrain.progress import Talk
@@ -69,6 +69,7 @@ def fetch_module(url: str, talk: Talk, advice: str) -> Path:
     If another process is fetching the same URL, its result is waited for. Raises RetrainError;
     when the download fails, in a line that ends in `advice`.
     """
+    url = Handle(url)
     found = cached_module(url)
     if found is not None:
         return found
@@ -84,19 +85,19 @@ def fetch_module(url: str, talk: Talk, advice: str) -> Path:
 
 
 def _fetch(url: str, folder: Path, talk: Talk, advice: str) -> Path:
-    from retrain.modules.download import download, shown
+    from retrain.modules.download import download
 
     if os.path.lexists(folder):
-        talk.warn(f"{folder} is half-written ({_lack(folder)}): fetching {shown(url)} again")
-    talk.info(f"Downloading {shown(url)} (once; kept in {folder})")
+        talk.warn(f"{folder} is half-written ({_lack(folder)}): fetching {url} again")
+    talk.info(f"Downloading {url} (once; kept in {folder})")
     with scratch_folder(folder.parent, folder.name) as scratch:
         archive, unpacked = scratch / "archive", scratch / folder.name
         download(_compressed(url), archive, talk, advice)
-        unpack(archive, unpacked, shown(url))
+        unpack(archive, unpacked, url)
         module = find_saved_model(unpacked)
         lack = _lack(unpacked)
         if module is None or lack is not None:
-            raise RetrainError(f"{shown(url)} is no whole TF2 SavedModel: {lack}; {advice}")
+            raise RetrainError(f"{url} is no whole TF2 SavedModel: {lack}; {advice}")
         _seal(unpacked)
         write_bytes(folder.with_name(f"{folder.name}.descriptor.txt"), _descriptor(url))
         try:
@@ -126,13 +127,13 @@ def _seal(folder: Path) -> None:
 
 
 def _folder_of(url: str) -> Path:
-    return hub_cache_folder() / hashlib.sha1(url.encode()).hexdigest()
+    return hub_cache_folder() / hashlib.sha1(whole(url).encode()).hexdigest()
 
 
 def _compressed(url: str) -> str:
     """The URL under which a hub serves a module as one archive; others ignore the query."""
-    address, _, query = url.partition("#")[0].partition("?")
-    return f"{address}?{urlencode([*parse_qsl(query), ('tf-hub-format', 'compressed')])}"
+    address, _, query = whole(url).partition("#")[0].partition("?")
+    return Handle(f"{address}?{query}{'&' if query else ''}tf-hub-format=compressed")
 
 
 def _descriptor(url: str) -> bytes:

@@ -15,12 +15,13 @@ from pathlib import Path
 from retrain.errors import RetrainError, one_line
 from retrain.files import cannot_write, home_expanded
 from retrain.modules.archive import find_saved_model
-from retrain.modules.completeness import lack_of
+from retrain.modules.completeness import MOST_BYTES, lack_of
 from retrain.modules.turns import turn
 from retrain.owners import check_own
 from retrain.progress import Talk
 
-STALL_S = 40.0  # without one byte more in the folder
+STALL_S = 40.0  # without LEAST_BYTES more in the folder: a byte now and then is no download
+LEAST_BYTES = 1 << 16
 POLL_S = 0.2
 SAVED_MODELS = ("tensorFlow2", "tensorFlow1")
 FRAMEWORKS = (
@@ -135,7 +136,9 @@ def _follow(
     with talk.progress(what, 0, "kB") as meter:
         while not receiver.poll(POLL_S):
             size = _size_below(folder)
-            if size != seen:
+            if size - start > MOST_BYTES:
+                return f"it is larger than {MOST_BYTES >> 30} GB, which no module is"
+            if abs(size - seen) >= LEAST_BYTES:
                 seen, moved = size, time.monotonic()
             elif time.monotonic() - moved > STALL_S:
                 return f"Kaggle sent nothing for {STALL_S:g} s"

@@ -3,9 +3,11 @@
 import re
 
 from retrain.backbones.backbone import Backbone
+from retrain.errors import RetrainError
 from retrain.freezing.wanted import InputWanted
 from retrain.modules.archive import find_saved_model
 from retrain.modules.frozen_store import FrozenStore, fingerprint_of
+from retrain.modules.handles import lacks_secret
 from retrain.modules.hub_cache import fetch_module
 from retrain.modules.kaggle import fetch_kaggle
 from retrain.modules.local import local_backbone
@@ -33,6 +35,11 @@ def remote_backbone(
     known = recalled(handle, wanted, store, talk)
     if known is not None:
         return known
+    if lacks_secret(handle) and not on_kaggle:
+        raise RetrainError(
+            f"module {handle} is not kept here, and its query was left out where this was "
+            "written: give the whole URL to --tfhub_module"
+        )
     module = (fetch_kaggle if on_kaggle else fetch_module)(handle, talk, advice)
     backbone = local_backbone(module, wanted, store, talk, name or _name_of(handle))
     saved_model = find_saved_model(module) or module

@@ -10,6 +10,7 @@ from retrain.files import home_expanded
 from retrain.freezing.wanted import InputWanted
 from retrain.modules.catalogue import find, find_by_url, nearest
 from retrain.modules.frozen_store import FrozenStore
+from retrain.modules.handles import Handle, cautiously_masked
 from retrain.modules.kaggle import kaggle_handle
 from retrain.modules.local import is_module_file, local_backbone
 from retrain.modules.named import named_backbone
@@ -25,7 +26,7 @@ def resolve(handle: str, wanted: InputWanted, model_dir: Path, talk: Talk) -> Ba
     a module that cannot be had or used.
     """
     store = FrozenStore(model_dir)
-    backbone = _resolve(handle, wanted, store, talk)
+    backbone = _resolve(Handle(handle), wanted, store, talk)
     talk.info(described(backbone))
     return backbone
 
@@ -70,6 +71,6 @@ def _resolve(handle: str, wanted: InputWanted, store: FrozenStore, talk: Talk) -
     near = nearest(handle)
     hint = f"did you mean {near}?" if near else f"bundled modules are {', '.join(BUNDLED)};"
     raise UsageFault(
-        f"no module is called {handle!r} and no such folder exists: {hint} `retrain modules list` "
-        "shows them all; otherwise give the folder or the URL of a module"
+        f"no module is called {cautiously_masked(handle)!r} and no such folder exists: {hint} "
+        "`retrain modules list` shows them all; otherwise give the folder or the URL of a module"
     )
