@@ -18,6 +18,7 @@ from retrain.progress import Talk
 from retrain.text import printable
 
 FEW_PHOTOS = 20  # the ancestor's limit for a warning
+FEW_CLASSES = 5  # that get a warning each; more share one
 
 
 def aside_csv(settings: TrainSettings) -> Path:
@@ -124,16 +125,16 @@ def say_split(
 
 def _warn_of_few(index: Index, counts: list[int], talk: Talk) -> None:
     small = [label for label, count in enumerate(counts) if count < FEW_PHOTOS]
-    if len(small) == 1:
-        name, count = index.classes[small[0]], counts[small[0]]
-        talk.warn(
-            f"class {name!r} has {counted(count, 'photo')}, fewer than {FEW_PHOTOS}: "
-            "its results will be unsure"
-        )
-    elif small:
+    if len(small) <= FEW_CLASSES:
+        for label in small:
+            talk.warn(
+                f"class {index.classes[label]!r} has {counted(counts[label], 'photo')}, fewer than "
+                f"{FEW_PHOTOS}: its results will be unsure"
+            )
+    else:
         small.sort(key=lambda label: counts[label])
         each = [f"{index.classes[label]!r} {counts[label]}" for label in small[:5]]
-        named = ", ".join(each) + (", ..." if len(small) > 5 else "")
+        named = ", ".join(each) + ", ..."
         talk.warn(
             f"{len(small)} classes have fewer than {FEW_PHOTOS} photos, and their results will be "
             f"unsure: {named}"

@@ -36,7 +36,7 @@ class Heard(Talk):
 def index_of(classes: int, photos: int) -> tuple[Index, np.ndarray]:
     names = tuple(f"class{number:04}" for number in range(classes))
     found = [
-        Photo(f"{name}/{n}.jpg", label, 1, 1)
+        Photo(f"{name}/{n}.jpg", label, (1, 1, 1, 1, 1))
         for label, name in enumerate(names)
         for n in range(photos)
     ]

@@ -43,7 +43,7 @@ def tree(contents: Contents, typed: str = "img", given: bool = False) -> Index:
     photos = []
     for path in sorted(contents, key=lambda path: (class_of[path], path)):
         given_set = SET_WORDS[path.split("/")[0]] if given else None
-        photos.append(Photo(path, classes.index(class_of[path]), 1, 1, given_set))
+        photos.append(Photo(path, classes.index(class_of[path]), (1, 1, 1, 1, 1), given_set))
     return Index(Path(typed), typed, tuple(classes), tuple(photos))
 
 
