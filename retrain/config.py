@@ -98,6 +98,7 @@ class TrainSettings:
     report: bool = True
     report_file: Path | None = None
     tensorboard_projector: bool = False
+    csv_safe: bool = False
     assert_accuracy: float | None = None
     assert_recall: tuple[tuple[str, float], ...] = ()
     max_leaks: int | None = None

@@ -1,7 +1,5 @@
 """What a run says about the photos it found: counts, warnings, files set aside."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -15,7 +13,7 @@ from retrain.images.kinds import is_side_file
 from retrain.images.split import SETS, TEST, TRAIN, VALIDATION, Split
 from retrain.images.tree import Index, SetAside
 from retrain.progress import Talk
-from retrain.text import printable
+from retrain.text import csv_row, printable
 
 FEW_PHOTOS = 20  # the ancestor's limit for a warning
 FEW_CLASSES = 5  # that get a warning each; more share one
@@ -63,11 +61,9 @@ def _by_kind(kinds: Iterable[str]) -> str:
 def report_aside(aside: Sequence[SetAside], settings: TrainSettings, talk: Talk) -> None:
     path = aside_csv(settings)
     if aside or path.exists():
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(("file", "reason"))
-        writer.writerows((file.path, file.reason) for file in aside)
-        write_bytes(path, table.getvalue().encode("utf-8", "surrogateescape"))
+        rows = [("file", "reason"), *((file.path, file.reason) for file in aside)]
+        table = "".join(csv_row(row, safe=settings.csv_safe) for row in rows)
+        write_bytes(path, table.encode("utf-8", "surrogateescape"))
     if aside and settings.strict:
         raise RetrainError(
             f"--strict: {counted(len(aside), 'file')} cannot be used, the first: {aside[0].path} "

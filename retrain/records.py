@@ -1,6 +1,5 @@
 """What a run leaves behind for people and programs to look at, beside the graph."""
 
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from retrain.evaluation.metrics import Metrics, metrics_to_json
 from retrain.files import atomic_path, write_bytes
 from retrain.images.split import SETS
 from retrain.preparation import Dataset
+from retrain.text import csv_row
 
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.csv"
 AUDIT_CSV, AUDIT_JSON = "audit.csv", "audit.json"
@@ -41,7 +41,11 @@ def calibration_facts(assessment: Assessment, calibration: Calibration) -> dict[
 
 
 def write_predictions(
-    path: Path, dataset: Dataset, labels: Sequence[str], calibration: Calibration
+    path: Path,
+    dataset: Dataset,
+    labels: Sequence[str],
+    calibration: Calibration,
+    csv_safe: bool = False,
 ) -> None:
     """A row for each photo, in the order of the tree: what the exported graph says of it."""
 
@@ -54,19 +58,26 @@ def write_predictions(
                 photo = dataset.index.photos[row]
                 yield photo.path, SETS[dataset.split.sets[row]], labels[photo.label], scores
 
-    write_prediction_rows(path, labels, rows())
+    write_prediction_rows(path, labels, rows(), csv_safe)
 
 
 def write_prediction_rows(
-    path: Path, labels: Sequence[str], rows: Iterator[tuple[str, str, str, np.ndarray]]
+    path: Path,
+    labels: Sequence[str],
+    rows: Iterator[tuple[str, str, str, np.ndarray]],
+    csv_safe: bool = False,
 ) -> None:
-    """CSV of (path, set, truth, scores (C,)): the prediction, its score, then each class' score."""
+    """CSV of (path, set, truth, scores (C,)): the prediction, its score, then each class' score.
+
+    `csv_safe`: see text.csv_row.
+    """
     with atomic_path(path) as temporary, open(
         temporary, "w", encoding="utf-8", errors="surrogateescape", newline=""
     ) as file:  # fmt: skip
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["path", "set", "truth", "prediction", "score", *labels])
+        header = ["path", "set", "truth", "prediction", "score", *labels]
+        file.write(csv_row(header, safe=csv_safe))
         for photo, which, truth, scores in rows:
             best = int(scores.argmax())
             cells = [f"{score:.5f}" for score in scores.tolist()]
-            writer.writerow([photo, which, truth, labels[best], cells[best], *cells])
+            row = [photo, which, truth, labels[best], cells[best], *cells]
+            file.write(csv_row(row, safe=csv_safe))

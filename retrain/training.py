@@ -171,7 +171,11 @@ def _write_records(settings: TrainSettings, result: TrainResult, talk: Talk) -> 
         calibration_facts(result.assessment, result.calibration),
     )
     write_predictions(
-        settings.beside(PREDICTIONS), result.dataset, result.labels, result.calibration
+        settings.beside(PREDICTIONS),
+        result.dataset,
+        result.labels,
+        result.calibration,
+        settings.csv_safe,
     )
     dataset, evaluation = result.dataset, result.assessment.evaluation
     if result.summaries is not None:

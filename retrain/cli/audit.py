@@ -7,6 +7,7 @@ import click
 
 from retrain.cli.command import GroupedCommand
 from retrain.cli.options import (
+    csv_safe,
     image_dir,
     leak_gate,
     module_options,
@@ -24,6 +25,7 @@ from retrain.progress import Talk
 @split_options
 @module_options
 @output_dir_option("Where audit.csv and audit.json go.")
+@csv_safe
 @leak_gate
 @talk_options
 @click.pass_context
@@ -61,7 +63,8 @@ def command(
     audit = audit_tree(settings, [settings.features_folder, settings.modules_folder], talk)
     for line in audit_lines(audit):
         talk.result(line)
-    for name, write in ((AUDIT_CSV, write_audit_csv), (AUDIT_JSON, write_audit_json)):
-        write(audit, output_dir / name)
+    write_audit_csv(audit, output_dir / AUDIT_CSV, settings.csv_safe)
+    write_audit_json(audit, output_dir / AUDIT_JSON)
+    for name in (AUDIT_CSV, AUDIT_JSON):
         talk.result(f"Audit: {(output_dir / name).absolute()}")
     check_leaks(len(leaks(audit)), settings.max_leaks)

@@ -9,6 +9,7 @@ from retrain.cli.command import FILE, GroupedCommand, GroupedOption
 from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
 from retrain.cli.options import (
     PHOTOS,
+    csv_safe,
     gate_options,
     image_dir,
     output_dir_option,
@@ -43,6 +44,7 @@ from retrain.progress import Talk
 @graph_options
 @output_dir_option("Where evaluation.json, predictions.csv and the report go.")
 @report_options
+@csv_safe
 @gate_options
 @talk_options
 def command(
@@ -53,6 +55,7 @@ def command(
     output_dir: Path,
     report_file: Path | None,
     report: bool,
+    csv_safe: bool,
     assert_accuracy: float | None,
     assert_recall: tuple[tuple[str, float], ...],
     logging_verbosity: str,
@@ -83,7 +86,7 @@ def command(
     check_recall_labels(assert_recall, judged.labels)
     say_metrics(judged.metrics, talk)
     write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)
-    write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows())
+    write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows(), csv_safe)
     if page is not None:
         report_judged(judged, graph, page, talk)
         talk.result(f"Report: {page.absolute()}")

@@ -76,6 +76,14 @@ PHOTOS, RESULTS = "Photos", "Results"
     help="A row for each photo; csv: path,label,score,error,label_2,score_2...",
 )
 @click.option(
+    "--csv_safe",
+    cls=GroupedOption,
+    group=RESULTS,
+    everyday=True,
+    is_flag=True,
+    help="In csv and tsv, put ' before a name that a spreadsheet would compute (= + - @).",
+)
+@click.option(
     "--output",
     cls=GroupedOption,
     group=RESULTS,
@@ -121,6 +129,7 @@ def label_image(
     top_k: int,
     threshold: float,
     form: str,
+    csv_safe: bool,
     output: Path | None,
     sort_into: Path | None,
     sort_by: str,
@@ -152,7 +161,9 @@ def label_image(
     from retrain.progress import Talk
 
     labeller = load(graph, labels=labels, **overrides_of(given))
-    batch = Batch(names, top_k, threshold, form, output, sort_into, sort_by == "link", explain)
+    batch = Batch(
+        names, top_k, threshold, form, output, sort_into, sort_by == "link", explain, csv_safe
+    )
     return 1 if label_batch(labeller, batch, Talk()) else 0
 
 

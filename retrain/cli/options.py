@@ -135,6 +135,8 @@ module_options = together(
     option("allow_unsafe_module", ALLOW_UNSAFE, MODULE, is_flag=True),
 )
 
+CSV_SAFE = "put ' before a name that a spreadsheet would compute: one that begins with = + - or @"
+
 report_options = together(
     option(
         "report_file",
@@ -146,6 +148,13 @@ report_options = together(
         show_default="report.html beside the graph",
     ),
     option("report", "No report.", OUTPUTS, flag="--no-report", is_flag=True, flag_value=False),
+)
+
+csv_safe = option(
+    "csv_safe",
+    f"In CSV files, {CSV_SAFE}.",
+    OUTPUTS,
+    is_flag=True,
 )
 
 gate_options = together(

@@ -13,6 +13,7 @@ from retrain.cli.options import (
     PHOTOS,
     TRAINING,
     choice,
+    csv_safe,
     gate_options,
     image_dir,
     leak_gate,
@@ -219,6 +220,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     type=FILE,
 )
 @report_options
+@csv_safe
 @option(
     "print_misclassified_test_images",
     "List the test photos that it gets wrong.",

@@ -26,7 +26,7 @@ class Batch:
     `names`: as label.inputs.list_inputs takes them. `threshold`, in [0, 1]: what a label must score
     to be given. `output`: the file for the rows; None is stdout. `sort_into`: where the folders are
     that photos are put into, as symbolic links where `link` says so, else as copies. `explain`: the
-    picture to draw of the one photo there is.
+    picture to draw of the one photo there is. `csv_safe`: see text.csv_row.
     """
 
     names: tuple[str, ...]
@@ -37,6 +37,7 @@ class Batch:
     sort_into: Path | None
     link: bool
     explain: Path | None = None
+    csv_safe: bool = False
 
 
 def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
@@ -81,7 +82,9 @@ def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
 
         columns = min(batch.top_k, len(ready.labels))
         titled = not _is_one_photo(batch.names)
-        for piece in formatted(watched(), batch.format, titled=titled, labels=columns):
+        for piece in formatted(
+            watched(), batch.format, titled=titled, labels=columns, csv_safe=batch.csv_safe
+        ):
             write(piece)
     if failed and batch.format != TEXT:
         talk.info(f"label-image: {failed} of {counted(done, 'photo')} could not be labelled: "

@@ -12,13 +12,11 @@ as CSV is. JSON is one array of such objects, JSON lines is one object a line, b
 that are not UTF-8 come as lone surrogates, as Python's os.fsdecode has them.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from retrain.text import printable
+from retrain.text import csv_row, printable
 
 if TYPE_CHECKING:  # the command's help asks for FORMATS, and is not to load what labels
     from retrain.label.photos import LabelledPhoto
@@ -29,11 +27,17 @@ DELIMITERS = {CSV: ",", TSV: "\t"}
 
 
 def formatted(
-    rows: "Iterable[LabelledPhoto]", name: str, *, titled: bool, labels: int
+    rows: "Iterable[LabelledPhoto]",
+    name: str,
+    *,
+    titled: bool,
+    labels: int,
+    csv_safe: bool = False,
 ) -> Iterator[str]:
     """The rows in the format `name`, one of FORMATS, each piece as soon as its row is there.
 
     `titled`: text names each photo above its labels. `labels`: the most that a table has room for.
+    `csv_safe`: see text.csv_row.
     """
     if name == TEXT:
         return _text(rows, titled)
@@ -41,7 +45,7 @@ def formatted(
         return _json(rows)
     if name == JSON_LINES:
         return (f"{json.dumps(_facts(row))}\n" for row in rows)
-    return _table(rows, DELIMITERS[name], labels)
+    return _table(rows, DELIMITERS[name], labels, csv_safe)
 
 
 def _text(rows: "Iterable[LabelledPhoto]", titled: bool) -> Iterator[str]:
@@ -64,17 +68,13 @@ def _facts(row: "LabelledPhoto") -> dict[str, Any]:
     return {"path": row.name, "labels": labels, "error": row.problem}
 
 
-def _table(rows: "Iterable[LabelledPhoto]", delimiter: str, labels: int) -> Iterator[str]:
+def _table(
+    rows: "Iterable[LabelledPhoto]", delimiter: str, labels: int, safe: bool
+) -> Iterator[str]:
     further = [f"{name}_{place}" for place in range(2, labels + 1) for name in ("label", "score")]
-    yield _line(["path", "label", "score", "error", *further], delimiter)
+    yield csv_row(["path", "label", "score", "error", *further], delimiter=delimiter)
     for row in rows:
         cells = [cell for label, score in row.labels[:labels] for cell in (label, f"{score:.5f}")]
         cells += [""] * (2 * labels - len(cells))
-        yield _line([row.name, *cells[:2], row.problem or "", *cells[2:]], delimiter)
-
-
-def _line(cells: list[str], delimiter: str) -> str:
-    # Some versions of Python quote a line break only if it is part of the terminator.
-    line = io.StringIO()
-    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
-    return line.getvalue()[:-2] + "\n"
+        whole = [row.name, *cells[:2], row.problem or "", *cells[2:]]
+        yield csv_row(whole, delimiter=delimiter, safe=safe)

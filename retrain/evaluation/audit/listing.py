@@ -1,7 +1,5 @@
 """An audit as a table, as JSON and as a few lines for the terminal."""
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -13,20 +11,27 @@ from retrain.errors import counted
 from retrain.evaluation.audit.audit import KINDS, Audit, Finding, leaks
 from retrain.evaluation.audit.balance import Balance
 from retrain.files import write_bytes
+from retrain.text import csv_row
 
 SHOWN = 3  # findings of a kind on the terminal
 
 
-def write_audit_csv(audit: Audit, path: Path) -> None:
-    """One row for each finding, the columns named as Finding's fields. Raises RetrainError."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
+def write_audit_csv(audit: Audit, path: Path, csv_safe: bool = False) -> None:
+    """One row for each finding, the columns named as Finding's fields; `csv_safe`: see
+    text.csv_row. Raises RetrainError."""
     names = [field.name for field in fields(Finding)]
-    writer.writerow(names)
+    rows = [names]
     for finding in audit.findings:
         values = [getattr(finding, name) for name in names]
-        writer.writerow(f"{value:.4f}" if isinstance(value, float) else value for value in values)
-    write_bytes(path, table.getvalue().encode("utf-8", "surrogateescape"))
+        rows.append([_cell(value) for value in values])
+    table = "".join(csv_row(row, safe=csv_safe) for row in rows)
+    write_bytes(path, table.encode("utf-8", "surrogateescape"))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def write_audit_json(audit: Audit, path: Path) -> None:
