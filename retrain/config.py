@@ -1,10 +1,10 @@
 """Every setting of a training run, with its default. The command's options are made from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.errors import UsageFault
@@ -14,6 +14,7 @@ from retrain.finetuning.settings import parse_depth
 from retrain.freezing.wanted import InputWanted
 from retrain.images.distort import Distortion
 from retrain.modules.handles import Handle
+from retrain.setting_values import checked
 
 SIMPLE_CNN = "simple_cnn"
 EPOCHS_FOR = {
@@ -23,6 +24,7 @@ EPOCHS_FOR = {
     "--fine_tune_learning_rate": "--fine_tune",
 }
 EARLY_STOPPING_PATIENCE = 20  # evaluations without a smaller validation loss
+MOST_ENLARGED = 8192  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -173,42 +175,25 @@ class TrainSettings:
         return InputWanted(self.input_size, self.input_range)
 
     def check_numbers(self) -> None:
-        """Raises UsageFault for a number that no run can use."""
-        least = {
-            "how_many_training_steps": 0,
-            "eval_step_interval": 1,
-            "intermediate_store_frequency": 0,
-            "seed": 0,
-            "random_crop": 0,
-            "random_scale": 0,
-            "random_brightness": 0,
-            "random_rotation": 0,
-            "random_erase": 0,
-            "color_jitter": 0,
-            "distortion_copies": 1,
-            "hidden_units": 0,
-        }
-        for name, minimum in least.items():
-            if getattr(self, name) < minimum:
-                raise UsageFault(f"--{name} {getattr(self, name)}: give {minimum} or more")
-        for name in ("reject_precision", "assert_accuracy"):
-            share = getattr(self, name)
-            if share is not None and not 0 < share <= 1:
-                raise UsageFault(f"--{name} {share:g}: give a share above 0 and up to 1")
-        if self.max_leaks is not None and self.max_leaks < 0:
-            raise UsageFault(f"--max_leaks {self.max_leaks}: give 0 or more")
+        """Raises UsageFault for a value that no run can use, or two that do not go together."""
+        checked(asdict(self), KINDS)
         self._check_solver()
-        if not self.rate > 0:
-            raise UsageFault(f"--learning_rate {self.rate:g}: give a number above 0")
         self._check_network()
-        for name in ("train_batch_size", "validation_batch_size", "test_batch_size"):
-            if getattr(self, name) == 0:
-                raise UsageFault(f"--{name} 0: give a number of photos, or -1 for all")
+        self._check_distortions()
+
+    def _check_distortions(self) -> None:
+        """Each distorted copy is cut out of a larger picture, which has to fit into memory."""
+        side = max(self.input_size or (0,))
+        factor = (1 + self.random_crop / 100) * (1 + self.random_scale / 100)
+        if factor > 1 and side * factor > MOST_ENLARGED:
+            raise UsageFault(
+                f"--input_size {side} with --random_crop {self.random_crop} and --random_scale "
+                f"{self.random_scale} makes pictures of {side * factor:.0f} pixels a side: give "
+                f"smaller ones, up to {MOST_ENLARGED} in all"
+            )
 
     def _check_network(self) -> None:
         """What belongs to which way of training a network."""
-        if not 0 <= self.dropout < 1:
-            raise UsageFault(f"--dropout {self.dropout:g}: give 0 or more, below 1")
         if self.fine_tune is not None:
             parse_depth(self.fine_tune)
         ways = {"--hidden_units": self.hidden_units > 0, "--fine_tune": self.fine_tune is not None,
@@ -217,10 +202,6 @@ class TrainSettings:
         chosen = [way for way, asked in ways.items() if asked]
         if len(chosen) > 1 and set(chosen) != {"--fine_tune", f"--solver {self.solver}"}:
             raise UsageFault(f"{' and '.join(chosen)} do not go together: give one")
-        if self.fine_tune_learning_rate is not None and not self.fine_tune_learning_rate > 0:
-            raise UsageFault(
-                f"--fine_tune_learning_rate {self.fine_tune_learning_rate:g}: give one above 0"
-            )
         trained = self.from_scratch or self.fine_tune is not None
         for flag, asked, possible in (
             ("--grayscale", self.grayscale, self.from_scratch),
@@ -249,16 +230,8 @@ class TrainSettings:
 
     def _check_solver(self) -> None:
         """What each solver can do."""
-        try:
-            strength = self.l2_strength
-        except ValueError:
-            strength = -1.0
-        if strength is not None and not 0 <= strength < float("inf"):
-            raise UsageFault(f"--l2 {self.l2}: give a number of 0 or more, or auto")
-        if strength is None and self.solver != "lbfgs":
+        if self.l2_strength is None and self.solver != "lbfgs":
             raise UsageFault("--l2 auto is for --solver lbfgs: give a number, or that solver")
-        if not 0 <= self.label_smoothing < 1:
-            raise UsageFault(f"--label_smoothing {self.label_smoothing:g}: give 0 or more, below 1")
         stepping = {"learning_rate_schedule": "constant", "early_stopping": False,
                     "intermediate_store_frequency": 0}  # fmt: skip
         for name, plain in stepping.items():
@@ -272,22 +245,19 @@ class TrainSettings:
                 )
 
 
-def settings_of(image_dir: str | PathLike[str], given: Mapping[str, Any]) -> TrainSettings:
-    """Settings from values that may be plainer than their fields: text for paths, lists for tuples.
+KINDS = get_type_hints(TrainSettings)
 
-    Raises TypeError for a name that is no setting.
+
+def settings_of(image_dir: str | PathLike[str], given: Mapping[str, Any]) -> TrainSettings:
+    """Settings from values that may be plainer than their fields: text for paths, lists for tuples,
+    NumPy's numbers.
+
+    Raises UsageFault for a value that a setting cannot have, and TypeError for a name that is no
+    setting.
     """
-    paths = {f.name for f in fields(TrainSettings) if "Path" in str(f.type)}
-    values: dict[str, Any] = {
-        name: Path(value) if name in paths and isinstance(value, str) else value
-        for name, value in given.items()
-    }
-    for name in ("input_size", "input_range"):
-        if isinstance(values.get(name), list):
-            values[name] = tuple(values[name])
-    if "assert_recall" in values:
-        values["assert_recall"] = tuple((label, share) for label, share in values["assert_recall"])
-    return TrainSettings(image_dir=str(image_dir), **values)
+    known = {name: value for name, value in given.items() if name in KINDS}
+    strange = {name: value for name, value in given.items() if name not in KINDS}
+    return TrainSettings(**checked({"image_dir": image_dir, **known}, KINDS), **strange)
 
 
 def default_modules_folder() -> Path:

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from retrain.errors import GateFault, UsageFault
 from retrain.evaluation.metrics import Metrics
 from retrain.images.names import match_name
+from retrain.ranges import parse_number, shown
 
 
 def parse_recall(text: str) -> tuple[str, float]:
     """`daisy=0.8` as (class, least recall). Raises UsageFault."""
     label, _, share = text.rpartition("=")
-    try:
-        least = float(share)
-    except ValueError:
-        least = 0.0
-    if not label or not 0 < least <= 1:
-        raise UsageFault(f"--assert_recall {text}: give CLASS=SHARE, for example daisy=0.8")
+    if not label:
+        raise UsageFault(f"--assert_recall {shown(text)}: give CLASS=SHARE, for example daisy=0.8")
+    least = float(parse_number("assert_recall", share, f"--assert_recall {shown(label)}="))
     return label, least
 
 

@@ -26,6 +26,7 @@ from retrain.modules.local import source_of
 from retrain.new_folders import make_folder
 from retrain.preparation import Dataset, on_backbone, usable_photos
 from retrain.progress import Talk
+from retrain.scratch.network import check_size
 from retrain.scratch.pixels import features_of_pixels, read_pixels
 from retrain.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
 from retrain.solving import sgd_settings, watched
@@ -150,6 +151,7 @@ def from_scratch(
     Its checkpoint lies in `simple_cnn/` beside the graph.
     """
     height, width = settings.input_size or CNN_SIZE
+    check_size(height, width)
     recipe = Recipe(height, width)
     index = read_tree(settings.image_dir, ignore=outputs)
     say_found(index, talk)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-LARGEST = 1 << 53  # of a whole number that every reader of JSON keeps as it is
+LARGEST = (1 << 64) - 1  # of a whole number that is kept anywhere: a seed
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -11,6 +11,7 @@ from retrain.errors import RetrainError
 from retrain.exporter import library_versions
 from retrain.files import write_bytes
 from retrain.plain import fits
+from retrain.preparation import Dataset
 from retrain.result import TrainResult
 from retrain.text import read_text
 
@@ -71,6 +72,37 @@ def read_settings(path: Path) -> dict[str, Any]:
             )
     known.pop("allow_unsafe_module", None)
     return known
+
+
+@dataclass(frozen=True)
+class RecordedPhotos:
+    """The photos of the run that wrote the record at `path`: Dataset.digest(), and how many."""
+
+    path: Path
+    digest: str
+    count: int
+
+    def difference(self, dataset: Dataset) -> str | None:
+        """What to say of the photos of `dataset`, if they or their classes are not these."""
+        if dataset.digest() == self.digest:
+            return None
+        now = len(dataset.keys)
+        how = f"{self.count} then, {now} now" if now != self.count else "as many, but not the same"
+        return (
+            f"the photos differ from those of {self.path.absolute()} ({how}), so its result is "
+            "not repeated"
+        )
+
+
+def read_recorded_photos(path: Path) -> RecordedPhotos | None:
+    """What a run record that `read_settings` takes says of its photos; None: nothing."""
+    data = json.loads(read_text(path, "run record")).get("data")
+    if not fits(data, dict[str, Any]):
+        return None
+    digest, count = data.get("digest"), data.get("photos")
+    if not fits(digest, str) or not fits(count, int):
+        return None
+    return RecordedPhotos(path, digest, count)
 
 
 def _plain(value: Any) -> Any:

@@ -44,7 +44,7 @@ from retrain.records import (
 )
 from retrain.reporting import report_run
 from retrain.result import TrainResult
-from retrain.run_record import write_run_record
+from retrain.run_record import RecordedPhotos, write_run_record
 from retrain.safety.verdict import unsafe_allowed
 from retrain.solving import train_on
 
@@ -52,11 +52,15 @@ PARITY_PHOTOS = 16
 
 
 def train(
-    settings: TrainSettings, talk: Talk, sources: Mapping[str, str] | None = None
+    settings: TrainSettings,
+    talk: Talk,
+    sources: Mapping[str, str] | None = None,
+    recorded: RecordedPhotos | None = None,
 ) -> TrainResult:
     """Runs the whole job and writes its outputs. Raises RetrainError.
 
-    `sources`: where each setting came from, for `run.json`.
+    `sources`: where each setting came from, for `run.json`. `recorded`: the photos of the run whose
+    settings these are, of which it is said if the photos are other ones now.
     """
     check_before(settings)
     outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
@@ -67,7 +71,7 @@ def train(
         unsafe_allowed(settings.allow_unsafe_module, talk.warn),
         run_folder(beside=settings.output_graph) as scratch,
     ):
-        return _train(settings, outputs, scratch, sources or {}, talk)
+        return _train(settings, outputs, scratch, sources or {}, recorded, talk)
 
 
 def _train(
@@ -75,6 +79,7 @@ def _train(
     outputs: list[Path],
     scratch: Path,
     sources: Mapping[str, str],
+    recorded: RecordedPhotos | None,
     talk: Talk,
 ) -> TrainResult:
     """`scratch`: for a backbone that is trained here and lives on in the exported graph only."""
@@ -84,10 +89,12 @@ def _train(
     if settings.from_scratch:
         dataset, head, curve = from_scratch(settings, outputs, summaries, scratch, talk)
         audited = None
+        _say_difference(recorded, dataset, talk)
         labels = labels_of(dataset.index.classes, settings.legacy_labels)
         check_recall_labels(settings.assert_recall, labels)
     else:
         dataset = audited = prepare(settings, outputs, talk)
+        _say_difference(recorded, dataset, talk)
         labels = labels_of(dataset.index.classes, settings.legacy_labels)
         check_recall_labels(settings.assert_recall, labels)
         laps.end("features")
@@ -147,6 +154,13 @@ def _train(
     write_run_record(settings, sources, result)
     _write_records(settings, result, talk)
     return result
+
+
+def _say_difference(recorded: RecordedPhotos | None, dataset: Dataset, talk: Talk) -> None:
+    """Of the photos to those of the run that is repeated, if there is one."""
+    difference = recorded.difference(dataset) if recorded is not None else None
+    if difference is not None:
+        talk.warn(difference)
 
 
 class _Laps:

@@ -62,7 +62,7 @@ def test_each_setting_has_its_type(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("hint", "good", "bad"), [
-    (int, [0, -5, 2**53], [True, 1.0, "1", None, 2**53 + 1]),
+    (int, [0, -5, 2**64 - 1], [True, 1.0, "1", None, 2**64]),
     (float, [0, 1.5, 1e300], [False, float("inf"), float("nan"), "1"]),
     (bool, [True], [1, "true", None]),
     (str | None, ["", "caf\udce9", None], [3, "\ud800", "\0"]),

@@ -22,6 +22,7 @@ from retrain.cli.surroundings import (
 from retrain.errors import RetrainError
 from retrain.files import home_expanded
 from retrain.new_folders import empty_folders_removed
+from retrain.ranges import number_of, parse_number
 from retrain.text import printable
 
 
@@ -46,6 +47,22 @@ class Parsed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return self.parse(value) if isinstance(value, str) else value
+
+
+class Number(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A number with a range of its own: see ranges.RANGES."""
+
+    name = "number"
+
+    def __init__(self, of: str) -> None:
+        self.of = of
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | float:
+        flag = max(param.opts, key=len) if param is not None and len(param.opts) == 1 else None
+        take = parse_number if isinstance(value, str) else number_of
+        return take(self.of, value, flag)
 
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from retrain.cli.command import FILE, GroupedOption, together
+from retrain.cli.command import FILE, GroupedOption, Number, together
 
 GRAPH = "Graph"
 
@@ -38,7 +38,7 @@ graph_options = together(
         cls=GroupedOption,
         group=GRAPH,
         metavar="N",
-        type=click.IntRange(min=1),
+        type=Number("input_height"),
         help="Height that photos are resized to.",
     ),
     click.option(
@@ -46,7 +46,7 @@ graph_options = together(
         cls=GroupedOption,
         group=GRAPH,
         metavar="N",
-        type=click.IntRange(min=1),
+        type=Number("input_width"),
         help="Width that photos are resized to.",
     ),
     click.option(
@@ -54,7 +54,7 @@ graph_options = together(
         cls=GroupedOption,
         group=GRAPH,
         metavar="X",
-        type=float,
+        type=Number("input_mean"),
         help="The graph gets (pixel - mean) / std, pixels from 0 to 255.",
     ),
     click.option(
@@ -62,7 +62,7 @@ graph_options = together(
         cls=GroupedOption,
         group=GRAPH,
         metavar="X",
-        type=float,
+        type=Number("input_std"),
         help="See --input_mean.",
     ),
 )

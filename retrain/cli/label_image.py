@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from retrain import __version__
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption, debug_option, run
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, Number, debug_option, run
 from retrain.cli.graph_options import (
     GRAPH,
     explain_input_option,
@@ -49,7 +49,7 @@ PHOTOS, RESULTS = "Photos", "Results"
     cls=GroupedOption,
     group=RESULTS,
     everyday=True,
-    type=click.IntRange(min=1),
+    type=Number("top_k"),
     default=5,
     show_default=True,
     metavar="N",
@@ -60,7 +60,7 @@ PHOTOS, RESULTS = "Photos", "Results"
     cls=GroupedOption,
     group=RESULTS,
     everyday=True,
-    type=click.FloatRange(0, 1),
+    type=Number("threshold"),
     default=0.0,
     metavar="X",
     help="Give only labels with a score of at least X; a photo may have none.",

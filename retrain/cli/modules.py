@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from retrain.cli.command import FILE, HELP, GroupedCommand, GroupedOption, say
-from retrain.cli.options import ALLOW_UNSAFE
+from retrain.cli.options import ALLOW_UNSAFE, number
 from retrain.cli.tables import compared, print_table
 from retrain.config import TrainSettings, default_modules_folder
 from retrain.progress import LEVELS, Talk
@@ -151,8 +151,7 @@ def verify_command(names: tuple[str, ...], model_dir: Path | None, verbosity: st
     "--how_many_training_steps",
     cls=GroupedOption,
     everyday=True,
-    type=click.IntRange(min=1),
-    metavar="N",
+    **number("how_many_training_steps"),
     default=TrainSettings.how_many_training_steps,
     show_default=True,
     help="Random batches for each fold.",
@@ -161,8 +160,7 @@ def verify_command(names: tuple[str, ...], model_dir: Path | None, verbosity: st
     "--seed",
     cls=GroupedOption,
     everyday=True,
-    type=click.IntRange(min=0),
-    metavar="N",
+    **number("seed"),
     default=TrainSettings.seed,
     show_default=True,
     help="Decides the folds and the batches.",

@@ -6,19 +6,20 @@ from typing import Any
 
 import click
 
-from retrain.cli.command import FILE, GroupedOption, Parsed, Wrap, debug_option, together
+from retrain.cli.command import FILE, GroupedOption, Number, Parsed, Wrap, debug_option, together
 from retrain.config import TrainSettings
 from retrain.errors import UsageFault
-from retrain.export.wanted import QUANTIZATIONS
 from retrain.freezing.wanted import parse_range, parse_size
 from retrain.gates import parse_recall
 from retrain.progress import LEVELS
+from retrain.ranges import CHOICES, RANGES
 
 DEFAULTS = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
 
 PHOTOS, MODULE, TRAINING = "Photos", "Module and features", "Training"
 DISTORTIONS, OUTPUTS = "Distortions of training photos", "Outputs"
 GATES = "Gates (exit code 3)"
+RECORDED = "retrain.recorded_photos"  # in a context's meta, after --config
 
 
 def option(name: str, help: str, group: str, everyday: bool = False, **more: Any) -> Wrap:
@@ -27,7 +28,10 @@ def option(name: str, help: str, group: str, everyday: bool = False, **more: Any
     if name in DEFAULTS:
         more["default"] = default
     if not more.get("is_flag"):
-        more.setdefault("metavar", {int: "N", float: "X"}.get(type(default)))
+        if name in CHOICES:
+            more.update(choice(*CHOICES[name]))
+        elif name in RANGES and "metavar" not in more:  # else its text is more than a number
+            more.update(number(name))
         more.setdefault("type", FILE if isinstance(default, Path) else None)
         more.setdefault("show_default", default is not None and default != ())
     return click.option(
@@ -39,6 +43,11 @@ def option(name: str, help: str, group: str, everyday: bool = False, **more: Any
         everyday=everyday,
         **more,
     )
+
+
+def number(name: str) -> dict[str, Any]:
+    """What an option needs that is a number of ranges.RANGES."""
+    return {"type": Number(name), "metavar": "N" if RANGES[name].whole else "X"}
 
 
 def choice(*values: str) -> dict[str, Any]:
@@ -62,7 +71,6 @@ split_options = together(
         "Rule that divides the photos: a hash of their content, or the old "
         "script's hash of their path.",
         PHOTOS,
-        **choice("content", "legacy"),
     ),
 )
 
@@ -105,7 +113,6 @@ module_options = together(
         "engine",
         "What runs the module; auto: TensorFlow on a GPU, else OpenVINO.",
         MODULE,
-        **choice("auto", "openvino", "tensorflow"),
     ),
     option(
         "precision",
@@ -113,7 +120,6 @@ module_options = together(
         "graph, which computes in f32, may then score up to 0.2 apart from training. Fine-tuning "
         "uses it on CPUs.",
         MODULE,
-        **choice("f32", "bf16"),
     ),
     option(
         "bottleneck_dir",
@@ -158,7 +164,7 @@ csv_safe = option(
 )
 
 gate_options = together(
-    option("assert_accuracy", "Least test accuracy.", GATES, metavar="X", type=float),
+    option("assert_accuracy", "Least test accuracy.", GATES),
     option(
         "assert_recall",
         "Least recall of a class; may be given several times.",
@@ -191,7 +197,6 @@ def tflite_quantization(everyday: bool) -> Wrap:
         "phones, dynamic as small without being shown photos.",
         OUTPUTS,
         everyday,
-        **choice(*QUANTIZATIONS),
     )
 
 
@@ -200,14 +205,10 @@ parity_min_agreement = option(
     "Least share of photos that must get the frozen graph's answer from each exported file; "
     "exit code 4.",
     OUTPUTS,
-    metavar="X",
-    type=float,
     show_default="1; 0.99 for float16, 0.97 for dynamic and int8",
 )
 
-leak_gate = option(
-    "max_leaks", "Most pairs of equal pictures in two sets.", GATES, metavar="N", type=int
-)
+leak_gate = option("max_leaks", "Most pairs of equal pictures in two sets.", GATES)
 
 talk_options = together(
     click.option(
@@ -239,6 +240,7 @@ def was_given(ctx: click.Context, name: str) -> bool:
 def take_config(ctx: click.Context, path: Path | None) -> None:
     """Makes the settings of an earlier run the defaults of this one."""
     if path is not None:
-        from retrain.run_record import read_settings
+        from retrain.run_record import read_recorded_photos, read_settings
 
         ctx.default_map = read_settings(path)
+        ctx.meta[RECORDED] = read_recorded_photos(path)

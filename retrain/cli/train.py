@@ -11,8 +11,8 @@ from retrain.cli.options import (
     DISTORTIONS,
     OUTPUTS,
     PHOTOS,
+    RECORDED,
     TRAINING,
-    choice,
     csv_safe,
     gate_options,
     image_dir,
@@ -69,8 +69,6 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "Size of a step.",
     TRAINING,
     True,
-    metavar="X",
-    type=float,
     show_default="0.01",
 )
 @option(
@@ -78,13 +76,11 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "sgd: the old script's; momentum; adam (wants a rate near 0.001); lbfgs: the optimum of "
     "penalised logistic regression, the same each time.",
     TRAINING,
-    **choice("sgd", "momentum", "adam", "lbfgs"),
 )
 @option(
     "learning_rate_schedule",
     "cosine: the rate falls to 0 along half a wave.",
     TRAINING,
-    **choice("constant", "cosine"),
 )
 @option(
     "early_stopping",
@@ -105,7 +101,6 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "class_weight",
     "balanced: photos of small classes count more.",
     TRAINING,
-    **choice("none", "balanced"),
 )
 @option(
     "hidden_units",
@@ -123,16 +118,12 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "fine_tune_learning_rate",
     "Its largest step; it rises in a tenth of the time and falls along half a cosine.",
     TRAINING,
-    metavar="X",
-    type=float,
     show_default="0.001, less for larger modules",
 )
 @option(
     "epochs",
     "Passes over the photos, of --fine_tune or simple_cnn.",
     TRAINING,
-    metavar="N",
-    type=click.IntRange(min=1),
     show_default="20; simple_cnn: 200",
 )
 @option("resume", "Go on with a --fine_tune or simple_cnn that was killed.", TRAINING, is_flag=True)
@@ -145,7 +136,6 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "sampling",
     "balanced: classes are drawn equally often; uniform: photos are.",
     TRAINING,
-    **choice("balanced", "uniform"),
 )
 @option("seed", "Same seed, same head.", TRAINING, True)
 @option(
@@ -161,8 +151,6 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "label-image shall say `unknown` below the score above which this share of the validation "
     "photos is right.",
     TRAINING,
-    metavar="X",
-    type=float,
 )
 @option("flip_left_right", "Mirror copies with probability one half.", DISTORTIONS, is_flag=True)
 @option("random_crop", "Cut copies out of a frame N % larger.", DISTORTIONS)
@@ -256,7 +244,7 @@ def retrain(
         name: SOURCES.get(ctx.get_parameter_source(name) or ParameterSource.DEFAULT, "default")
         for name in ("image_dir", *given)
     }
-    result = train(settings, talk, sources)
+    result = train(settings, talk, sources, ctx.meta.get(RECORDED))
     from retrain.cli.closing import close_run
     from retrain.evaluation.audit.audit import leaks
     from retrain.exports import check_agreement

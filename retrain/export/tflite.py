@@ -18,7 +18,7 @@ from retrain.tflite_metadata import TfliteMetadata, with_metadata
 def tflite_bytes(
     graph: bytes, manifest: Manifest, quantization: str, representative: Sequence[np.ndarray]
 ) -> bytes:
-    """A `.tflite` file of one of `wanted.QUANTIZATIONS`: one picture [1, H, W, 3] to scores [1, C].
+    """A `.tflite` file of one of `ranges.CHOICES`: one picture [1, H, W, 3] to scores [1, C].
 
     float32, float16 and dynamic take float32 in [0, 1], as the graph does, and give float32; int8
     takes the pixels themselves and gives scores, both as uint8 (scales 1/255 and 1/256, zero points

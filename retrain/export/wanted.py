@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain.errors import UsageFault
+from retrain.ranges import CHOICES, number_of
 
-FLOAT32, FLOAT16, DYNAMIC, INT8 = QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+FLOAT32, FLOAT16, DYNAMIC, INT8 = CHOICES["tflite_quantization"]
 
 # Shares of the photos that must get the frozen graph's own answer. Rounded weights turn a photo
 # whose best two classes are close, now and then, without anything being wrong.
@@ -71,6 +72,5 @@ class Wanted:
                     f"{target.flag} {target.path}: such a file is known by its name, give one that "
                     f"ends in {suffix}"
                 )
-        least = self.least_agreement
-        if least is not None and not 0 <= least <= 1:
-            raise UsageFault(f"--parity_min_agreement {least:g}: give a share from 0 to 1")
+        if self.least_agreement is not None:
+            number_of("parity_min_agreement", self.least_agreement)

@@ -9,6 +9,7 @@ import numpy as np
 
 from retrain.errors import UsageFault
 from retrain.images.distort import Distortion
+from retrain.ranges import parse_number, shown
 
 HIGHEST, SMALL = 1e-3, 220_000
 
@@ -95,6 +96,8 @@ def parse_depth(text: str) -> int | None:
     if wanted == "all":
         return None
     number = wanted.removeprefix("last_")
-    if not (number.isascii() and number.isdigit() and int(number) > 0):
-        raise UsageFault(f"--fine_tune {text}: give all, or LAST_3 for the last three layers")
-    return int(number)
+    if not (number.isascii() and number.isdigit() and number.strip("0")):
+        raise UsageFault(
+            f"--fine_tune {shown(text)}: give all, or LAST_3 for the last three layers"
+        )
+    return int(parse_number("fine_tune", number))

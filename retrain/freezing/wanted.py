@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 
 from retrain.errors import UsageFault
+from retrain.ranges import parse_number, shown
+
+RANGE_REMEDY = "give LOW,HIGH, for example 0,1 or -1,1 or 0,255"
 
 
 @dataclass(frozen=True)
@@ -27,19 +30,24 @@ class InputWanted:
 
 def parse_size(text: str) -> tuple[int, int]:
     """`224` or `128x96` (height x width) as (height, width). Raises UsageFault."""
-    found = re.fullmatch(r"(\d+)(?:x(\d+))?", text.strip().lower())
-    size = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if min(size) < 1:
-        raise UsageFault(f"--input_size {text}: give a number of pixels, or HEIGHTxWIDTH")
-    return size
+    found = re.fullmatch(r"([0-9]+)(?:x([0-9]+))?", text.strip().lower())
+    if not found:
+        raise UsageFault(f"--input_size {shown(text)}: give a number of pixels, or HEIGHTxWIDTH")
+    height, width = (int(parse_number("input_size", side or found[1])) for side in found.groups())
+    return height, width
 
 
 def parse_range(text: str) -> tuple[float, float]:
     """`-1,1` as (low, high). Raises UsageFault."""
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        low = high = 0.0
-    if not low < high < float("inf"):
-        raise UsageFault(f"--input_range {text}: give LOW,HIGH, for example 0,1 or -1,1 or 0,255")
+    ends = text.split(",")
+    if len(ends) != 2:
+        raise UsageFault(f"--input_range {shown(text)}: {RANGE_REMEDY}")
+    low, high = (float(parse_number("input_range", end)) for end in ends)
+    check_range(low, high)
     return low, high
+
+
+def check_range(low: float, high: float) -> None:
+    """Raises UsageFault unless `low` lies below `high`."""
+    if not low < high:
+        raise UsageFault(f"--input_range {low:g},{high:g}: {RANGE_REMEDY}")

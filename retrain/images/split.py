@@ -11,6 +11,7 @@ import numpy as np
 from retrain.errors import UsageFault, counted
 from retrain.images.digests import digest_of
 from retrain.images.tree import Index, Photo
+from retrain.ranges import number_of
 
 SETS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
@@ -38,9 +39,8 @@ class Split:
 
 def check_percentages(testing: int, validation: int) -> None:
     """Raises UsageFault unless both are percentages that leave something to train on."""
-    for flag, value in (("testing", testing), ("validation", validation)):
-        if not 0 <= value <= 100:
-            raise UsageFault(f"--{flag}_percentage {value}: give a number from 0 to 99")
+    number_of("testing_percentage", testing)
+    number_of("validation_percentage", validation)
     if testing + validation >= 100:
         raise UsageFault(
             f"--testing_percentage {testing} and --validation_percentage {validation} "

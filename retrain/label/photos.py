@@ -21,6 +21,7 @@ from retrain.label.explainer import Explainer, Explanation
 from retrain.label.inputs import Input
 from retrain.label.opening import find_graph, nothing_to_keep, open_kept
 from retrain.label.spec import Overrides
+from retrain.ranges import number_of
 
 BURST = 1024  # inputs after which all in hand is finished; bounds the rows that wait for others
 
@@ -60,10 +61,12 @@ class Labeller:
     ) -> list[LabelledPhoto]:
         """One row for each photo, in order; one that cannot be used has its problem in its row.
 
-        Raises RetrainError if the graph cannot be used. Guesses about the graph are warned of.
+        Raises RetrainError if the graph cannot be used, or for a `top_k` under 1. Guesses about the
+        graph are warned of.
         """
         inputs = (Input(os.fspath(photo)) for photo in photos)
-        return list(self.open(len(photos), warnings.warn).rows(inputs, top_k))
+        wanted = int(number_of("top_k", top_k, "top_k"))
+        return list(self.open(len(photos), warnings.warn).rows(inputs, wanted))
 
     def explain(self, photo: str | Path) -> Explanation:
         """What is in the photo, and where it is seen.

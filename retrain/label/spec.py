@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from retrain.images.decode import Recipe
+from retrain.ranges import number_of
 
 NHWC, NCHW = "NHWC", "NCHW"  # the order of batch, channels, height and width
 SOFTMAX_APPLIED = "the graph ends without a softmax; one is applied to its scores"
@@ -51,6 +52,9 @@ class Overrides:
     std: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("height", "width", "mean", "std"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, number_of(f"input_{name}", getattr(self, name)))
         for layer in ("input_layer", "output_layer"):
             name = getattr(self, layer)
             if name is not None:

@@ -13,15 +13,20 @@ from retrain.freezing.wanted import InputWanted
 
 NAME = "simple_cnn"
 LEAST_SIZE = 16  # a pixel is left of it after four convolutions and two poolings
+MOST_PIXELS = 512 * 512  # training one larger takes more than 4 GB for the weights alone
 FEATURES = 256
 
 
 def check_size(height: int, width: int) -> None:
-    """Raises UsageFault for pictures that are too small for the network."""
+    """Raises UsageFault for pictures that are too small or too large for the network."""
     if min(height, width) < LEAST_SIZE:
         raise UsageFault(
             f"--input_size {height}x{width} is too small for {NAME}: "
             f"give {LEAST_SIZE}x{LEAST_SIZE} or more"
+        )
+    if height * width > MOST_PIXELS:
+        raise UsageFault(
+            f"--input_size {height}x{width} is too large for {NAME}: give 512x512 or less"
         )
 
 

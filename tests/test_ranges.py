@@ -1,0 +1,271 @@
+"""Numbers that no run can use, words and types that are none: one line, before any work."""
+
+import json
+import math
+import re
+from dataclasses import fields, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from conftest import Run
+from PIL import Image
+from test_solvers import ANCESTOR
+
+import retrain
+from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.cli.command import Number
+from retrain.cli.main import SUBCOMMANDS
+from retrain.config import KINDS, TrainSettings, settings_of
+from retrain.errors import UsageFault
+from retrain.finetuning.settings import parse_depth
+from retrain.freezing.wanted import parse_range, parse_size
+from retrain.gates import parse_recall
+from retrain.heads.sampling import Sampler
+from retrain.heads.sgd import train_head
+from retrain.images.distort import Distortion
+from retrain.ranges import CHOICES, RANGES, number_of, parse_number
+from retrain.scratch.network import check_size
+
+ABSURD = ["1e20", "1" + "0" * 20, "-1" + "0" * 20, "1e400", "-1e400", "nan", "inf", "-inf",
+          "9" * 5000, "-" + "9" * 5000, "", " ", "abc", "0x10", "1,5", "1 2", "½", "1e", "--",
+          "\x1b[31m", "1" + "0" * 30]  # fmt: skip
+NO_NUMBERS = [None, True, False, "5", [], [5], {"a": 1}, object(), 1 + 1j, np.array([1, 2]), b"5",
+              math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, -(10**400)]  # fmt: skip
+COMMANDS = {"retrain": "retrain.cli.train", "label-image": "retrain.cli.label_image",
+            **{f"retrain {word}": module for word, module in SUBCOMMANDS.items()}}  # fmt: skip
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    """Every command, those of groups too."""
+    found: list[tuple[str, click.Command]] = []
+    for name, module in COMMANDS.items():
+        here = import_module(module)
+        command = getattr(here, "command", None) or getattr(here, name.replace("-", "_"))
+        parts = command.commands if isinstance(command, click.Group) else {"": command}
+        found += [(f"{name} {word}".strip(), part) for word, part in parts.items()]
+    return found
+
+
+NUMBERED = [(name, command, option) for name, command in commands() for option in command.params
+            if isinstance(option.type, Number)]  # fmt: skip
+
+
+def test_every_option_that_takes_a_number_has_its_range_from_the_table() -> None:
+    plain = (click.types.IntParamType, click.types.FloatParamType)  # ranges are kinds of these
+    loose = [(name, option.name) for name, command in commands() for option in command.params
+             if isinstance(option.type, plain)]  # fmt: skip
+    assert loose == []
+    assert len({option.name for _, _, option in NUMBERED}) >= 30
+    of_settings = {f.name for f in fields(TrainSettings)
+                   if re.search(r"\b(int|float)\b", str(KINDS[f.name]))}  # fmt: skip
+    assert of_settings <= RANGES.keys()
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_absurd_texts_are_one_line_that_says_the_range(name: str) -> None:
+    for text in ABSURD:
+        with pytest.raises(UsageFault) as fault:
+            parse_number(name, text)
+        said = str(fault.value)
+        assert said.startswith(f"--{name} ") and f": give {RANGES[name].words}" in said
+        assert len(said) < 250 and said.isprintable()
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_what_is_no_number_is_refused(name: str) -> None:
+    for value in NO_NUMBERS:
+        with pytest.raises(UsageFault) as fault:
+            number_of(name, value)
+        assert "\n" not in str(fault.value) and len(str(fault.value)) < 250
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_both_ends_are_taken_and_nothing_beyond(name: str) -> None:
+    wanted = RANGES[name]
+    step: Any = 1 if wanted.whole else 1e-3 * (wanted.high - wanted.low)
+    for end, outward, open_end in (
+        (wanted.low, -step, wanted.above_low),
+        (wanted.high, step, wanted.below_high),
+    ):
+        beyond = [end + outward * (3 if wanted.all_too else 1)] + ([end] if open_end else [])
+        for value in beyond:
+            with pytest.raises(UsageFault):
+                number_of(name, value)
+        inside = end - outward if open_end else end
+        found = number_of(name, inside)
+        assert found == inside and type(found) is (int if wanted.whole else float)
+        assert parse_number(name, str(inside)) == inside
+    if wanted.whole:
+        with pytest.raises(UsageFault):
+            number_of(name, float(wanted.low))
+        assert type(number_of(name, np.int64(wanted.low))) is int
+    else:
+        assert type(number_of(name, np.float32(wanted.high / 2 or 1))) is float
+    if wanted.all_too:
+        assert number_of(name, -1) == -1
+
+
+@pytest.mark.parametrize(("command", "option"), [
+    pytest.param(command, option, id=f"{name} {option.name}") for name, command, option in NUMBERED
+])  # fmt: skip
+def test_the_command_line_refuses_them(command: click.Command, option: click.Option) -> None:
+    context = click.Context(command)
+    for text in ABSURD:
+        with pytest.raises(UsageFault, match="give a (whole )?number"):
+            option.type_cast_value(context, text)
+
+
+@pytest.mark.parametrize("arguments", [
+    ("retrain", "--how_many_training_steps", "1e20"), ("retrain", "--train_batch_size", 10**9),
+    ("retrain", "--random_crop", 10**9), ("retrain", "--seed", 2**64),
+    ("retrain", "--learning_rate", "nan"), ("retrain", "--input_size", "1000000"),
+    ("retrain", "--input_range", "0,inf"), ("retrain", "--l2", "1e400"),
+    ("retrain", "--fine_tune", "LAST_" + "9" * 5000), ("retrain", "--assert_recall", "red=nan"),
+    ("retrain", "audit", "--max_leaks", -1), ("retrain", "compare-heads", "--seed", -1),
+    ("retrain", "evaluate", "--graph", "g.pb", "--assert_accuracy", "inf"),
+    ("retrain", "evaluate", "--graph", "g.pb", "--input_height", 10**9),
+    ("retrain", "modules", "compare", "a", "--seed", "1e3"),
+    ("retrain", "export", "--graph", "g.pb", "--to", "x", "--parity_min_agreement", "nan"),
+    ("label-image", "a.jpg", "--top_k", "1e20"), ("label-image", "a.jpg", "--threshold", "nan"),
+    ("label-image", "a.jpg", "--input_std", "0"),
+], ids=lambda arguments: " ".join(map(str, arguments))[:60])  # fmt: skip
+def test_of_each_command_in_one_line(arguments: tuple[Any, ...], run: Run, tmp_path: Path) -> None:
+    photos = () if arguments[0] == "label-image" else ("--image_dir", tmp_path / "nowhere")
+    done = run(*arguments, *(() if "export" in arguments else photos))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1 and ": give " in done.stderr
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+WRONG: dict[str, list[Any]] = {
+    "input_size": [5, "224", [1], [1, 2, 3], [0, 5], [10**6, 5], [1.5, 2], [True, 5]],
+    "input_range": [1, [1, 0], [0, 0], [0, math.inf], [math.nan, 1], ["0", "1"], {"low": 0}],
+    "assert_recall": [5, "red=1", [5], [["red"]], [["red", "1"]], [[1, 0.5]], [["red", 2]]],
+    "l2": ["much", "-1", "nan", "1e400", -1, [], "9" * 5000],
+    "fine_tune": ["", "0", "LAST_0", "LAST_" + "9" * 5000, "some", 0, -1, 1.5, []],
+    "image_dir": [None, 5, [], "a\0b", 1.5, object()],
+    "output_graph": [None, 5, [], "a\0b", True],
+}
+SETTINGS = [f.name for f in fields(TrainSettings)]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_python_function_refuses_them(name: str, tmp_path: Path) -> None:
+    wrong = WRONG.get(name)
+    if wrong is None and name in RANGES:
+        none_too = "None" in str(KINDS[name])
+        wrong = [value for value in NO_NUMBERS if not (none_too and value is None)]
+        wrong += [10**20, -(10**20), 1e20, "1e20"]
+    elif wrong is None and name in CHOICES:
+        wrong = ["", "SGD ", None, 5, ["sgd"], {}, True]
+    elif wrong is None:
+        wrong = [5, 1.5, [], {}, object()]
+    for value in wrong:
+        with pytest.raises(UsageFault) as fault:
+            settings_of(
+                **{
+                    "image_dir": "photos",
+                    "given": {},
+                    **({"image_dir": value} if name == "image_dir" else {"given": {name: value}}),
+                }
+            )
+        assert name in str(fault.value) and "\n" not in str(fault.value)
+        assert len(str(fault.value)) < 250
+
+
+def test_retrain_train_does_nothing_before_it_knows_them(tmp_path: Path) -> None:
+    for given in ({"how_many_training_steps": 1e20}, {"seed": "x"}, {"solver": "best"},
+                  {"calibration": "yes"}):  # fmt: skip
+        with pytest.raises(UsageFault):
+            retrain.train(tmp_path / "nowhere", **given)
+    with pytest.raises(TypeError, match="speed"):
+        retrain.train(tmp_path, speed=3)
+    with pytest.raises(UsageFault, match="input_height"):
+        retrain.load(None, height=10**9)
+    with pytest.raises(UsageFault, match="top_k"):
+        retrain.load(None).label([], top_k=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plainer_values_become_what_the_fields_have() -> None:
+    found = settings_of(b"photos", {
+        "seed": np.int64(2**62), "learning_rate": np.float32(0.5), "dropout": 0, "l2": 0.5,
+        "fine_tune": 3, "input_size": [128, np.int32(96)], "input_range": [-1, 1],
+        "assert_recall": [["red", 1]], "output_graph": "a/g.pb", "tfhub_module": Path("m"),
+        "report": np.True_, "summaries_dir": None, "epochs": None,
+    })  # fmt: skip
+    assert found == TrainSettings(
+        "photos", seed=2**62, learning_rate=0.5, dropout=0.0, l2="0.5", fine_tune="3",
+        input_size=(128, 96), input_range=(-1.0, 1.0), assert_recall=(("red", 1.0),),
+        output_graph=Path("a/g.pb"), tfhub_module="m", report=True, summaries_dir=None,
+    )  # fmt: skip
+    json.dumps({"seed": found.seed, "rate": found.learning_rate})  # for run.json
+
+
+@pytest.mark.parametrize(("settings", "said"), [
+    ({"how_many_training_steps": 10**12}, "--how_many_training_steps 1000000000000: give"),
+    ({"learning_rate": -1.5}, "--learning_rate -1.5: give"),
+    ({"train_batch_size": 10**9}, "--train_batch_size 1000000000: give"),
+    ({"solver": "best"}, "'best' is not one of"), ({"seed": "7"}, "gives seed as"),
+    ({"input_size": [10**6, 3]}, "--input_size 1000000: give"),
+    ({"assert_recall": [["red", 7]]}, "--assert_recall 7: give"), ({"l2": "all"}, "--l2 all: give"),
+    ({"seed": math.nan}, "gives seed as NaN"), ({"epochs": 10**9}, "--epochs 1000000000: give"),
+])  # fmt: skip
+def test_run_json_refuses_them(
+    settings: dict[str, Any], said: str, run: Run, tmp_path: Path
+) -> None:
+    entries = {name: {"value": value, "from": "config"} for name, value in settings.items()}
+    record = tmp_path / "run.json"
+    record.write_text(json.dumps({"format": 1, "settings": entries}))
+    done = run("retrain", "--config", record, "--image_dir", tmp_path / "nowhere")
+    assert done.returncode in (1, 2) and done.stdout == ""
+    assert said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_texts_with_numbers_in_them() -> None:
+    assert parse_size("4096") == (4096, 4096) and parse_size(" 16X4096") == (16, 4096)
+    assert parse_range("-1,1") == (-1, 1) and parse_recall("a=b=1") == ("a=b", 1)
+    assert parse_depth(f"LAST_{10**6}") == 10**6
+    for parse, texts in (
+        (parse_size, ["4097", "0", "1x0", "1e6", "9" * 5000, "١", "1x2x3", "x", "-1"]),
+        (parse_range, ["0", "1,0", "0,0", "0,inf", "-inf,0", "nan,1", "0,1,2", "0," + "9" * 5000]),
+        (parse_recall, ["=1", "a=", "a=0", "a=2", "a=nan", "a", "", "a=" + "9" * 5000]),
+        (parse_depth, ["LAST_1000001", "9" * 5000, "1e3", "0", "000"]),
+    ):  # fmt: skip
+        for text in texts:
+            with pytest.raises(UsageFault) as fault:
+                parse(text)
+            assert len(str(fault.value)) < 250
+
+
+def test_pictures_that_no_memory_holds_are_refused() -> None:
+    check_size(512, 512)
+    with pytest.raises(UsageFault, match="4096x4096 is too large for simple_cnn"):
+        check_size(4096, 4096)
+    TrainSettings("a", random_crop=200, random_scale=200).check_numbers()
+    TrainSettings("a", random_crop=10, input_size=(4096, 4096)).check_numbers()
+    with pytest.raises(UsageFault, match="makes pictures of 36864 pixels a side"):
+        TrainSettings("a", random_crop=200, random_scale=200, input_size=(4096, 10)).check_numbers()
+
+
+def test_the_largest_seed_is_one_for_all_that_draws() -> None:
+
+    seed = int(RANGES["seed"].high)
+    features = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    labels = np.arange(20, dtype=np.int32) % 2
+    heads = [
+        train_head(FeatureMatrix.of(features), labels, np.arange(20), np.arange(0), 2,
+                   replace(ANCESTOR, seed=each, steps=5), lambda *_: None, lambda _: None)
+        for each in (seed, seed, seed - 1)
+    ]  # fmt: skip
+    assert np.array_equal(heads[0].weights, heads[1].weights)
+    assert not np.array_equal(heads[0].weights, heads[2].weights)
+
+    picture = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
+    Distortion(random_crop=10, seed=seed).apply(picture, 8, 8, b"digest")
+    np.random.default_rng([seed, 3]).permutation(3)
+    assert len(Sampler(np.arange(20), labels, "balanced", np.random.default_rng(seed)).draw(3)) == 3
