@@ -4,6 +4,7 @@ TensorBoard carries generated copies of TensorFlow's public protobufs and import
 """
 
 from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 
 from retrain.errors import RetrainError
 from retrain.files import cannot_read
+
+LOOPS = ("NextIteration", "RefNextIteration")  # where TensorFlow 1's loops begin again
 
 
 def read_graph(path: Path) -> GraphDef:
@@ -38,7 +41,8 @@ def read_graph(path: Path) -> GraphDef:
 
 
 def check_references(graph: GraphDef, path: Path, ends: Iterable[str] = ()) -> None:
-    """Raises RetrainError unless each node that a node takes, or that `ends` name, is there."""
+    """Raises RetrainError unless each node that a node takes, or that `ends` name, is there, and
+    none takes what is made of it: OpenVINO would read such a graph for ever."""
     names = {node.name for node in graph.node}
     taken = chain(ends, (reference for node in graph.node for reference in node.input))
     missing = next((each for each in taken if node_name(each) not in names), None)
@@ -47,6 +51,20 @@ def check_references(graph: GraphDef, path: Path, ends: Iterable[str] = ()) -> N
             f"{path.absolute()} is cut off or damaged: a node {missing!r} is taken, which is not "
             "there; export it anew"
         )
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+        try:
+            TopologicalSorter(
+                {
+                    node.name: [node_name(each) for each in node.input]
+                    for node in nodes
+                    if node.op not in LOOPS
+                }
+            ).prepare()
+        except CycleError as error:
+            raise RetrainError(
+                f"{path.absolute()} is damaged: the node {error.args[1][0]!r} takes what is made "
+                "of it; export it anew"
+            ) from error
 
 
 def node_name(reference: str) -> str:

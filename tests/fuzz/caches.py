@@ -56,6 +56,7 @@ def kind_of(path: Path) -> str:
 
 def prepare(folder: Path, cache: Path, command: Command) -> None:
     """Fills the cache with every kind of file that is kept, and copies it to `whole`."""
+    folder.mkdir()
     write_colour_tree(folder / "tree", 6)
     write_onnx(folder / "module.onnx")
     trained = command(*arguments("train", folder), "--output_graph", folder / "graph.pb")
@@ -131,5 +132,5 @@ def hunt(kind: str, seed: int, folder: Path, cache: Path, out: Path, command: Co
 
 
 def restore(folder: Path, cache: Path) -> None:
-    shutil.rmtree(cache)
+    shutil.rmtree(cache, ignore_errors=True)
     shutil.copytree(folder / "whole", cache)

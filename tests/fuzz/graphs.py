@@ -28,6 +28,7 @@ OPERATIONS = ("Identity", "Add", "MatMul", "Conv2D", "Softmax", "Reshape", "Plac
 
 def prepare(folder: Path, command: Command) -> None:
     """Writes the whole graphs of all formats, photos and labels."""
+    folder.mkdir()
     tree = write_colour_tree(folder / "tree", 4)
     trained = command("retrain", "--image_dir", tree, "--tfhub_module", TINY, "--output_graph",
                       folder / "own.pb", "--how_many_training_steps", 20, "--no-report",

@@ -1,10 +1,10 @@
-"""Goes through seeds in a process of its own, because what is damaged may crash native code.
+"""Goes through damage in a process of its own, because what is damaged may crash native code.
 
-    python -m fuzz.worker KIND FOLDER FIRST COUNT
+    python -m fuzz.worker FOLDER
 
-`FOLDER` holds what `prepare` made. Prints one JSON list of faults for each seed as it is done, so
-that whoever reads knows at which seed the process died. KIND: `pictures`, `graphs/FORMAT`,
-`caches/KIND`, or `prepare`.
+`FOLDER` holds what `prepare` made. Standard input is a JSON list of [kind, seed]; prints one JSON
+list of faults for each as it is done, so that whoever reads knows at which one the process died.
+Kinds: `pictures`, `graphs/FORMAT`, `caches/KIND`, and `prepare/graphs`, `prepare/caches`.
 """
 
 import json
@@ -13,10 +13,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from commands import run_command
 
@@ -24,92 +24,77 @@ from fuzz import caches, graphs, pictures
 from fuzz.judge import Done
 
 TESTS = Path(__file__).parent.parent
-SILENCE_S = 300.0  # for one seed, before the process is taken to hang
+SILENCE_S = 600.0  # over one task, before the process is taken to hang
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What went wrong, with what makes it happen again."""
-
-    kind: str
-    seed: int
-    fault: str
+Task = tuple[str, int]  # kind and seed
 
 
-def hunt(kind: str, folder: Path, seeds: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
-    """Each seed with its faults; a process that dies is a fault, and the next goes on after it."""
-    left = list(seeds)
+def hunt(folder: Path, tasks: Sequence[Task]) -> Iterator[tuple[Task, list[str]]]:
+    """Each task with its faults; a process that dies is a fault, and the next goes on after it."""
+    left = list(tasks)
     while left:
-        with tempfile.TemporaryFile() as said:
-            process = start(said.fileno(), kind, folder, left[0], len(left))
-            with process, ThreadPoolExecutor(1) as reader:
-                assert process.stdout is not None
-                while left:
-                    waited = reader.submit(process.stdout.readline)
-                    try:
-                        line = waited.result(SILENCE_S)
-                    except TimeoutError:
-                        process.kill()
-                        line = ""
-                    if not line:
-                        break
-                    yield left.pop(0), json.loads(line)
-                if not left:
-                    return
-                code = process.wait()
-            said.seek(0)
-            words = said.read().decode(errors="replace").split("\n")[-12:]
-            yield left.pop(0), [f"the process ended with {code}: {' | '.join(words)}"]
+        with tempfile.TemporaryFile() as said, start(folder, left, said) as process:
+            assert process.stdout is not None
+            watch = threading.Timer(SILENCE_S, process.kill)
+            watch.start()
+            for line in process.stdout:
+                watch.cancel()
+                yield left.pop(0), json.loads(line)
+                watch = threading.Timer(SILENCE_S, process.kill)
+                watch.start()
+            watch.cancel()
+            code = process.wait()
+            if left:
+                said.seek(0)
+                words = said.read().decode(errors="replace").splitlines()[-12:]
+                yield left.pop(0), [f"the process ended with {code}: {' | '.join(words)}"]
 
 
-def start(errors: int, *words: object) -> "subprocess.Popen[str]":
-    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-    return subprocess.Popen(
-        [sys.executable, "-X", "faulthandler", "-m", "fuzz.worker", *map(str, words)],
-        env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, stderr=errors, text=True,
+def start(folder: Path, tasks: Sequence[Task], said: IO[bytes]) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-m", "fuzz.worker", str(folder)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True,
     )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(tasks))
+    process.stdin.close()
+    return process
 
 
 def prepare(folder: Path, *names: str) -> None:
-    """Makes what the seeds start from, `graphs` and `caches`, in a process of its own."""
-    with tempfile.TemporaryFile() as said:
-        for name in names:
-            with start(said.fileno(), "prepare", folder, name, 0) as process:
-                process.communicate()
-            said.seek(0)
-            assert process.returncode == 0, said.read().decode()
+    """Makes what the tasks start from, `graphs` and `caches`."""
+    found = list(hunt(folder, [(f"prepare/{name}", 0) for name in names]))
+    assert not any(faults for _, faults in found), found
 
 
 def main() -> None:
-    kind, folder, first, count = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-    answers = os.fdopen(os.dup(1), "w")  # the commands' own output goes elsewhere
-    cache = folder / "cache"
+    folder = Path(sys.argv[1])
+    answers = os.fdopen(os.dup(1), "w")  # what the commands write goes elsewhere
+    cache, work = folder / "cache", folder / "work"
     os.environ["RETRAIN_CACHE_DIR"] = str(cache)
-    work = folder / "work"
 
     def command(command: str, *arguments: object) -> Done:
         return run_command(command, *arguments, cwd=work)
 
-    family, _, rest = kind.partition("/")
-    places = {name: folder / name for name in ("graphs", "caches")}
-    if family == "prepare":
-        for path in (work, places[first]):
-            path.mkdir(parents=True, exist_ok=True)
-        if first == "graphs":
-            graphs.prepare(places["graphs"], command)
-        else:
-            caches.prepare(places["caches"], cache, command)
-        return
-    for seed in range(int(first), int(first) + count):
+    for kind, seed in json.load(sys.stdin):
+        family, _, rest = kind.partition("/")
         shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
+        work.mkdir(parents=True)
+        faults: list[str] = []
         if family == "pictures":
             faults = pictures.hunt(seed, work, command)
         elif family == "graphs":
             shutil.rmtree(cache, ignore_errors=True)
-            faults = graphs.hunt(rest, seed, places["graphs"], work, command)
+            faults = graphs.hunt(rest, seed, folder / "graphs", work, command)
+        elif family == "caches":
+            faults = caches.hunt(rest, seed, folder / "caches", cache, work, command)
+        elif rest == "graphs":
+            graphs.prepare(folder / "graphs", command)
         else:
-            faults = caches.hunt(rest, seed, places["caches"], cache, work, command)
+            shutil.rmtree(cache, ignore_errors=True)
+            caches.prepare(folder / "caches", cache, command)
         print(json.dumps(faults), file=answers, flush=True)
 
 
