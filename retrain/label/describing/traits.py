@@ -139,4 +139,5 @@ def _other_operand(operation: Any, position: int) -> float | None:
     other = operation.input_value(1 - position).get_node()
     if other.get_type_name() != "Constant":
         return None
-    return float(np.mean(other.get_data()))
+    with np.errstate(all="ignore"):  # a damaged file may hold anything
+        return float(np.mean(other.get_data()))
