@@ -18,12 +18,13 @@ HEIC = (
 AVIF = f"an AVIF picture, which is not read yet: {CONVERT}"
 JPEG_2000 = f"a JPEG 2000 picture, which is not read yet: {CONVERT}"
 JPEG_XL = f"a JPEG XL picture, which is not read yet: {CONVERT}"
+JPEG_LS = b"\xff\xd8\xff\xf7"  # begins as a JPEG does
 BEGINNINGS = {
     b"\0\0\0\x0cjP  \r\n\x87\n": JPEG_2000,
     b"\xff\x4f\xff\x51": JPEG_2000,
     b"\0\0\0\x0cJXL \r\n\x87\n": JPEG_XL,
     b"\xff\x0a": JPEG_XL,
-    b"\xff\xd8\xff\xf7": f"a JPEG-LS picture, which is not read: {CONVERT}",
+    JPEG_LS: f"a JPEG-LS picture, which is not read: {CONVERT}",
     b"8BPS": "a Photoshop file: export it as JPEG or PNG",
     b"%PDF": "a PDF document: export its pages as JPEG or PNG",
     b"%!PS": "a PostScript drawing: export it as PNG",

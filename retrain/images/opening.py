@@ -19,12 +19,12 @@ from PIL import (
 from retrain.errors import one_line
 from retrain.images import memory
 from retrain.images.faults import BadPhoto, TooLittleMemory
-from retrain.images.foreign import HEAD, foreign_kind
+from retrain.images.foreign import HEAD, JPEG_LS, foreign_kind
 from retrain.images.jpeg import check_scans, read_frame
-from retrain.images.picture import Picture
+from retrain.images.picture import Picture, bytes_needed
 from retrain.images.png import depth, has_odd_key, load_keyed, without_texts
 from retrain.images.tiff import at_page, photo_page
-from retrain.images.tiff_samples import bytes_needed, read_samples
+from retrain.images.tiff_samples import bytes_of_samples, read_samples
 
 # Pillow's readers, each with the first bytes that are its own. Phones' MPO is read as JPEG.
 READERS: dict[str, tuple[type[ImageFile.ImageFile], tuple[bytes, ...]]] = {
@@ -38,9 +38,8 @@ READERS: dict[str, tuple[type[ImageFile.ImageFile], tuple[bytes, ...]]] = {
 FORMATS = tuple(READERS)
 NO_PHOTO = "not a JPEG, PNG, WebP, BMP, GIF or TIFF picture"
 
-# Bytes that Pillow holds for a pixel: of the picture, and while it is decoded.
-BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
-DECODERS = {"WEBP": 20, "GIF": 4}
+# Bytes that these readers hold for a pixel, besides the picture, while they decode it.
+DECODERS = {"WEBP": 14, "GIF": 4}
 ORIENTATION = 0x0112
 PILLOWS_OWN = 89_478_485  # its limit of pixels, which it takes twice; who lowers it means it
 BITMAP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes
@@ -48,13 +47,15 @@ BITMAP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes
 
 def format_of(head: bytes) -> str | None:
     """Pillow's name for the format of a file that begins with these bytes, if it is in FORMATS."""
+    if head.startswith(JPEG_LS):
+        return None
     if head[:4] == b"RIFF" and head[8:12] != b"WEBP":
         return None
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") not in BITMAP_HEADERS:
         return None  # words may begin so
     for name, (_, beginnings) in READERS.items():
         if head.startswith(beginnings):
-            return name if foreign_kind(head) is None else None
+            return name
     return None
 
 
@@ -92,10 +93,10 @@ def opened(content: bytes, wide: int, high: int) -> Iterator[Picture]:
 def _plain(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]:
     with READERS[found][0](io.BytesIO(content)) as image:
         size = image.size
-        each = BYTES.get(image.mode, 4) + DECODERS.get(found, 0)
-        with _room(content, size, each * math.prod(size)):
+        needed = bytes_needed(image, math.prod(size), _orientation(image))
+        with _room(content, size, needed + DECODERS.get(found, 0) * math.prod(size)):
             image.load()
-            yield Picture(image, found, size, _orientation(image))
+            yield from _closing(Picture(image, found, size, _orientation(image)))
 
 
 @contextmanager
@@ -106,24 +107,24 @@ def _jpeg(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]
     with JpegImagePlugin.JpegImageFile(io.BytesIO(content)) as image:
         size, orientation = image.size, _orientation(image)
         image.draft(None, (high, wide) if orientation >= 5 else (wide, high))
-        needed = BYTES.get(image.mode, 4) * math.prod(image.size)
+        needed = bytes_needed(image, math.prod(image.size), orientation)
         if frame is not None:
             check_scans(content, frame)
             needed += int(2 * frame.values * math.prod(size)) if frame.buffered else 0
         with _room(content, size, needed):
             image.load()
-            yield Picture(image, found, size, orientation)
+            yield from _closing(Picture(image, found, size, orientation))
 
 
 @contextmanager
 def _png(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]:
     content = without_texts(content)
     with PngImagePlugin.PngImageFile(io.BytesIO(content)) as image:
-        each = BYTES.get(image.mode, 4) + (12 if has_odd_key(content) else 0)
-        with _room(content, image.size, each * math.prod(image.size)):
+        size, odd = image.size, 12 if has_odd_key(content) else 0
+        with _room(content, size, bytes_needed(image, math.prod(size)) + odd * math.prod(size)):
             loaded = load_keyed(image, content)
             deep = depth(content)[0] == 16
-            yield Picture(loaded, found, image.size, _orientation(image), deep)
+            yield from _closing(Picture(loaded, found, size, _orientation(image), deep))
 
 
 @contextmanager
@@ -132,10 +133,10 @@ def _tiff(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]
     content, layout = content if is_first else at_page(content, page), page.layout
     size = layout.width, layout.height
     if not layout.read_by_pillow:
-        with _room(content, size, bytes_needed(layout)):
+        with _room(content, size, bytes_of_samples(layout)):
             image, least, most = read_samples(content, layout)
             span = (least, most) if layout.bits[0] == 16 else (0xFFFF, 0)
-            yield Picture(image, found, size, page.orientation, span=span)
+            yield from _closing(Picture(image, found, size, page.orientation, span=span))
         return
     try:
         reader = TiffImagePlugin.TiffImageFile(io.BytesIO(content))
@@ -145,10 +146,19 @@ def _tiff(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]
         ) from error
     with reader as image:
         strip = layout.width * min(layout.block[1], layout.height) * len(layout.bits)
-        each = BYTES.get(image.mode, 4) * (2 if page.orientation > 1 else 1)
-        with _room(content, size, each * math.prod(size) + strip * max(8, layout.bits[0]) // 8):
+        needed = bytes_needed(image, math.prod(size), page.orientation)
+        with _room(content, size, needed + strip * max(8, layout.bits[0]) // 8):
             image.load()  # turns it upright
-            yield Picture(image, found, size, _orientation(image), layout.bits[0] == 16)
+            deep = layout.bits[0] == 16
+            yield from _closing(Picture(image, found, size, _orientation(image), deep))
+
+
+def _closing(picture: Picture) -> Iterator[Picture]:
+    """The picture, whose memory is given back before it counts as free."""
+    try:
+        yield picture
+    finally:
+        picture.close()
 
 
 OPENERS: dict[str, Callable[[bytes, str, int, int], AbstractContextManager[Picture]]] = {
@@ -161,8 +171,8 @@ OPENERS: dict[str, Callable[[bytes, str, int, int], AbstractContextManager[Pictu
 @contextmanager
 def _room(content: bytes, size: tuple[int, int], needed: int) -> Iterator[None]:
     """Memory for the file and what is made of it. Raises BadPhoto if that is too much for one."""
-    needed += len(content)
     width, height = size
+    needed += len(content)
     megapixels = f"{width * height / 1e6:,.0f} megapixels ({width} x {height})"
     lowered = Image.MAX_IMAGE_PIXELS
     if lowered is not None and lowered < PILLOWS_OWN and width * height > 2 * lowered:

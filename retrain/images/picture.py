@@ -1,15 +1,13 @@
-"""A decoded photo on its way to RGB: turned upright, its transparent parts on white, shrunk, in
-bands of rows where it is so large that copies of it would fill the memory."""
-
-from collections.abc import Iterator
+"""A decoded photo on its way to RGB: turned upright, its transparent parts on white, shrunk; bit by
+bit where it is so large that copies of it would fill the memory."""
 
 import numpy as np
 from PIL import Image
 
 from retrain.images.faults import BadPhoto
 
-BAND = 4_000_000  # pixels of a large photo that are worked on at a time
-WHOLE = 16_000_000  # pixels up to which a photo is worked on as one
+BAND = 2_000_000  # pixels of a large photo that are worked on at a time
+WHOLE = 8_000_000  # pixels up to which a photo is worked on as one
 NARROW = 1 << 14  # of 65,536: a deep photo whose values span less is nearly of one brightness
 
 Box = tuple[int, int, int, int]
@@ -24,6 +22,23 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+# Bytes that Pillow holds for a pixel of these modes; 4 for one of any other.
+BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+WORK = 12  # bytes for a pixel that is turned and put on white
+
+
+def bytes_needed(image: Image.Image, pixels: int, orientation: int = 1) -> int:
+    """Memory for so many pixels in the mode of `image`, and for what `Picture` makes of them."""
+    needed = BYTES.get(image.mode, 4) * pixels
+    if _is_plain(image, orientation):
+        return needed
+    return needed + WORK * min(pixels, WHOLE) + (pixels if pixels > WHOLE else 0)
+
+
+def _is_plain(image: Image.Image, orientation: int) -> bool:
+    return image.mode == "RGB" and orientation == 1 and "transparency" not in image.info
 
 
 class Picture:
@@ -64,31 +79,42 @@ class Picture:
         range."""
         return 0 <= self.span[1] - self.span[0] < NARROW
 
+    def close(self) -> None:
+        """Gives the memory back, at once."""
+        self.image.close()
+
     def rgb(self) -> Image.Image:
         """The whole photo, upright, in 8-bit RGB by the rules of `decode.Recipe`."""
-        return self._rgb(self._turned(self.image))
+        shown = self._rgb(self._turned(self.image))
+        return shown.copy() if shown is self.image else shown
 
     def resize(self, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
         """The upright photo in RGB in another (width, height).
 
-        Large photos are worked on band by band, to the same result: Pillow, too, shrinks across
-        first and then down, and rounds in between.
+        Of a large one that is not RGB and upright already, the channels are made and shrunk one
+        after the other, so that there is never a second whole photo; to the same result.
         """
         width, height = self.size
-        plain = self.image.mode == "RGB" and self.orientation == 1 and not self._has_key()
-        if plain or width * height <= WHOLE:
-            return self.rgb().resize(size, resample)
-        across = Image.new("RGB", (size[0], height))
-        for top, below in self._bands():
-            band = self._rgb(self._turned(self.image.crop(self._stored_box(top, below))))
-            across.paste(band.resize((size[0], below - top), resample), (0, top))
-        return across.resize(size, resample)
+        if _is_plain(self.image, self.orientation) or width * height <= WHOLE:
+            return self._rgb(self._turned(self.image)).resize(size, resample)
+        clear = "transparency" not in self.image.info
+        grey = self.image.mode in ("1", "L") or self.image.mode.startswith("I")
+        channels = [
+            self._channel(number).resize(size, resample)
+            for number in range(1 if grey and clear else 3)
+        ]
+        return Image.merge("RGB", channels if len(channels) == 3 else 3 * channels)
 
-    def _bands(self) -> Iterator[tuple[int, int]]:
+    def _channel(self, number: int) -> Image.Image:
+        """Red, green or blue of the upright photo, in mode L."""
         width, height = self.size
+        channel = Image.new("L", (width, height))
         rows = max(1, BAND // width)
         for top in range(0, height, rows):
-            yield top, min(top + rows, height)
+            box = self._stored_box(top, min(top + rows, height))
+            band = self._rgb(self._turned(self.image.crop(box)))
+            channel.paste(band.getchannel(number), (0, top))
+        return channel
 
     def _stored_box(self, top: int, below: int) -> Box:
         """Where the upright rows from `top` to `below` lie in the photo as it is stored."""
@@ -105,9 +131,6 @@ class Picture:
         turn = TURNS.get(self.orientation)
         return image if turn is None else image.transpose(turn)
 
-    def _has_key(self) -> bool:
-        return "transparency" in self.image.info
-
     def _rgb(self, image: Image.Image) -> Image.Image:
         if image.mode.startswith("I"):
             values = np.asarray(image)
@@ -119,9 +142,10 @@ class Picture:
                 least, most = image.getchannel(band).getextrema()
                 self._seen(256 * int(least), 256 * int(most) + 255)  # type: ignore[arg-type]
         if image.has_transparency_data:
-            rgba = image.convert("RGBA")
+            rgba = image if image.mode == "RGBA" else image.convert("RGBA")
             page = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
             image = Image.alpha_composite(page, rgba)
+            del rgba, page  # each is as large as the photo
         return image if image.mode == "RGB" else image.convert("RGB")
 
     def _seen(self, least: int, most: int) -> None:

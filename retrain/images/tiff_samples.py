@@ -22,7 +22,7 @@ from retrain.images.tiff_layout import (
 BAND = 1 << 21  # samples worked on at a time
 
 
-def bytes_needed(layout: Layout) -> int:
+def bytes_of_samples(layout: Layout) -> int:
     """Memory for `read_samples`, besides the file."""
     samples = layout.width * layout.height * len(layout.bits)
     planes, picture = samples * layout.bits[0] // 8, 4 * layout.width * layout.height
