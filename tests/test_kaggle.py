@@ -202,7 +202,7 @@ try:
 except Exception as fault:
     print(type(fault).__name__, fault)
 """
-    script = f'mount -t tmpfs -o size=1m none {cache}\n{sys.executable} -c "$FETCH"'
+    script = f'mount -t tmpfs -o size=1m,mode=700 none {cache}\n{sys.executable} -c "$FETCH"'
     done = in_namespace("-m", script, FETCH=fetch)
     if "mount:" in done.stderr:
         pytest.skip("no mount of its own")

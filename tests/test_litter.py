@@ -81,7 +81,7 @@ OTHERS = (
 )
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", OTHERS, ids=range(len(OTHERS)))  # they hold a process number
 @pytest.mark.parametrize("is_folder", [False, True])
 def test_what_other_machines_left_is_removed_when_it_is_old(
     name: str, is_folder: bool, tmp_path: Path

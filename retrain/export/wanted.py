@@ -6,7 +6,8 @@ from pathlib import Path
 from retrain.errors import UsageFault
 from retrain.ranges import CHOICES, number_of
 
-FLOAT32, FLOAT16, DYNAMIC, INT8 = CHOICES["tflite_quantization"]
+QUANTIZATIONS = CHOICES["tflite_quantization"]
+FLOAT32, FLOAT16, DYNAMIC, INT8 = QUANTIZATIONS
 
 # Shares of the photos that must get the frozen graph's own answer. Rounded weights turn a photo
 # whose best two classes are close, now and then, without anything being wrong.
