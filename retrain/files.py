@@ -10,12 +10,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from retrain.errors import RetrainError, one_line
+from retrain.errors import RetrainError, UsageFault, one_line
 from retrain.litter import temporary_name
 from retrain.new_folders import make_folder
 
 DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # or the user's share of it
-
+NOT_REGULAR = "not a regular file"  # but a pipe, socket or device
 
 Identity = tuple[int, int, int, int, int]
 
@@ -46,6 +46,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     temporary = temporary_name(path)
     try:
+        if not _may_be_replaced(path):  # by a rename, which asks nobody
+            raise OSError(errno.EINVAL, NOT_REGULAR)
         make_folder(path.parent)
         yield temporary
         with open(temporary, "rb") as written:
@@ -67,9 +69,26 @@ def write_bytes(path: Path, content: bytes) -> None:
 def open_regular(path: "str | os.PathLike[str]") -> BinaryIO:
     """Opens a file for reading its bytes. Raises OSError, also if it is a pipe, socket or device:
     such a one may keep its reader waiting for ever, and is not opened."""
-    if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):
-        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    if _is_special(path):
+        raise OSError(errno.EINVAL, NOT_REGULAR, os.fspath(path))
     return open(path, "rb")
+
+
+def _is_special(path: "str | os.PathLike[str]") -> bool:
+    """Whether what has this name is a pipe, socket or device."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:  # nothing there, or nothing that can be seen
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether a file may take this name: not that of a pipe, socket or device, nor the system's
+    for a stream (`/dev/stdout`), which may lead to an ordinary file."""
+    return not _is_special(path) and not (
+        path.is_symlink() and path.parent.resolve() == Path(os.devnull).parent
+    )
 
 
 def cannot_read(what: str, path: Path, error: OSError) -> RetrainError:
@@ -98,6 +117,11 @@ def check_file_can_be_written(path: Path, flag: str) -> None:
     """
     if path.is_dir():
         raise RetrainError(f"{flag} {path.absolute()} is a folder: give the name of a file")
+    if not _may_be_replaced(path):
+        raise UsageFault(
+            f"{flag} {path} is no ordinary file but a pipe, socket or device: "
+            "give the name of a file"
+        )
     check_folder_can_be_written(path.parent, flag)
 
 

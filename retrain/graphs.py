@@ -15,7 +15,7 @@ from tensorboard.compat.proto.node_def_pb2 import NodeDef
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 
 from retrain.errors import RetrainError
-from retrain.files import cannot_read
+from retrain.files import cannot_read, open_regular
 
 LOOPS = ("NextIteration", "RefNextIteration")  # where TensorFlow 1's loops begin again
 
@@ -23,7 +23,8 @@ LOOPS = ("NextIteration", "RefNextIteration")  # where TensorFlow 1's loops begi
 def read_graph(path: Path) -> GraphDef:
     """Parses a binary GraphDef file. Raises RetrainError if it is missing or something else."""
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read()
     except OSError as error:
         raise cannot_read("graph", path, error) from error
     graph = GraphDef()

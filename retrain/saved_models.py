@@ -12,7 +12,7 @@ from tensorboard.compat.proto.meta_graph_pb2 import MetaGraphDef, SignatureDef
 
 from retrain.artefact import SAVED_MODEL_FILE
 from retrain.errors import RetrainError
-from retrain.files import cannot_read
+from retrain.files import cannot_read, open_regular
 from retrain.graphs import check_references
 from retrain.manifest import FILE as MANIFEST_FILE
 from retrain.manifest import Manifest, find_manifest, parse_manifest
@@ -35,7 +35,8 @@ def read_saved_model(folder: Path) -> SavedModel:
     """Raises RetrainError if the folder's `saved_model.pb` cannot be read or holds no graph."""
     path = folder / SAVED_MODEL_FILE
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read()
     except OSError as error:
         raise cannot_read("SavedModel", path, error) from error
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from retrain.errors import RetrainError
-from retrain.files import cannot_read
+from retrain.files import cannot_read, open_regular
 
 # Longer marks first: that of UTF-32 begins with that of UTF-16.
 MARKS = (
@@ -39,10 +39,10 @@ def read_text(path: Path, what: str) -> str:
 
 
 def read_bytes(path: Path, what: str) -> bytes:
-    """The bytes of the text file `path`, a `what`. Raises RetrainError, also for one larger than
-    any text that is meant: a device without an end, a film."""
+    """The bytes of the text file `path`, a `what`. Raises RetrainError, also for a pipe or
+    device, and for one larger than any text that is meant: a film."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise cannot_read(what, path, error) from error

@@ -106,9 +106,8 @@ def _check_places(batch: Batch) -> None:
     """Raises RetrainError before anything is done if results could not be written."""
     if batch.output is not None:
         check_file_can_be_written(batch.output, "--output")
-        if batch.output.exists() and (not batch.output.is_file() or may_be_photo(batch.output)):
-            what = "a photo" if batch.output.is_file() else "no ordinary file"
-            raise UsageFault(f"--output {batch.output} is {what}: name a file for the results")
+        if batch.output.exists() and may_be_photo(batch.output):
+            raise UsageFault(f"--output {batch.output} is a photo: name a file for the results")
     if batch.sort_into is not None:
         check_folder_can_be_written(batch.sort_into, "--sort_into")
         for name in batch.names:

@@ -18,7 +18,12 @@ from pathlib import Path
 
 from retrain.backbones.backbone import INFO_FILE, Backbone, digest_of_graph, read_backbone
 from retrain.errors import RetrainError, one_line
-from retrain.files import cannot_write, check_folder_can_be_written, scratch_folder
+from retrain.files import (
+    cannot_write,
+    check_folder_can_be_written,
+    open_regular,
+    scratch_folder,
+)
 from retrain.freezing.wanted import InputWanted
 from retrain.kept import SUFFIX, damage_in, damaged, is_sealed, read_kept, seal_folder, write_kept
 from retrain.modules.handles import Handle, whole
@@ -190,7 +195,7 @@ def fingerprint_of(module: Path) -> str:
         if module.is_dir():
             digest.update(path.name.encode() + b"\0")
         try:
-            with open(path, "rb") as content:
+            with open_regular(path) as content:
                 while block := content.read(1 << 20):
                     digest.update(block)
         except OSError as error:
