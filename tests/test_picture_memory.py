@@ -192,6 +192,26 @@ def test_a_run_goes_on_without_it_and_tries_it_again(
     assert "set aside" not in again.stderr
 
 
+def test_deep_photos_of_little_range_are_counted_in_one_line(
+    colour_tree: Path, run: Run, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(3):  # 12 bits of data, as cameras of microscopes write them
+        values = rng.integers(0, 4096, (40, 40), dtype=np.uint16)
+        Image.fromarray(values).save(colour_tree / "red" / f"deep{number}.png")
+    age(colour_tree)
+    fast = ("--tfhub_module", TINY, "--how_many_training_steps", 20, "--summaries_dir=")
+    for computed in ("75 features computed", "0 features computed"):
+        done = run("retrain", "--image_dir", colour_tree, *fast, "--no-report",
+                   "--bottleneck_dir", tmp_path / "b")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert computed in done.stderr
+        said = {line.strip() for line in done.stderr.splitlines() if "16-bit" in line}
+        assert {line.removeprefix("warning: ")[:45] for line in said} == {
+            "3 16-bit photos whose values fill less than a"
+        }
+
+
 def test_thumbnails_and_looks_of_large_photos(three_photos: list[Path]) -> None:
     paths = [str(path) for path in three_photos]
     assert read_upright(paths[1], 100).size == (200, 200)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from tiff_files import DEFLATE, LZW, PACKBITS, RAW, directory, tiff, tiff_of
 
+from retrain.images import opening, tiff_samples
 from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
 
 HEIGHT, WIDTH = 21, 37
@@ -174,6 +175,18 @@ def test_what_has_no_meaning_is_refused_by_name(
     with pytest.raises(BadPhoto, match=said) as caught:
         decode(tiff(values, bits, photometric, **how), SAME)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("planar", [False, True], ids=["chunky", "planar"])
+def test_a_large_picture_is_read_in_pieces(planar: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = samples(3, 12)
+    monkeypatch.setattr(tiff_samples, "BAND", 5 * 3 * WIDTH)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1400)  # bytes at once, as Pillow sees it
+    for how in PACKED.values():
+        if how == PACKED["one strip"]:
+            continue
+        monkeypatch.setattr(opening, "PILLOWS_OWN", 0)
+        assert_pixels(tiff(values, 12, RGB, planar=planar, **how), eight(values, 12))
 
 
 def page(side: int, colour: int, reduced: bool = False, photometric: int = RGB) -> tuple:  # type: ignore[type-arg]

@@ -24,9 +24,9 @@ BAND = 1 << 21  # samples worked on at a time
 
 def bytes_of_samples(layout: Layout) -> int:
     """Memory for `read_samples`, besides the file."""
-    samples = layout.width * layout.height * len(layout.bits)
-    planes, picture = samples * layout.bits[0] // 8, 4 * layout.width * layout.height
-    return planes + picture + sum(layout.lengths) + 32 * min(BAND, samples)
+    samples = layout.width * min(layout.height, _rows_at_once(layout)) * len(layout.bits)
+    rows, picture = samples * layout.bits[0] // 8, 4 * layout.width * layout.height
+    return 2 * rows + picture + sum(layout.lengths) + 32 * min(BAND, samples)
 
 
 def read_samples(content: bytes, layout: Layout) -> tuple[Image.Image, int, int]:
@@ -85,20 +85,33 @@ def _scaled(values: np.ndarray, bits: int) -> np.ndarray:
 def _bands(content: bytes, layout: Layout, wanted: list[int]) -> Iterator[tuple[int, np.ndarray]]:
     """The first row of some rows, and their samples (n, width, wanted) uint16."""
     count = len(layout.bits)
-    if layout.planar:
-        planes, each, wanted_here = [_plane(content, layout, n) for n in wanted], 1, [0]
-    else:
-        planes, each, wanted_here = [_plane(content, layout, 0)], count, wanted
+    numbers, each, wanted_here = (wanted, 1, [0]) if layout.planar else ([0], count, wanted)
+    at_once = _rows_at_once(layout)
     rows = max(1, BAND // (layout.width * count))
-    for top in range(0, layout.height, rows):
-        below = min(top + rows, layout.height)
-        parts = []
-        for plane in planes:
-            raw = np.asarray(plane.crop((0, top, plane.width, below)))
-            row = _unpacked(raw, layout)[:, : layout.width * each]
-            samples = row.reshape(below - top, layout.width, each)
-            parts.append(_summed(samples, layout)[..., wanted_here])
-        yield top, np.concatenate(parts, axis=-1)
+    for first in range(0, layout.height, at_once):
+        last = min(first + at_once, layout.height)
+        planes = [_plane(content, layout, number, first, last) for number in numbers]
+        for top in range(first, last, rows):
+            below = min(top + rows, last)
+            parts = []
+            for plane in planes:
+                raw = np.asarray(plane.crop((0, top - first, plane.width, below - first)))
+                row = _unpacked(raw, layout)[:, : layout.width * each]
+                samples = row.reshape(below - top, layout.width, each)
+                parts.append(_summed(samples, layout)[..., wanted_here])
+            yield top, np.concatenate(parts, axis=-1)
+
+
+def _block_height(layout: Layout) -> int:
+    across, down = layout.block
+    return max(1, down if across else min(down, layout.height))
+
+
+def _rows_at_once(layout: Layout) -> int:
+    """Whole strips or tiles that Pillow unpacks at once: it refuses too many bytes as it refuses
+    too many pixels."""
+    down = _block_height(layout)
+    return max(1, BAND // (layout.width * len(layout.bits) * down)) * down
 
 
 def _unpacked(raw: np.ndarray, layout: Layout) -> np.ndarray:
@@ -131,15 +144,15 @@ def _summed(samples: np.ndarray, layout: Layout) -> np.ndarray:
     return np.concatenate(parts, axis=1) & np.uint16((1 << layout.bits[0]) - 1)
 
 
-def _plane(content: bytes, layout: Layout, number: int) -> Image.Image:
-    """The rows of one plane, unpacked by Pillow, as an "L" picture of width x height bytes."""
+def _plane(content: bytes, layout: Layout, number: int, top: int, below: int) -> Image.Image:
+    """Some rows of one plane, unpacked by Pillow, as an "L" picture of width x height bytes."""
     bits, each = layout.bits[0], 1 if layout.planar else len(layout.bits)
-    tile_width, block_height = layout.block
-    block_height = max(1, min(block_height, layout.height) if not tile_width else block_height)
-    down = -(-layout.height // block_height)
-    blocks = down * -(-layout.width // tile_width) if tile_width else down
-    offsets = layout.offsets[number * blocks : (number + 1) * blocks]
-    lengths = layout.lengths[number * blocks : (number + 1) * blocks]
+    tile_width, block_height = layout.block[0], _block_height(layout)
+    beside = -(-layout.width // tile_width) if tile_width else 1
+    start = (number * -(-layout.height // block_height) + top // block_height) * beside
+    blocks = -(-(below - top) // block_height) * beside
+    offsets = layout.offsets[start : start + blocks]
+    lengths = layout.lengths[start : start + blocks]
     row = -(-layout.width * each * bits // 8)
     across = tile_width * each * bits // 8
     if len(lengths) < len(offsets) and layout.compression == 1:
@@ -147,19 +160,19 @@ def _plane(content: bytes, layout: Layout, number: int) -> Image.Image:
     if len(offsets) < blocks or len(lengths) < blocks:
         raise BadPhoto("broken: the TIFF does not name all parts of its picture")
     parts = [content[at : at + size] for at, size in zip(offsets, lengths, strict=True)]
-    file = _grey_file(row, layout, across, block_height, parts)
+    file = _grey_file(row, below - top, layout, across, block_height, parts)
     with TiffImagePlugin.TiffImageFile(io.BytesIO(file)) as image:
         image.load()
         return image
 
 
 def _grey_file(
-    width: int, layout: Layout, across: int, block_height: int, parts: list[bytes]
+    width: int, height: int, layout: Layout, across: int, block_height: int, parts: list[bytes]
 ) -> bytes:
     """A TIFF of 8-bit grey pixels with these strips or tiles."""
     tags: list[tuple[int, list[int]]] = [
         (256, [width]),
-        (257, [layout.height]),
+        (257, [height]),
         (258, [8]),
         (259, [layout.compression]),
         (262, [1]),
