@@ -15,6 +15,7 @@ def import_onnx() -> Any:
     """The `onnx` package. Raises RetrainError if it is not installed."""
     require("onnx", "onnx", "reading or writing ONNX files")
     import onnx
+    import onnx.compose
     import onnx.numpy_helper
     import onnx.shape_inference
 

@@ -106,6 +106,19 @@ def test_the_whole_main_job_without_tensorflow(colour_tree: Path, run: Run, tmp_
         assert labelled.stdout.startswith("blue (score="), labelled.stderr
 
 
+def test_what_we_exported_is_a_module_too(colour_tree: Path, run: Run, tmp_path: Path) -> None:
+    module = write_onnx(tmp_path / "tiny.onnx")
+    short = ("--image_dir", colour_tree, "--how_many_training_steps", 50, "--no-report",
+             "--summaries_dir", "")  # fmt: skip
+    for name in ("first.onnx", "second.onnx"):
+        done = run("retrain", *short, "--tfhub_module", module, "--output_graph", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        module = tmp_path / name
+    photo = next((colour_tree / "red").glob("*.png"))
+    done = run("label-image", "--graph", module, photo)
+    assert done.stdout.startswith("red"), done.stderr
+
+
 def test_what_cannot_be_made_is_said_before_the_work(
     colour_tree: Path, run: Run, tmp_path: Path
 ) -> None:

@@ -35,7 +35,7 @@ def freeze_onnx(
     implementation. Raises RetrainError.
     """
     onnx = import_onnx()
-    source = read_onnx(path)
+    source = _with_names_of_its_own(read_onnx(path))
     image = _image_input(source, path)
     dims = image.type.tensor_type.shape.dim
     sizes = [dim.dim_value for dim in dims]
@@ -102,6 +102,16 @@ def freeze_onnx(
         ),
     )
     return read_backbone(folder)
+
+
+def _with_names_of_its_own(model: Any) -> Any:
+    """The model; with `module/` before each name if it uses ours, as a file that we exported."""
+    names = {name for node in model.graph.node for name in (*node.input, *node.output)}
+    names |= {value.name for value in (*model.graph.input, *model.graph.initializer)}
+    ours = {INPUT_NODE, FEATURE_NODE}
+    if not any(name in ours or name.startswith("retrain/") for name in names):
+        return model
+    return import_onnx().compose.add_prefix(model, "module/")
 
 
 def _image_input(model: Any, path: Path) -> Any:
