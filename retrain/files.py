@@ -87,7 +87,7 @@ def _may_be_replaced(path: Path) -> bool:
     """Whether a file may take this name: not that of a pipe, socket or device, nor the system's
     for a stream (`/dev/stdout`), which may lead to an ordinary file."""
     return not _is_special(path) and not (
-        path.is_symlink() and path.parent.resolve() == Path(os.devnull).parent
+        os.path.islink(path) and path.parent.resolve() == Path(os.devnull).parent
     )
 
 
@@ -115,7 +115,7 @@ def check_file_can_be_written(path: Path, flag: str) -> None:
 
     Creates missing parent folders; leaves nothing else behind. Raises RetrainError.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, also below a folder that is closed to us
         raise RetrainError(f"{flag} {path.absolute()} is a folder: give the name of a file")
     if not _may_be_replaced(path):
         raise UsageFault(

@@ -29,7 +29,7 @@ def temporary_name(path: Path) -> Path:
     The first in a folder also removes what killed processes left in that folder.
     """
     folder = path.parent.absolute()
-    if str(folder) not in _swept and folder.is_dir():
+    if str(folder) not in _swept and os.path.isdir(folder):
         _swept.add(str(folder))
         remove_litter(folder)
     shown = os.fsencode(path.name)[:SHOWN_BYTES].decode("utf-8", "ignore")

@@ -32,6 +32,22 @@ def place(out: Path, *photos: tuple[Path, str | None], link: bool = False) -> No
         sorter.place(LabelledPhoto(str(path), [(label, 0.9)] if label else []))
 
 
+@pytest.mark.parametrize("name", ["cat", "dog", "_..", "unknown"])
+@pytest.mark.parametrize("kind", ["file", "broken link", "pipe"])
+def test_what_is_no_folder_is_said_before_any_photo(tmp_path: Path, name: str, kind: str) -> None:
+    odd = tmp_path / "out" / name
+    odd.parent.mkdir()
+    if kind == "file":
+        odd.touch()
+    elif kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.symlink_to("nowhere")
+    with pytest.raises(RetrainError, match=f"{name} is no folder"):
+        place(tmp_path / "out", (photo(tmp_path / "1.jpg", b"one"), "cat"))
+    assert os.listdir(tmp_path / "out") == [name] and not odd.is_dir()
+
+
 def test_each_photo_is_copied_into_its_labels_folder(tmp_path: Path) -> None:
     one, two = photo(tmp_path / "1.jpg", b"one"), photo(tmp_path / "2.jpg", b"two")
     three = photo(tmp_path / "3.jpg", b"three")
@@ -91,10 +107,11 @@ def test_a_file_system_without_hard_links_will_do(
 
 
 def test_a_place_that_refuses_is_named(tmp_path: Path) -> None:
-    photo(tmp_path / "out/cat", b"a file where the folder should be")
+    sorter = Sorter(tmp_path / "out", ["cat"], link=False)
+    photo(tmp_path / "out/cat", b"a file where the folder should be, made meanwhile")
     one = photo(tmp_path / "1.jpg", b"one")
     with pytest.raises(RetrainError, match="cannot write .*/out/cat/1.jpg: File exists"):
-        place(tmp_path / "out", (one, "cat"))
+        sorter.place(LabelledPhoto(str(one), [("cat", 0.9)]))
 
 
 def test_any_label_has_a_folder_of_its_own_name() -> None:

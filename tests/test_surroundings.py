@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from conftest import EXAMPLE_FLOWERS, TINY, Run, write_colour_tree
 
 from retrain.bottlenecks.matrix import RowsOnDemand
 from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
+from retrain.cli.surroundings import THREADS, check_threads
 from retrain.errors import RetrainError
 from retrain.files import home_expanded, run_folder, user_cache_dir
 from retrain.progress import Talk
@@ -151,7 +154,7 @@ def test_no_home_and_no_name(command: tuple[object, ...], shell: Shell, opened: 
 
 
 @pytest.mark.parametrize("command", COMMANDS[:2], ids=named)
-@pytest.mark.parametrize("processes", [0, 2])
+@pytest.mark.parametrize("processes", [0, 2, 6])  # with 6 the engine fails, not Python
 def test_few_processes(
     command: tuple[object, ...], processes: int, shell: Shell, opened: Path
 ) -> None:
@@ -160,6 +163,42 @@ def test_few_processes(
     assert code == 0 or one_line(said), said
     if not processes:
         assert "ulimit -u" in said
+
+
+def test_a_run_needs_threads_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed, start = 3, Thread.start
+
+    def limited(thread: Thread) -> None:
+        if sum(other.is_alive() for other in threading.enumerate()) >= before + allowed:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    before = threading.active_count()
+    check_threads.cache_clear()
+    monkeypatch.setattr(Thread, "start", limited)
+    with pytest.raises(RetrainError, match="ulimit -u"):
+        check_threads()
+    assert threading.active_count() == before
+    allowed = THREADS
+    check_threads()
+    assert threading.active_count() == before
+
+
+def test_a_folder_that_is_closed_to_us(shell: Shell, opened: Path) -> None:
+    write_colour_tree(opened / "colours", 2)
+    (opened / "closed" / "in").mkdir(parents=True)
+    (opened / "closed" / "in").chmod(0o777)
+    (opened / "closed").chmod(0o700)
+    train = ("retrain", "--image_dir", opened / "colours", *SHORT)
+    there = f"export TMPDIR={opened / 'temporary'}"
+    for command, before in (
+        (train, f"{there}; cd closed/in"),
+        ((*train, "--output_graph", opened / "closed" / "in" / "g.pb"), there),
+        ((*train, "--saved_model_dir", opened / "closed" / "in" / "m"), there),
+        ((*train, "--bottleneck_dir", opened / "closed" / "in" / "b"), there),
+    ):
+        code, said = as_nobody(shell, command, before)
+        assert code == 1 and "closed" in one_line(said) and "Permission denied" in said
 
 
 @pytest.mark.parametrize("trap", ["writable by all", "a link", "a file"])

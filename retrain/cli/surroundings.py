@@ -1,14 +1,17 @@
 """What a process was started in (streams, folder, limits): made fit, or named as unfit."""
 
 import errno
+import functools
 import os
 import sys
 from contextlib import suppress
-from threading import Thread
+from threading import Event, Thread
 
 from retrain.errors import RetrainError
 
 NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF)
+# Of a run: NumPy's, the engine's and ours, each one for a core, and two that wait for files.
+THREADS = 3 * min(os.cpu_count() or 1, 16) + 2
 # How Python and the libraries below it say that a thread or process could not be started.
 NO_THREAD = ("can't start new thread", "Resource temporarily unavailable")
 NO_MORE_THREADS = (
@@ -60,12 +63,25 @@ def check_current_folder() -> None:
         ) from error
 
 
+@functools.cache  # a process asks once
 def check_threads() -> None:
-    """Raises RetrainError if the system lets this process start no thread."""
+    """Raises RetrainError if the system does not let this process have the threads of a run.
+
+    They are started all at once, for it is the last one that is refused: OpenVINO, which is by
+    then at work, ends the process with a signal, and so does TensorFlow.
+    """
+    end = Event()
+    threads = [Thread(target=end.wait) for _ in range(THREADS)]
     try:
-        Thread(target=int).start()
+        for thread in threads:
+            thread.start()
     except RuntimeError as error:
         raise RetrainError(NO_MORE_THREADS) from error
+    finally:
+        end.set()
+        for thread in threads:
+            if thread.ident is not None:  # it was started
+                thread.join()
 
 
 def lacking(error: BaseException) -> str | None:
@@ -77,6 +93,8 @@ def lacking(error: BaseException) -> str | None:
         return "the system allows no further open file: raise the limit (ulimit -n)"
     if isinstance(error, MemoryError) or "std::bad_alloc" in text:
         return "there is not enough memory: end other programs, or use a machine with more"
+    if isinstance(error, PermissionError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}: make it accessible, or name another place"
     if isinstance(error, OSError) and error.filename is None and error.errno in NO_PLACE:
         return f"cannot write the results to standard output: {error.strerror}"
     return None

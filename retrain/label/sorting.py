@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from retrain.errors import RetrainError
 from retrain.files import cannot_write
 from retrain.images.labels import unknown_answer
 from retrain.label.photos import LabelledPhoto
@@ -20,7 +21,7 @@ LONGEST_NAME = 60  # characters, of up to four bytes; systems allow 255 bytes
 class Sorter:
     """Puts each photo into the folder of its likeliest label, below `folder`; into that of
     `unknown_answer` where it has none: a copy, or with `link` a symbolic link. `labels` are all
-    that may come.
+    that may come. Raises RetrainError if something else has the name of one of these folders.
     """
 
     def __init__(self, folder: Path, labels: Iterable[str], link: bool) -> None:
@@ -29,6 +30,12 @@ class Sorter:
         names = folder_names([self.unknown, *classes])
         self.folders = {label: folder / name for label, name in names.items()}
         self.link = link
+        for name in self.folders.values():
+            if os.path.lexists(name) and not os.path.isdir(name):
+                raise RetrainError(
+                    f"--sort_into: {name} is no folder, but photos may have to go into it: "
+                    "move it, or name another folder"
+                )
 
     def place(self, row: LabelledPhoto) -> None:
         """Places the photo of a row that has no problem.
