@@ -1,6 +1,9 @@
 """From a finished frozen graph to the formats that travel, each checked by its own runtime."""
 
+import os
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +22,11 @@ from retrain.export.saved_model import (
 from retrain.export.tflite import tflite_bytes
 from retrain.export.wanted import INT8, Target, Wanted
 from retrain.extras import require
-from retrain.files import check_file_can_be_written, write_bytes
+from retrain.files import cannot_write, check_file_can_be_written, write_bytes
 from retrain.graphs import read_graph
 from retrain.images.decode import Recipe
 from retrain.images.reading import read_photos_ahead
+from retrain.litter import temporary_name
 from retrain.manifest import FILE as MANIFEST_FILE
 from retrain.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
 from retrain.model_card import model_card
@@ -37,6 +41,7 @@ NEEDED = {  # packages, and the extras that bring them
     "TFLite": (("ai-edge-litert", "tflite"),),
 }
 CARD = "MODEL_CARD.md"
+SAVED_MODEL = "SavedModel"
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def check_exports(wanted: Wanted) -> None:
     """All that can be known before the work starts. Raises UsageFault or RetrainError."""
     wanted.check()
     for target in wanted.targets():
-        if target.format == "SavedModel":
+        if target.format == SAVED_MODEL:
             check_saved_model_dir(target.path, target.flag)
         else:
             check_file_can_be_written(target.path, target.flag)
@@ -106,17 +111,18 @@ def write_exports(
     made = []
     for target in wanted.targets():
         talk.info(f"Making {target.kind}")
-        path = _write(target, content, manifest, photos, recipe)
-        with talk.progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
-            found = own_scores(path, manifest, _counted(pixels, meter))
-        parity = compare(found, expected)
-        made.append(Export(target.kind, path, _size(path), what, parity, wanted.least(target)))
+        with _place_of(target) as (place, path):
+            _write(target, place, content, manifest, photos, recipe)
+            with talk.progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
+                found = own_scores(place, manifest, _counted(pixels, meter))
+            parity, least = compare(found, expected), wanted.least(target)
+            made.append(Export(target.kind, path, _size(place), what, parity, least))
+            if target.format == SAVED_MODEL:
+                _write_beside(place / EXTRA, manifest, made[-1:])
         talk.info(f"Checked {target.kind}: {made[-1].sentence()}")
-    for folder in dict.fromkeys(_beside(export.path) for export in made):
-        for name, text in _companions(manifest).items():
-            write_bytes(folder / name, text)
-        card = model_card(manifest, [a for a in made if _beside(a.path) == folder])
-        write_bytes(folder / CARD, card.encode("utf-8", "surrogateescape"))
+    files = [export for export in made if export.kind != SAVED_MODEL]
+    for folder in dict.fromkeys(export.path.parent for export in files):
+        _write_beside(folder, manifest, [one for one in files if one.path.parent == folder])
     return tuple(made)
 
 
@@ -133,20 +139,37 @@ def check_agreement(exports: Sequence[Export]) -> None:
         raise ParityFault("; ".join(faults) + "; all files were written")
 
 
+@contextmanager
+def _place_of(target: Target) -> Iterator[tuple[Path, Path]]:
+    """Where to write what is asked for, and what that becomes at the end. A SavedModel has a
+    temporary name until all that belongs into it is there: a server takes a version as soon as it
+    sees its folder."""
+    if target.format != SAVED_MODEL:
+        yield target.path, target.path
+        return
+    path = saved_model_target(target.path)
+    place = temporary_name(path.absolute())
+    try:
+        yield place, path
+        try:
+            os.replace(place, path)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def _write(
-    target: Target, graph: bytes, manifest: Manifest, photos: Photos, recipe: Recipe
-) -> Path:
-    if target.format == "SavedModel":
-        folder = saved_model_target(target.path)
-        write_saved_model(graph, manifest, folder, _companions(manifest))
-        return folder
-    if target.format == "ONNX":
-        write_bytes(target.path, onnx_from_graph(graph, manifest))
-        return target.path
-    needed = photos.representative if target.numbers == INT8 else ()
-    representative = _decoded(needed, REPRESENTATIVE, recipe)
-    write_bytes(target.path, tflite_bytes(graph, manifest, target.numbers, representative))
-    return target.path
+    target: Target, place: Path, graph: bytes, manifest: Manifest, photos: Photos, recipe: Recipe
+) -> None:
+    if target.format == SAVED_MODEL:
+        write_saved_model(graph, manifest, place, _companions(manifest))
+    elif target.format == "ONNX":
+        write_bytes(place, onnx_from_graph(graph, manifest))
+    else:
+        needed = photos.representative if target.numbers == INT8 else ()
+        representative = _decoded(needed, REPRESENTATIVE, recipe)
+        write_bytes(place, tflite_bytes(graph, manifest, target.numbers, representative))
 
 
 def _decoded(paths: Sequence[str], most: int, recipe: Recipe) -> list[np.ndarray]:
@@ -172,10 +195,13 @@ def _companions(manifest: Manifest) -> dict[str, bytes]:
     }
 
 
-def _beside(path: Path) -> Path:
-    """Where what belongs to an export lies; in a SavedModel, the place that TensorFlow has for
-    it."""
-    return path / EXTRA if path.is_dir() else path.parent
+def _write_beside(folder: Path, manifest: Manifest, exports: Sequence[Export]) -> None:
+    """Labels, manifest and a model card for what lies in the folder; in a SavedModel that is the
+    place that TensorFlow has for it."""
+    for name, text in _companions(manifest).items():
+        write_bytes(folder / name, text)
+    card = model_card(manifest, exports)
+    write_bytes(folder / CARD, card.encode("utf-8", "surrogateescape"))
 
 
 def _size(path: Path) -> int:

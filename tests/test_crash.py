@@ -1,5 +1,7 @@
 """The short form of scripts/crash: some kills at random moments, and what is there afterwards."""
 
+import os
+import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -61,3 +63,19 @@ def test_what_a_kill_spoils_is_found(script: ModuleType, tmp_path: Path) -> None
     work.kill_once("bad", 0.9, score)
     assert score.kills == 1
     assert set(score.faults) == {"half-written", "different", "litter", "failed", "photos"}
+
+
+def test_onnxruntime_reports_to_nobody(tmp_path: Path) -> None:
+    """It keeps the session of its reports in TMPDIR."""
+    pytest.importorskip("onnxruntime")
+    (tmp_path / "tmp").mkdir()
+    script = (
+        "from pathlib import Path; from retrain.export.runtimes import _onnx\n"
+        "from types import SimpleNamespace as S\n"
+        "try:\n    _onnx(Path('none.onnx'), S(input_node='a', output_node='b'))\n"
+        "except Exception as error:\n    print(type(error).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
+                          env={**os.environ, "TMPDIR": str(tmp_path / "tmp")})  # fmt: skip
+    assert done.stdout.strip() == "NoSuchFile", done.stderr
+    assert list((tmp_path / "tmp").iterdir()) == []

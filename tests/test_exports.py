@@ -178,7 +178,7 @@ def test_least_agreement_depends_on_the_numbers() -> None:
     ("wanted", "says"),
     [
         (Wanted(quantization="int8"), "is for TFLite files"),
-        (Wanted(least_agreement=1.5), "a share from 0 to 1"),
+        (Wanted(least_agreement=1.5), "a number from 0 up to 1"),
         (Wanted(tflite=Path("x.onnx")), "--tflite_output_file x.onnx: .* ends in .tflite"),
         (Wanted(onnx=Path("x")), "--onnx_output_file x: .* ends in .onnx"),
     ],

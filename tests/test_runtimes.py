@@ -16,12 +16,12 @@ from retrain.export.onnx_file import onnx_from_graph
 from retrain.export.parity import Parity, compare
 from retrain.export.runtimes import own_scores
 from retrain.export.tflite import tflite_bytes
-from retrain.export.wanted import QUANTIZATIONS
 from retrain.graphs import read_graph
 from retrain.images.decode import Recipe, decode
 from retrain.label.classifier import open_classifier
 from retrain.label.describe import describe_graph
 from retrain.manifest import Manifest, find_manifest
+from retrain.ranges import CHOICES
 
 SCORES = """
 import sys
@@ -70,7 +70,7 @@ def folder(
     """Everything that can be made of the graph."""
     made, content = tmp_path_factory.mktemp("artefacts"), graph.read_bytes()
     (made / "model.onnx").write_bytes(onnx_from_graph(content, manifest))
-    for quantization in QUANTIZATIONS:
+    for quantization in CHOICES["tflite_quantization"]:
         model = tflite_bytes(content, manifest, quantization, list(pixels[::2]))
         (made / f"{quantization}.tflite").write_bytes(model)
     return made

@@ -1,5 +1,6 @@
 """Exported files, each run by the runtime that its users have."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def _saved_model(folder: Path) -> Run:
 
 def _onnx(path: Path, manifest: Manifest) -> Run:
     require("onnxruntime", "onnx", "running ONNX files")
+    # Since 1.32 importing it opens a session with Microsoft's collector, which it reports to.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
