@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from PIL import Image
 
 from retrain import progress
+from retrain.images.digests import TICK_NS
 
 # Shells start what runs in the background without Ctrl-C; the tests send it to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -119,6 +121,7 @@ def age(root: Path) -> None:
         if path.is_file() and not path.is_symlink():
             then = path.stat().st_mtime - 3600
             os.utime(path, (then, then))
+    time.sleep(2 * TICK_NS / 1e9)  # its time of change must lie in the past as well, by a tick
 
 
 @pytest.fixture

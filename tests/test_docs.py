@@ -13,6 +13,7 @@ from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS, REPO, Run
 
 from retrain.cli.command import GroupedOption
+from retrain.cli.evaluate import command as evaluate
 from retrain.cli.label_image import label_image
 from retrain.cli.train import retrain
 
@@ -168,7 +169,7 @@ def test_readme_names_the_files_it_links() -> None:
 
 
 def test_readme_options_exist() -> None:
-    known = names(retrain) | names(label_image)
+    known = names(retrain) | names(label_image) | names(evaluate)
     for name in re.findall(r"`(--[\w-]+)", README):
         assert name.replace("-", "_") in {one.replace("-", "_") for one in known}, name
 

@@ -82,7 +82,7 @@ def test_labels_option_wins(trained: Path, run: Run, tmp_path: Path) -> None:
         (("--graph", "{graph}", "--labels", "{labels}", "{photo}"), 1,
          "1 label for a graph with 5 classes: give the labels file"),
         (("--graph", "{graph}", "--labels", "nowhere.txt", "{photo}"), 1, "nowhere.txt: No such"),
-        (("--graph", "{graph}", "--input_std", "0", "{photo}"), 1, "would divide by zero"),
+        (("--graph", "{graph}", "--input_std", "0", "{photo}"), 2, "give a number from 1e-06"),
         (("--graph", "{graph}", "--output_layer", "softmax", "{photo}"), 1, "no layer 'softmax'"),
         (("--graph", "{graph}", "--input_layer", "Mul", "{photo}"), 1, "no layer 'Mul'"),
         (("--graph", "{graph}", "--grahp", "x", "{photo}"), 2, "Did you mean --graph?"),

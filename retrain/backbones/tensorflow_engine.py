@@ -13,12 +13,13 @@ from retrain.safety.tensorflow_graphs import check_graph
 
 Token = TypeVar("Token")
 
-BATCH = 32
+GPU_BATCH = 32
 
 
 class TensorFlowEngine:
-    """Runs full batches only (the last one is filled up), so that a picture's features do not
-    depend on how many others came with it."""
+    """Runs one picture at a time on CPUs, where the last bits of a picture's features depend on
+    its place in a batch (on AMD's processors, by 3e-6). On a GPU it runs full batches only; the
+    last one is filled up."""
 
     def __init__(self, graph: Path, output: str, precision: str = "f32") -> None:
         tf = import_tensorflow()
@@ -36,13 +37,14 @@ class TensorFlowEngine:
         # A session, because its precision is its own; tf.function's would be the whole process's.
         self._session = tf.compat.v1.Session(graph=runnable, config=_config(tf, precision))
         gpus = tf.config.list_physical_devices("GPU")
+        self._batch = GPU_BATCH if gpus else 1
         self.name = f"TensorFlow {tf.__version__} on {'GPU' if gpus else 'CPU'}"
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
         rest = iter(photos)
-        while batch := list(islice(rest, BATCH)):
+        while batch := list(islice(rest, self._batch)):
             pixels = np.stack([picture for _, picture in batch])
-            padding = np.zeros((BATCH - len(batch), *pixels.shape[1:]), np.uint8)
+            padding = np.zeros((self._batch - len(batch), *pixels.shape[1:]), np.uint8)
             full = np.concatenate([pixels, padding])
             features = self._session.run(self._features, {self._pixels: full})
             for (token, _), vector in zip(batch, features[: len(batch)], strict=True):

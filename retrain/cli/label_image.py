@@ -15,7 +15,7 @@ from retrain.cli.graph_options import (
     overrides_of,
     print_explanation,
 )
-from retrain.cli.surroundings import check_stdout_is_open
+from retrain.cli.surroundings import check_stdin_is_open, check_stdout_is_open
 from retrain.label.formats import FORMATS, TEXT
 
 PHOTOS, RESULTS = "Photos", "Results"
@@ -153,6 +153,8 @@ def label_image(
     if not names:
         raise click.UsageError("no photo given: label-image --graph output_graph.pb photo.jpg")
 
+    if "-" in names:
+        check_stdin_is_open()
     if output is None and sort_into is None and explain is None:
         check_stdout_is_open("name a file with --output")
 

@@ -52,6 +52,14 @@ def check_stdout_is_open(instead: str) -> None:
         raise RetrainError(f"standard output is closed, so nobody would get the results: {instead}")
 
 
+def check_stdin_is_open() -> None:
+    """Raises RetrainError if there is no standard input, from which a list was to be read."""
+    if "stdin" in _closed:
+        raise RetrainError(
+            "cannot read the list on standard input: it is closed; give the paths as arguments"
+        )
+
+
 def check_current_folder() -> None:
     """Raises RetrainError if the folder that the command was started in is gone."""
     try:
