@@ -1,6 +1,7 @@
 """Labels files as people's editors and other tools write them."""
 
 import codecs
+import os
 from pathlib import Path
 
 import pytest
@@ -134,5 +135,9 @@ def test_a_broken_file_that_nobody_named_hides_no_other(tmp_path: Path) -> None:
 
 
 def test_a_file_without_an_end_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RetrainError, match="more than 64 MB"):
+    with pytest.raises(RetrainError, match="not a regular file"):
         read_labels(Path("/dev/zero"))
+    (tmp_path / "film.txt").touch()
+    os.truncate(tmp_path / "film.txt", 65 << 20)
+    with pytest.raises(RetrainError, match="more than 64 MB"):
+        read_labels(tmp_path / "film.txt")
