@@ -112,4 +112,4 @@ def test_folders_that_are_no_modules_are_refused(
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"retrain: {folder}") and said in last
     assert "Traceback" not in done.stderr
-    assert list((tmp_path / "modules").iterdir()) == []
+    assert not (tmp_path / "modules").exists()
