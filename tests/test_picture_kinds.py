@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from png_files import chunk
 
 from retrain.backbones.tensorflow import import_tensorflow
 from retrain.export.decoding import pixels_of
@@ -27,10 +28,6 @@ GREY, RGB, PALETTE = 0, 2, 3
 def _as_extraction_does() -> Iterator[None]:
     with pillow_warnings_ignored():
         yield
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def png(samples: np.ndarray, bits: int, colour: int, before: bytes = b"") -> bytes:

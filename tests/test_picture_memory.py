@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import TINY, Run, age
 from PIL import Image
+from png_files import chunk
 
 from retrain.evaluation.audit.files import read_looks
 from retrain.evaluation.report.thumbnails import read_thumbnails
@@ -32,10 +33,6 @@ SMALL = Recipe(32, 32)
 def _as_extraction_does() -> Iterator[None]:
     with pillow_warnings_ignored():
         yield
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def empty_png(width: int, height: int, bits: int = 8, colour: int = 2) -> bytes:

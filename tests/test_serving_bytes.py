@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS
 from PIL import Image
+from png_files import chunk
 
 from retrain.backbones.tensorflow import import_tensorflow
 from retrain.export.decoding import pixels_of
@@ -73,11 +74,6 @@ def png_of(bits: int, colour_type: int, channels: int) -> bytes:
     for row in samples.tolist():
         digits = "".join(f"{sample:0{bits}b}" for sample in row)
         rows += b"\0" + int(digits, 2).to_bytes(len(digits) // 8, "big")
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        )
 
     header = struct.pack(">IIBBBBB", wide, high, bits, colour_type, 0, 0, 0)
     parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
