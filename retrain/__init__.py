@@ -12,14 +12,16 @@ The commands `retrain` and `label-image` are these two functions.
 
 from typing import TYPE_CHECKING, Any
 
+from retrain._version import __version__
+
 if TYPE_CHECKING:
     from os import PathLike
 
-    from retrain.label.photos import Labeller
-    from retrain.progress import Talk
-    from retrain.result import TrainResult
+    from retrain.commands.result import TrainResult
+    from retrain.inference.labeller import Labeller
+    from retrain.utils.progress import Talk
 
-__version__ = "0.1.0"
+
 __all__ = ["__version__", "load", "train"]
 
 
@@ -36,10 +38,10 @@ def train(
     Raises retrain.errors.RetrainError (UsageFault for settings that make no sense), and TypeError
     for a setting that does not exist.
     """
+    from retrain.commands.train import train as run
     from retrain.config import settings_of
-    from retrain.new_folders import empty_folders_removed
-    from retrain.progress import Talk
-    from retrain.training import train as run
+    from retrain.utils.new_folders import empty_folders_removed
+    from retrain.utils.progress import Talk
 
     with empty_folders_removed():
         return run(settings_of(image_dir, settings), talk or Talk("WARN"))
@@ -54,13 +56,14 @@ def load(
     """A classifier from a graph that `train` or an older tool wrote; None: ImageNet's 1001 classes.
 
     `labels`: a file to use instead of the graph's own. `overrides` are the fields of
-    retrain.label.spec.Overrides, for a graph that does not say how it is fed. The file is read when
-    the first photo is labelled; retrain.errors.RetrainError is raised then if it cannot be used.
+    retrain.inference.spec.spec.Overrides, for a graph that does not say how it is fed. The file is
+    read when the first photo is labelled; retrain.errors.RetrainError is raised then if it cannot
+    be used.
     """
     from pathlib import Path
 
-    from retrain.label.photos import Labeller
-    from retrain.label.spec import Overrides
+    from retrain.inference.labeller import Labeller
+    from retrain.inference.spec.spec import Overrides
 
     return Labeller(
         Path(graph) if graph is not None else None,

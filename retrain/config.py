@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from retrain.backbones.bundled import DEFAULT_MODULE
+from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.sources.handles import Handle
+from retrain.data.decoding.augment import Distortion
 from retrain.errors import UsageFault
-from retrain.export.wanted import FLOAT32, Wanted
-from retrain.files import user_cache_dir
-from retrain.finetuning.settings import parse_depth
-from retrain.freezing.wanted import InputWanted
-from retrain.images.distort import Distortion
-from retrain.modules.handles import Handle
+from retrain.export.config import FLOAT32, Wanted
 from retrain.setting_values import checked
+from retrain.training.finetune.config import parse_depth
+from retrain.utils.files import user_cache_dir
 
 SIMPLE_CNN = "simple_cnn"
 EPOCHS_FOR = {

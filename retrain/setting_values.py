@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from retrain.backbones.freeze.input_config import check_range
 from retrain.errors import UsageFault
-from retrain.finetuning.settings import parse_depth
-from retrain.freezing.wanted import check_range
-from retrain.ranges import CHOICES, RANGES, check_choice, number_of, parse_number, shown
+from retrain.training.finetune.config import parse_depth
+from retrain.utils.ranges import CHOICES, RANGES, check_choice, number_of, parse_number, shown
 
 PAIRS = ("input_size", "input_range")
 

@@ -16,8 +16,8 @@ from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from PIL import Image
 
-from retrain import progress
-from retrain.images.digests import TICK_NS
+from retrain.data.digests import TICK_NS
+from retrain.utils import progress
 
 # Shells start what runs in the background without Ctrl-C; the tests send it to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -132,9 +132,9 @@ def colour_tree(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
     """A folder with the outputs of one run on the example flowers with the tiny module."""
+    from retrain.commands.train import train
     from retrain.config import TrainSettings
-    from retrain.progress import Talk
-    from retrain.training import train
+    from retrain.utils.progress import Talk
 
     folder = tmp_path_factory.mktemp("trained")
     settings = TrainSettings(

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
-from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
-from retrain.checkpoints import FILE as CHECKPOINT
-from retrain.checkpoints import Checkpoint, Standing, read_checkpoint, write_checkpoint
-from retrain.freezing.wanted import InputWanted
-from retrain.images.digests import digest_of
-from retrain.kept import read_kept, write_kept
-from retrain.modules.archive import unpack
-from retrain.modules.frozen_store import FrozenStore, fingerprint_of
-from retrain.progress import Talk
+from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.sources.archive import unpack
+from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
+from retrain.data.digests import digest_of
+from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.training.checkpoint import FILE as CHECKPOINT
+from retrain.training.checkpoint import Checkpoint, Standing, read_checkpoint, write_checkpoint
+from retrain.utils.kept import read_kept, write_kept
+from retrain.utils.progress import Talk
 
 PAGE = 4096
 TINY = BUNDLED_FOLDER / "mobilenet_v1_025_128"

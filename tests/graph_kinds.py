@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.utils.tensorflow import import_tensorflow
 
 LABELS = ("ash", "beech", "cedar", "date", "elm")
 SIZE = 32

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from graph_kinds import LABELS, SIZE, network
 
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.graphs import add_text_constant, read_graph
-from retrain.images.decode import Recipe
-from retrain.manifest import NODE, Manifest, manifest_text
+from retrain.artifacts.graphdef import add_text_constant, read_graph
+from retrain.artifacts.manifest import NODE, Manifest, manifest_text
+from retrain.data.decoding.decode import Recipe
+from retrain.utils.tensorflow import import_tensorflow
 
 Deed = Callable[[Any, str], Any]
 
@@ -181,7 +181,7 @@ def module_that_saves_by_its_saver(folder: Path, place: Path) -> None:
 
     module.__call__ = call
     _saved(tf, module, call, folder)
-    from retrain.saved_models import parse_saved_model
+    from retrain.artifacts.saved_model import parse_saved_model
 
     path = folder / "saved_model.pb"
     saved = parse_saved_model(path.read_bytes())
@@ -229,7 +229,7 @@ def tf1_module(folder: Path, place: Path, way: str) -> None:
         )  # fmt: skip
         builder.save()
     if way == "restore":
-        from retrain.saved_models import parse_saved_model
+        from retrain.artifacts.saved_model import parse_saved_model
 
         path = folder / "saved_model.pb"
         saved = parse_saved_model(path.read_bytes())

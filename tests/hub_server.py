@@ -14,7 +14,7 @@ from commands import PATIENCE_S
 from conftest import TINY
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
-from retrain.modules.frozen_store import fingerprint_of
+from retrain.backbones.sources.cache import fingerprint_of
 
 TINY_FINGERPRINT = fingerprint_of(BUNDLED_FOLDER / TINY)
 KAGGLE_FILES = (

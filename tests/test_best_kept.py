@@ -15,15 +15,15 @@ from test_hidden import rings
 from test_simple_cnn import FAST, QUIET, Colours, read_colours, train
 
 from retrain.backbones.backbone import read_backbone
-from retrain.bottlenecks.matrix import FeatureMatrix
-from retrain.finetuning.fine_tune import fine_tune
-from retrain.heads.early_stopping import Judges, Kept
-from retrain.heads.hidden import train_hidden
-from retrain.heads.loss import log_loss
-from retrain.heads.sgd import StepResult
-from retrain.progress import Meter, Talk
-from retrain.scratch import simple_cnn
-from retrain.scratch.pixels import features_of_pixels
+from retrain.features.matrix import FeatureMatrix
+from retrain.training.early_stopping import Judges, Kept
+from retrain.training.finetune.fine_tune import fine_tune
+from retrain.training.hidden_layer import train_hidden
+from retrain.training.loss import log_loss
+from retrain.training.scratch import simple_cnn
+from retrain.training.scratch.pixels import features_of_pixels
+from retrain.training.sgd import StepResult
+from retrain.utils.progress import Meter, Talk
 
 EPOCHS, SPIKE = 20, 19
 PLAIN = np.ones(3, np.float32)
@@ -163,8 +163,8 @@ def test_fine_tuning_without_validation_photos_keeps_the_least_training_loss(
 
 def read_colours_at(tree: Path, size: int) -> np.ndarray:
     """The pixels of the tree's photos in the order of `photos_of`."""
-    from retrain.images.decode import Recipe
-    from retrain.scratch.pixels import read_pixels
+    from retrain.data.decoding.decode import Recipe
+    from retrain.training.scratch.pixels import read_pixels
 
     pixels, _ = read_pixels(photos_of(tree).paths, Recipe(size, size), QUIET)
     return pixels

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from retrain.evaluation.metrics import compute_metrics
-from retrain.heads.calibration import (
+from retrain.evaluation.calibration import (
     COLDEST,
     HOTTEST,
     calibrated,
     fit_temperature,
     fit_threshold,
 )
-from retrain.heads.head import softmax
+from retrain.evaluation.metrics import compute_metrics
+from retrain.utils.numerics import softmax
 
 
 def samples(

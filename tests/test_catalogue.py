@@ -10,8 +10,7 @@ from commands import PATIENCE_S
 from conftest import REPO
 
 from retrain.backbones.bundled import BUNDLED, DEFAULT_MODULE
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.modules.catalogue import (
+from retrain.backbones.sources.catalogue import (
     Bundled,
     Entry,
     HubUrl,
@@ -22,6 +21,7 @@ from retrain.modules.catalogue import (
     find_by_url,
     nearest,
 )
+from retrain.utils.tensorflow import import_tensorflow
 
 OLD_WIDTHS = {"1.0": "100", "0.75": "075", "0.50": "050", "0.5": "050", "0.25": "025"}
 HUB_FORM = re.compile(
@@ -195,7 +195,7 @@ def test_networks_of_keras_exist_there_and_are_found_by_its_names() -> None:
 
 
 def test_catalogue_is_read_without_tensorflow() -> None:
-    script = "import retrain.modules.catalogue, sys; assert not {'tensorflow', 'keras'} "
+    script = "import retrain.backbones.sources.catalogue, sys; assert not {'tensorflow', 'keras'} "
     subprocess.run(
         [sys.executable, "-c", f"{script} & set(sys.modules)"], check=True, timeout=PATIENCE_S
     )

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS, Run
 
-from retrain.artefact import find_artefact
-from retrain.backbones.openvino_engine import OpenVinoEngine
-from retrain.images.decode import decode
-from retrain.label import compiled_cache
-from retrain.label.classifier import Classifier, compile_classifier, open_classifier
-from retrain.label.compiled_cache import CompiledCache
-from retrain.label.describe import describe_graph
-from retrain.label.spec import Overrides
+from retrain.artifacts.detect import find_artefact
+from retrain.backbones.engines.openvino import OpenVinoEngine
+from retrain.data.decoding.decode import decode
+from retrain.inference import compiled_cache
+from retrain.inference.classifier import Classifier, compile_classifier, open_classifier
+from retrain.inference.compiled_cache import CompiledCache
+from retrain.inference.spec.resolve import describe_graph
+from retrain.inference.spec.spec import Overrides
 
 PHOTO = next((EXAMPLE_FLOWERS / "tulips").glob("*.jpg"))
 

@@ -10,15 +10,15 @@ from click.testing import CliRunner
 from conftest import COLOURS, Run, write_picture
 
 from retrain.config import TrainSettings
+from retrain.data.summary import report_aside
+from retrain.data.walk import SetAside
 from retrain.evaluation.audit.audit import Audit, Finding
 from retrain.evaluation.audit.balance import Balance
 from retrain.evaluation.audit.listing import write_audit_csv
-from retrain.findings import report_aside
-from retrain.images.tree import SetAside
-from retrain.label.formats import formatted
-from retrain.label.photos import LabelledPhoto
-from retrain.progress import Talk
-from retrain.records import write_prediction_rows
+from retrain.inference.labeller import LabelledPhoto
+from retrain.inference.writers import formatted
+from retrain.reporting.records import write_prediction_rows
+from retrain.utils.progress import Talk
 
 NAMES = ["=1+2", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "plain", "a=b"]
 FORMULA = tuple("=+-@\t\r")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 
+from retrain.artifacts.graphdef import check_references
 from retrain.errors import RetrainError
-from retrain.graphs import check_references
 
 GRAPH = Path("graph.pb")
 

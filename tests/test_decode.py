@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
+from retrain.data.decoding.faults import BadPhoto
+from retrain.data.decoding.open import FORMATS
 from retrain.errors import RetrainError
-from retrain.images.decode import FORMATS, BadPhoto, Recipe, decode, pillow_warnings_ignored
 
 SMALL = Recipe(8, 8)
 ORIENTATION = 0x0112

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from retrain.images import digests
-from retrain.images.digests import digest_of, digest_photos
-from retrain.images.tree import SetAside, read_tree
-from retrain.progress import Meter, Talk
+from retrain.data import digests
+from retrain.data.digests import digest_of, digest_photos
+from retrain.data.folder import read_tree
+from retrain.data.walk import SetAside
+from retrain.utils.progress import Meter, Talk
 
 SILENT = Talk("ERROR")
 LONG_AGO_NS = time.time_ns() - 3600 * 10**9

@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from retrain.images.decode import Recipe, decode
-from retrain.images.distort import Distortion
+from retrain.data.decoding.augment import Distortion
+from retrain.data.decoding.decode import Recipe, decode
 
 SIZE = 32
 

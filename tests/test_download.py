@@ -15,11 +15,11 @@ import pytest
 from commands import PATIENCE_S
 from hub_server import HubServer
 
-from retrain import progress
+from retrain.backbones.sources import download as download_module
+from retrain.backbones.sources.download import download
 from retrain.errors import RetrainError
-from retrain.modules import download as download_module
-from retrain.modules.download import download
-from retrain.progress import Talk
+from retrain.utils import progress
+from retrain.utils.progress import Talk
 
 SOON_S = 5 * download_module.CONNECT_S  # the system would wait minutes; machines are loaded
 ADVICE = "get it elsewhere and give its folder"
@@ -215,9 +215,9 @@ def in_namespace(flags: str, script: str, **more: str) -> "subprocess.CompletedP
 DOWNLOAD = """
 import sys, time
 from pathlib import Path
-from retrain.modules.download import download
-from retrain import progress
-from retrain.progress import Talk
+from retrain.backbones.sources.download import download
+from retrain.utils import progress
+from retrain.utils.progress import Talk
 start = time.monotonic()
 try:
     download(sys.argv[1], Path(sys.argv[2]), Talk(), "ADVICE")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hub_server import HubServer
 
+from retrain.backbones.sources import download as download_module
+from retrain.backbones.sources.download import download
 from retrain.errors import RetrainError
-from retrain.modules import download as download_module
-from retrain.modules.download import download
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 PASSWORD = "hunter2pass"
 

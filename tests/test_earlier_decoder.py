@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from tiff_files import directory, tiff, tiff_of
 
-from retrain.bottlenecks import store as store_module
-from retrain.bottlenecks.extract import look_again, missing
-from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
-from retrain.images.digests import digest_of
+from retrain.data.digests import digest_of
+from retrain.features import store as store_module
+from retrain.features.extract import look_again, missing
+from retrain.features.store import BottleneckStore, StoreIdentity
 
 WIDTH = 4
 

@@ -9,20 +9,23 @@ import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS
 
+from retrain.artifacts.graphdef import read_graph
 from retrain.backbones.backbone import INPUT_NODE, LOGITS_NODE, Backbone
 from retrain.backbones.bundled import IMAGENET_LABELS
-from retrain.backbones.engine import choose_engine
-from retrain.backbones.openvino_engine import GraphFeed, OpenVinoEngine, compile_graph
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.backbones.engines.engine import choose_engine
+from retrain.backbones.engines.openvino import GraphFeed, OpenVinoEngine, compile_graph
+from retrain.backbones.freeze.freeze import freeze
+from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.saved_model import read_saved_model
+from retrain.backbones.sources.efficientnet_lite import (
+    build_efficientnet_lite,
+    installed_weights,
+)
+from retrain.backbones.sources.torch_weights import read_torch_weights
+from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
-from retrain.freezing.freeze import freeze
-from retrain.freezing.saved_model import read_saved_model
-from retrain.freezing.wanted import InputWanted
-from retrain.graphs import read_graph
-from retrain.images.decode import Recipe, decode
-from retrain.modules.efficientnet_lite import build_efficientnet_lite, installed_weights
-from retrain.modules.torch_weights import read_torch_weights
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
+from retrain.utils.tensorflow import import_tensorflow
 
 
 def weights_of(variant: int) -> Path:

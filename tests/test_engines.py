@@ -13,10 +13,10 @@ from conftest import EXAMPLE_FLOWERS, TINY
 
 from retrain.backbones.backbone import INFO_FILE, REFERENCE_FILE, Backbone, read_backbone
 from retrain.backbones.bundled import bundled_backbone
-from retrain.backbones.engine import Engine, choose_engine
+from retrain.backbones.engines.engine import Engine, choose_engine
+from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
-from retrain.images.decode import Recipe, decode
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 PHOTOS = sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::5]
 
@@ -101,8 +101,8 @@ def test_an_engine_ends_cleanly_time_after_time() -> None:
     """Guards against a deadlock when the model is destroyed: OpenVINO's callbacks had one."""
     script = """
 from retrain.backbones.bundled import bundled_backbone
-from retrain.backbones.engine import choose_engine
-from retrain.progress import Talk
+from retrain.backbones.engines.engine import choose_engine
+from retrain.utils.progress import Talk
 import numpy as np
 pixels = np.zeros((128, 128, 3), np.uint8)
 for _ in range(30):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import EXAMPLE_FLOWERS, TINY, Run
 
-from retrain.graphs import read_graph
-from retrain.manifest import NODE
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import NODE
 
 
 def test_any_tree_is_judged(trained: Path, run: Run, tmp_path: Path) -> None:

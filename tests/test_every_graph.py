@@ -15,13 +15,13 @@ from graph_kinds import LABELS, SIZE, answers, run_graph
 from PIL import Image
 
 from retrain import load
+from retrain.artifacts.manifest import Manifest, manifest_text
+from retrain.artifacts.tflite_metadata import TfliteMetadata, with_metadata
+from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
-from retrain.images.decode import Recipe, decode
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
-from retrain.label.spec import GraphInput, Overrides
-from retrain.manifest import Manifest, manifest_text
-from retrain.tflite_metadata import TfliteMetadata, with_metadata
+from retrain.inference.classifier import open_classifier
+from retrain.inference.spec.resolve import describe_graph
+from retrain.inference.spec.spec import GraphInput, Overrides
 
 PHOTOS = sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::35]
 

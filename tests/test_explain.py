@@ -10,18 +10,18 @@ from conftest import EXAMPLE_FLOWERS, Run
 from PIL import Image
 
 import retrain
+from retrain.commands.evaluate import judge
+from retrain.commands.report import report_judged
+from retrain.data.decoding.decode import Recipe, decode
+from retrain.data.decoding.upright import read_upright
 from retrain.errors import RetrainError
-from retrain.explain.overlay import COLOURS, SIDE, overlay
-from retrain.heads.head import softmax
-from retrain.images.decode import Recipe, decode
-from retrain.images.upright import read_upright
-from retrain.judging import judge
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
-from retrain.label.explainer import Explainer, NotExplainable
-from retrain.label.spec import GraphInput, Overrides
-from retrain.progress import Talk
-from retrain.reporting import report_judged
+from retrain.inference.classifier import open_classifier
+from retrain.inference.explain.explainer import Explainer, NotExplainable
+from retrain.inference.explain.overlay import COLOURS, SIDE, overlay
+from retrain.inference.spec.resolve import describe_graph
+from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.utils.numerics import softmax
+from retrain.utils.progress import Talk
 
 DAISY = sorted((EXAMPLE_FLOWERS / "daisy").iterdir())[0]
 QUIET = Talk("ERROR")
@@ -269,7 +269,7 @@ def test_the_heat_lies_where_the_flower_is() -> None:
 
 
 def imagenet() -> tuple[Path, GraphInput]:
-    from retrain.label.imagenet import imagenet_graph
+    from retrain.inference.imagenet import imagenet_graph
 
     return imagenet_graph()
 

@@ -10,17 +10,17 @@ import pytest
 from conftest import EXAMPLE_FLOWERS, TINY, Run
 from PIL import Image
 
+from retrain.artifacts.graphdef import find_node, read_graph
+from retrain.artifacts.manifest import NODE, find_manifest
 from retrain.backbones.bundled import bundled_backbone
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
 from retrain.export.frozen_graph import build_graph
 from retrain.export.parity import check_parity
-from retrain.graphs import find_node, read_graph
-from retrain.heads.head import Head
-from retrain.images.decode import Recipe, decode
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
-from retrain.manifest import NODE, find_manifest
+from retrain.inference.classifier import open_classifier
+from retrain.inference.spec.resolve import describe_graph
+from retrain.training.head import Head
+from retrain.utils.tensorflow import import_tensorflow
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 40, "--no-report")
 

@@ -9,7 +9,9 @@ import pytest
 from conftest import EXAMPLE_FLOWERS
 from PIL import Image
 
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import Manifest, find_manifest
+from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError, UsageFault
 from retrain.export.runtimes import own_scores
 from retrain.export.saved_model import (
@@ -17,9 +19,7 @@ from retrain.export.saved_model import (
     saved_model_target,
     write_saved_model,
 )
-from retrain.graphs import read_graph
-from retrain.images.decode import Recipe, decode
-from retrain.manifest import Manifest, find_manifest
+from retrain.utils.tensorflow import import_tensorflow
 
 
 @pytest.fixture(scope="module")

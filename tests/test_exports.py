@@ -11,16 +11,16 @@ import pytest
 from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS, TINY, Run
 
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import Manifest, find_manifest, parse_manifest
+from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import ParityFault, UsageFault
+from retrain.export.config import FLOAT16, INT8, Wanted
+from retrain.export.export import Export, check_agreement
+from retrain.export.model_card import model_card
 from retrain.export.parity import Parity
-from retrain.export.wanted import FLOAT16, INT8, Wanted
-from retrain.exports import Export, check_agreement
-from retrain.graphs import read_graph
-from retrain.images.decode import Recipe, decode
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
-from retrain.manifest import Manifest, find_manifest, parse_manifest
-from retrain.model_card import model_card
+from retrain.inference.classifier import open_classifier
+from retrain.inference.spec.resolve import describe_graph
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 200, "--summaries_dir", "")
 

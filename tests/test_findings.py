@@ -9,11 +9,12 @@ import pytest
 from conftest import TINY, Run, age, write_picture
 
 from retrain.config import TrainSettings
+from retrain.data.folder import Index, Photo, read_tree, without_unusable
+from retrain.data.split import TEST, TRAIN, VALIDATION, Split
+from retrain.data.summary import report_aside, say_aside, say_found, say_left_out, say_split
+from retrain.data.walk import SetAside
 from retrain.errors import RetrainError
-from retrain.findings import report_aside, say_aside, say_found, say_left_out, say_split
-from retrain.images.split import TEST, TRAIN, VALIDATION, Split
-from retrain.images.tree import Index, Photo, SetAside, read_tree, without_unusable
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 20, "--no-report", "--summaries_dir=")
 MANY = 1000

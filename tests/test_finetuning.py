@@ -14,20 +14,25 @@ from conftest import COLOURS, REPO, TINY, write_colour_tree
 
 from retrain.backbones.backbone import Backbone, read_backbone
 from retrain.backbones.bundled import BUNDLED_FOLDER
-from retrain.backbones.engine import choose_engine
-from retrain.backbones.tensorflow import bfloat16_operations, import_tensorflow
-from retrain.checkpoints import FILE
+from retrain.backbones.engines.engine import choose_engine
+from retrain.data.decoding.augment import Distortion
+from retrain.data.decoding.decode import Recipe, decode
+from retrain.data.digests import digest_of
 from retrain.errors import RetrainError, UsageFault
-from retrain.finetuning.fine_tune import fine_tune
-from retrain.finetuning.settings import TuningPhotos, TuningSettings, parse_depth, usual_rate
-from retrain.finetuning.source import PhotoSource
-from retrain.finetuning.trainee import Trainee
-from retrain.finetuning.tunable import check_can_be_tuned
-from retrain.heads.head import Head, accuracy, cross_entropy
-from retrain.images.decode import Recipe, decode
-from retrain.images.digests import digest_of
-from retrain.images.distort import Distortion
-from retrain.progress import Talk
+from retrain.training.checkpoint import FILE
+from retrain.training.finetune.checks import check_can_be_tuned
+from retrain.training.finetune.config import (
+    TuningPhotos,
+    TuningSettings,
+    parse_depth,
+    usual_rate,
+)
+from retrain.training.finetune.fine_tune import fine_tune
+from retrain.training.finetune.input_pipeline import PhotoSource
+from retrain.training.finetune.model import Trainee
+from retrain.training.head import Head, accuracy, cross_entropy
+from retrain.utils.progress import Talk
+from retrain.utils.tensorflow import bfloat16_operations, import_tensorflow
 
 MODULE = BUNDLED_FOLDER / TINY
 
@@ -296,7 +301,7 @@ def test_a_photo_that_changed_is_named(tmp_path: Path) -> None:
 
 def test_modules_in_folders_are_told_apart_without_tensorflow() -> None:
     script = (
-        "import sys; from pathlib import Path; from retrain.finetuning.tunable import *; "
+        "import sys; from pathlib import Path; from retrain.training.finetune.checks import *; "
         f"check_can_be_tuned(Path({str(MODULE)!r})); assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], cwd=REPO, check=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from test_tree import fault, paths_of, put
 
+from retrain.data.file_kinds import LITTER, is_litter, is_picture, suffix_fits
+from retrain.data.folder import Index, read_tree, without_unusable
 from retrain.errors import RetrainError
-from retrain.images.kinds import LITTER, is_litter, is_picture, suffix_fits
-from retrain.images.tree import Index, read_tree, without_unusable
-from retrain.label.inputs import list_inputs
+from retrain.inference.inputs import list_inputs
 
 
 def classes_in(folder: str, *classes: str) -> list[str]:

@@ -10,11 +10,11 @@ from conftest import Run, write_picture
 from graph_kinds import KINDS, SIZE, Kind, colour_truth
 
 from retrain import load
+from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
-from retrain.images.decode import Recipe, decode
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
-from retrain.label.spec import Overrides
+from retrain.inference.classifier import open_classifier
+from retrain.inference.spec.resolve import describe_graph
+from retrain.inference.spec.spec import Overrides
 
 # What TensorFlow Lite cannot convert, or SavedModels cannot say.
 NO_FLITE = {

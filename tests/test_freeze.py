@@ -7,7 +7,7 @@ import pytest
 from conftest import TINY, Run
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.utils.tensorflow import import_tensorflow
 
 
 @pytest.fixture(scope="module")

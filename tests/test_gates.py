@@ -7,8 +7,8 @@ import pytest
 from conftest import TINY, Run
 
 from retrain.errors import GateFault, UsageFault
+from retrain.evaluation.gates import check_gates, check_leaks, parse_recall
 from retrain.evaluation.metrics import Metrics, compute_metrics
-from retrain.gates import check_gates, check_leaks, parse_recall
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 50)
 

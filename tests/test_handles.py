@@ -12,11 +12,17 @@ import pytest
 from conftest import Run
 from hub_server import HubServer
 
+from retrain.backbones.sources.cache import FrozenStore
+from retrain.backbones.sources.handles import (
+    Handle,
+    lacks_secret,
+    masked,
+    whole,
+    without_secrets,
+)
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError
-from retrain.modules.frozen_store import FrozenStore
-from retrain.modules.handles import Handle, lacks_secret, masked, whole, without_secrets
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 SECRET, PASSWORD = "s3cr3tT0ken", "hunter2pass"
 MASKED = {
@@ -143,8 +149,8 @@ def test_no_byte_of_a_run_holds_a_secret(
 
 
 def test_a_masked_url_that_is_not_kept_is_refused_at_once(tmp_path: Path) -> None:
-    from retrain.freezing.wanted import InputWanted
-    from retrain.modules.resolve import resolve
+    from retrain.backbones.freeze.input_config import InputWanted
+    from retrain.backbones.sources.resolve import resolve
 
     for handle in ("https://host.invalid/m?...", "http://host.invalid?..."):
         with pytest.raises(RetrainError, match="give the whole URL to --tfhub_module"):

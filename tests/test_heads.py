@@ -5,12 +5,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import RetrainError
-from retrain.evaluation.evaluate import evaluate
-from retrain.heads.head import Head, cross_entropy, softmax
-from retrain.heads.sampling import Sampler
-from retrain.heads.sgd import SgdSettings, StepResult, train_head
+from retrain.evaluation.scoring import evaluate
+from retrain.features.matrix import FeatureMatrix
+from retrain.training.head import Head, cross_entropy
+from retrain.training.sampler import Sampler
+from retrain.training.sgd import SgdSettings, StepResult, train_head
+from retrain.utils.numerics import softmax
 
 SETTINGS = SgdSettings(
     steps=50,

@@ -7,23 +7,29 @@ import numpy as np
 import pytest
 from conftest import TINY
 
+from retrain.artifacts.graphdef import find_node, read_graph
+from retrain.artifacts.manifest import Manifest
 from retrain.backbones.backbone import FEATURE_NODE, Backbone
 from retrain.backbones.bundled import bundled_backbone
-from retrain.backbones.engine import choose_engine
+from retrain.backbones.engines.engine import choose_engine
+from retrain.backbones.engines.tensorflow import TensorFlowEngine
 from retrain.backbones.hidden_layer import HiddenLayer, with_hidden_layer, write_extended
-from retrain.backbones.tensorflow_engine import TensorFlowEngine
-from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError
 from retrain.export.frozen_graph import graph_bytes
-from retrain.graphs import find_node, read_graph
-from retrain.heads.head import Head, accuracy, cross_entropy, softmax
-from retrain.heads.hidden import HiddenHead, HiddenSettings, hidden_features, train_hidden
-from retrain.heads.sgd import StepResult
-from retrain.images.decode import Recipe
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
-from retrain.manifest import Manifest
-from retrain.progress import Talk
+from retrain.features.matrix import FeatureMatrix
+from retrain.inference.classifier import open_classifier
+from retrain.inference.spec.resolve import describe_graph
+from retrain.training.head import Head, accuracy, cross_entropy
+from retrain.training.hidden_layer import (
+    HiddenHead,
+    HiddenSettings,
+    hidden_features,
+    train_hidden,
+)
+from retrain.training.sgd import StepResult
+from retrain.utils.numerics import softmax
+from retrain.utils.progress import Talk
 
 FAST = HiddenSettings(
     steps=150,
@@ -187,7 +193,7 @@ def test_a_diverging_training_is_said_in_one_line() -> None:
 def test_hidden_features_are_made_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     features, _ = rings()
     layer = random_layer(2)
-    monkeypatch.setattr("retrain.heads.hidden.BLOCK", 64)
+    monkeypatch.setattr("retrain.training.hidden_layer.BLOCK", 64)
     found = hidden_features(FeatureMatrix.of(features), layer)
     assert found.shape == (400, 12)
     np.testing.assert_allclose(
@@ -245,8 +251,8 @@ def scores(backbone: Backbone, head: Head, path: Path, pixels: np.ndarray) -> np
 
 def test_an_onnx_backbone_is_extended_the_same_way(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
-    from retrain.freezing.onnx_file import freeze_onnx
-    from retrain.freezing.wanted import InputWanted
+    from retrain.backbones.freeze.input_config import InputWanted
+    from retrain.backbones.freeze.onnx_file import freeze_onnx
 
     value_info, node = onnx.helper.make_tensor_value_info, onnx.helper.make_node
     graph = onnx.helper.make_graph(

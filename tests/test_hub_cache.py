@@ -15,11 +15,11 @@ from commands import PATIENCE_S
 from hub_server import TINY_FINGERPRINT, HubServer, module_archive
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
+from retrain.backbones.sources.cache import fingerprint_of
+from retrain.backbones.sources.completeness import lack_of
+from retrain.backbones.sources.tfhub import cached_module, fetch_module, hub_cache_folder
 from retrain.errors import RetrainError
-from retrain.modules.completeness import lack_of
-from retrain.modules.frozen_store import fingerprint_of
-from retrain.modules.hub_cache import cached_module, fetch_module, hub_cache_folder
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 ADVICE = "get it elsewhere and give its folder"
 
@@ -161,8 +161,8 @@ def test_whole_modules_lack_nothing(name: str) -> None:
 
 FETCH = """
 import sys
-from retrain.modules.hub_cache import fetch_module
-from retrain.progress import Talk
+from retrain.backbones.sources.tfhub import fetch_module
+from retrain.utils.progress import Talk
 print(fetch_module(sys.argv[1], Talk(), "ADVICE"))
 """
 

@@ -11,10 +11,10 @@ import pytest
 from conftest import Run
 from graph_kinds import LABELS, SIZE
 
-from retrain.images.decode import Recipe
-from retrain.inspecting import inspect_artefact
-from retrain.manifest import Manifest, manifest_text
-from retrain.tflite_metadata import TfliteMetadata, with_metadata
+from retrain.artifacts.inspect.inspect import inspect_artefact
+from retrain.artifacts.manifest import Manifest, manifest_text
+from retrain.artifacts.tflite_metadata import TfliteMetadata, with_metadata
+from retrain.data.decoding.decode import Recipe
 
 WEIGHTS = graph_kinds.KERNEL.size + graph_kinds.BIAS.size + graph_kinds.HEAD.size
 
@@ -142,8 +142,9 @@ def test_what_is_no_artefact_is_said_in_one_line(
 
 def test_neither_tensorflow_nor_openvino_is_imported(trained: Path) -> None:
     script = (
-        "import sys; from retrain.inspecting import inspect_artefact as look; from pathlib import "
-        "Path; look(Path(sys.argv[1])); print({'tensorflow', 'openvino'} & set(sys.modules))"
+        "import sys; from retrain.artifacts.inspect.inspect import inspect_artefact as look; "
+        "from pathlib import Path; look(Path(sys.argv[1])); "
+        "print({'tensorflow', 'openvino'} & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, trained / "output_graph.pb"], capture_output=True, text=True

@@ -11,11 +11,11 @@ from commands import PATIENCE_S
 from hub_server import TINY_FINGERPRINT, HubServer
 from test_download import in_namespace
 
+from retrain.backbones.sources import kaggle
+from retrain.backbones.sources.cache import fingerprint_of
+from retrain.backbones.sources.kaggle import fetch_kaggle, kaggle_handle
 from retrain.errors import RetrainError
-from retrain.modules import kaggle
-from retrain.modules.frozen_store import fingerprint_of
-from retrain.modules.kaggle import fetch_kaggle, kaggle_handle
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 MODEL = "google/mobilenet-v2/tensorFlow2/035-128-feature-vector"
 ADVICE = "get it elsewhere and give its folder"
@@ -119,8 +119,8 @@ def test_what_kagglehub_has_fetched_is_found_without_it(cache: Path) -> None:
     blocked = f"""
 import sys
 sys.modules["kagglehub"] = None
-from retrain.modules.kaggle import fetch_kaggle
-from retrain.progress import Talk
+from retrain.backbones.sources.kaggle import fetch_kaggle
+from retrain.utils.progress import Talk
 for version in ("2", "3"):
     try:
         print(fetch_kaggle("{MODEL}/" + version, Talk(), "ADVICE"))
@@ -195,8 +195,8 @@ def test_models_for_other_frameworks_are_refused_unfetched(hub: HubServer) -> No
 def test_a_full_disk_is_named(cache: Path) -> None:
     cache.mkdir()
     fetch = f"""
-from retrain.modules.kaggle import fetch_kaggle
-from retrain.progress import Talk
+from retrain.backbones.sources.kaggle import fetch_kaggle
+from retrain.utils.progress import Talk
 try:
     fetch_kaggle("{MODEL}/2", Talk(), "ADVICE")
 except Exception as fault:
@@ -218,8 +218,8 @@ def test_a_marked_but_spoilt_model_is_refused(cache: Path) -> None:
 
 def test_two_processes_make_one_download(hub: HubServer, cache: Path) -> None:
     fetch = f"""
-from retrain.modules.kaggle import fetch_kaggle
-from retrain.progress import Talk
+from retrain.backbones.sources.kaggle import fetch_kaggle
+from retrain.utils.progress import Talk
 print(fetch_kaggle("{MODEL}/2", Talk(), "ADVICE"))
 """
     both = [

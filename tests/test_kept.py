@@ -10,16 +10,16 @@ import pytest
 from conftest import TINY, Run, write_colour_tree
 from damage import DAMAGES, IN_CACHE, KINDS
 
-from retrain import kept
-from retrain.artefact import find_artefact
+from retrain.artifacts.detect import find_artefact
 from retrain.backbones import bundled
+from retrain.backbones.sources.cache import FrozenStore
 from retrain.errors import RetrainError
-from retrain.label.classifier import compile_classifier
-from retrain.label.compiled_cache import CompiledCache
-from retrain.label.describe import describe_graph
-from retrain.label.spec import Overrides
-from retrain.modules.frozen_store import FrozenStore
-from retrain.progress import Talk
+from retrain.inference.classifier import compile_classifier
+from retrain.inference.compiled_cache import CompiledCache
+from retrain.inference.spec.resolve import describe_graph
+from retrain.inference.spec.spec import Overrides
+from retrain.utils import kept
+from retrain.utils.progress import Talk
 
 # Arrays whose bytes are all there and right; a checkpoint without its seal's last byte is as those
 # of earlier versions, which its zip's checksums prove.
@@ -305,7 +305,7 @@ def _fill(disk: Path) -> None:
 def test_features_above_the_memory_limit_are_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrain.bottlenecks.matrix.IN_MEMORY_BYTES", 16)
+    monkeypatch.setattr("retrain.features.matrix.IN_MEMORY_BYTES", 16)
     kind = KINDS["vectors.npy of features"]
     kind.make(tmp_path)
     expected = kind.use(tmp_path, Talk("FATAL"))

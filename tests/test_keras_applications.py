@@ -15,11 +15,11 @@ import pytest
 from commands import PATIENCE_S
 
 from retrain.backbones.backbone import reference_pixels
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.freezing.freeze import freeze
-from retrain.freezing.saved_model import read_saved_model
-from retrain.freezing.wanted import InputWanted
-from retrain.modules.keras_applications import as_hub_module, preprocessing_of
+from retrain.backbones.freeze.freeze import freeze
+from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.saved_model import read_saved_model
+from retrain.backbones.sources.keras_applications import as_hub_module, preprocessing_of
+from retrain.utils.tensorflow import import_tensorflow
 
 CAFFE_MEANS = np.array([103.939, 116.779, 123.68])  # blue, green, red
 TORCH_MEANS, TORCH_STDS = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -103,8 +103,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from retrain.errors import RetrainError
-from retrain.modules.catalogue import KerasApplication
-from retrain.modules.keras_applications import build_keras_application
+from retrain.backbones.sources.catalogue import KerasApplication
+from retrain.backbones.sources.keras_applications import build_keras_application
 
 tiny = KerasApplication("MobileNet", 0.25)
 folder = Path(sys.argv[1])

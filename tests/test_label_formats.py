@@ -2,8 +2,8 @@
 
 import pytest
 
-from retrain.label.formats import formatted
-from retrain.label.photos import LabelledPhoto
+from retrain.inference.labeller import LabelledPhoto
+from retrain.inference.writers import formatted
 
 ROWS = [
     LabelledPhoto("a.jpg", [("daisy", 0.894554), ("red, rose", 0.1)]),

@@ -8,12 +8,12 @@ import pytest
 from conftest import write_picture
 from PIL import Image
 
-from retrain.artefact import find_artefact
+from retrain.artifacts.detect import find_artefact
+from retrain.data.decoding.decode import Recipe
+from retrain.data.read import read_photo
 from retrain.errors import RetrainError
-from retrain.images.decode import Recipe
-from retrain.images.reading import read_photo
-from retrain.label.inputs import Input, count_inputs, list_inputs, may_be_photo
-from retrain.label.path_list import read_paths
+from retrain.inference.inputs import Input, count_inputs, list_inputs, may_be_photo
+from retrain.inference.path_list import read_paths
 
 RED = (200, 40, 40)
 

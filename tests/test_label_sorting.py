@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from retrain.errors import RetrainError
-from retrain.label.photos import LabelledPhoto
-from retrain.label.sorting import Sorter, folder_names
+from retrain.inference.labeller import LabelledPhoto
+from retrain.inference.sorting import Sorter, folder_names
 
 
 def photo(path: Path, content: bytes) -> Path:

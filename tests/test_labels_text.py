@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from retrain.artifacts.labels import find_labels, labels_in, read_labels
+from retrain.artifacts.manifest import labels_bytes
 from retrain.errors import RetrainError
-from retrain.label.labels_file import find_labels, labels_in, read_labels
-from retrain.manifest import labels_bytes
 
 NAMES = ("blue", "green", "dark red")
 # Each means NAMES.

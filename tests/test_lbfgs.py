@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from retrain.bottlenecks import matrix as matrix_module
-from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import RetrainError
-from retrain.heads import lbfgs
-from retrain.heads.head import Head
-from retrain.heads.lbfgs import Objective, solve
-from retrain.heads.loss import SoftmaxLoss, class_weights
-from retrain.heads.sweep import PATIENCE, STRENGTHS, UNCHECKED_STRENGTH, sweep
+from retrain.features import matrix as matrix_module
+from retrain.features.matrix import FeatureMatrix
+from retrain.training import lbfgs
+from retrain.training.head import Head
+from retrain.training.l2_search import PATIENCE, STRENGTHS, UNCHECKED_STRENGTH, sweep
+from retrain.training.lbfgs import Objective, solve
+from retrain.training.loss import SoftmaxLoss, class_weights
 
 
 @dataclass

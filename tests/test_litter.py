@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from retrain import litter
-from retrain.files import atomic_path, scratch_folder
-from retrain.litter import OLD_S, remove_litter, temporary_name
+from retrain.utils import temporary as litter
+from retrain.utils.files import atomic_path, scratch_folder
+from retrain.utils.temporary import OLD_S, remove_litter, temporary_name
 
 WRITER = """
 import sys, tempfile, time
 from pathlib import Path
-from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
-from retrain.files import atomic_path, scratch_folder
+from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.utils.files import atomic_path, scratch_folder
 folder = Path(sys.argv[1])
 with scratch_folder(folder, "retrain") as scratch, atomic_path(folder / "graph.pb") as temporary:
     (scratch / "inner").mkdir()

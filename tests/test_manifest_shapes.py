@@ -12,13 +12,19 @@ import click
 import pytest
 from conftest import write_picture
 
+from retrain.artifacts.graphdef import add_text_constant, read_graph
+from retrain.artifacts.manifest import (
+    NODE,
+    Manifest,
+    find_manifest,
+    manifest_text,
+    parse_manifest,
+)
 from retrain.cli.command import _run
 from retrain.cli.inspect import command as inspect
 from retrain.cli.label_image import label_image
 from retrain.errors import RetrainError
-from retrain.graphs import add_text_constant, read_graph
-from retrain.manifest import NODE, Manifest, find_manifest, manifest_text, parse_manifest
-from retrain.model_card import model_card
+from retrain.export.model_card import model_card
 
 GOOD = Manifest(
     labels=("blue", "green", "red"), input_node="Placeholder", height=128, width=128,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS, TINY
 
+from retrain.artifacts.graphdef import read_graph
 from retrain.backbones.bundled import (
     BUNDLED,
     BUNDLED_FOLDER,
@@ -15,10 +16,9 @@ from retrain.backbones.bundled import (
     IMAGENET_LABELS,
     bundled_backbone,
 )
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.graphs import read_graph
-from retrain.images.decode import Recipe, decode
-from retrain.modules.frozen_store import fingerprint_of
+from retrain.backbones.sources.cache import fingerprint_of
+from retrain.data.decoding.decode import Recipe, decode
+from retrain.utils.tensorflow import import_tensorflow
 
 SOURCES = {
     "mobilenet_v1_100_224": "mobilenet_v1_1.0_224_frozen.pb",

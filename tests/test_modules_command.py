@@ -8,11 +8,11 @@ from conftest import TINY, Run
 from hub_server import HubServer
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
+from retrain.backbones.freeze.input_config import InputWanted, parse_range, parse_size
+from retrain.backbones.sources.efficientnet_lite import installed_weights
+from retrain.backbones.sources.resolve import resolve
 from retrain.errors import UsageFault
-from retrain.freezing.wanted import InputWanted, parse_range, parse_size
-from retrain.modules.efficientnet_lite import installed_weights
-from retrain.modules.resolve import resolve
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 OFFLINE = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from test_tree import put
 
+from retrain.data.folder import read_tree
+from retrain.data.name_matching import legacy_label, match_name, match_names
 from retrain.errors import UsageFault
-from retrain.gates import check_recall_labels
-from retrain.images.names import legacy_label, match_name, match_names
-from retrain.images.tree import read_tree
+from retrain.evaluation.gates import check_recall_labels
 
 
 def nfc(name: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, Run
 
-from retrain.graphs import read_graph
-from retrain.manifest import find_manifest
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import find_manifest
 
 SMALL = ("--tfhub_module", TINY, "--no-report")
 

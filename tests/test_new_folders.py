@@ -7,7 +7,7 @@ from conftest import TINY, Run, write_colour_tree
 
 import retrain
 from retrain.errors import RetrainError
-from retrain.new_folders import empty_folders_removed, make_folder
+from retrain.utils.new_folders import empty_folders_removed, make_folder
 
 
 def test_only_what_is_new_and_empty_goes(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from conftest import Run
 
-from retrain.backbones.engine import choose_engine
+from retrain.backbones.engines.engine import choose_engine
+from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.sources.resolve import resolve
 from retrain.errors import RetrainError, UsageFault
-from retrain.freezing.wanted import InputWanted
-from retrain.modules.resolve import resolve
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 onnx = pytest.importorskip("onnx")
 

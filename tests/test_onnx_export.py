@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS, TINY, Run
 
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import Manifest, find_manifest
+from retrain.artifacts.onnx import read_onnx
 from retrain.backbones.bundled import bundled_backbone
 from retrain.errors import RetrainError
 from retrain.export.frozen_graph import graph_bytes
-from retrain.export.onnx_file import onnx_from_graph
-from retrain.graphs import read_graph
-from retrain.heads.head import Head
-from retrain.label.describe import onnx_manifest
-from retrain.manifest import Manifest, find_manifest
-from retrain.onnx_graphs import read_onnx
+from retrain.export.onnx import onnx_from_graph
+from retrain.inference.spec.resolve import onnx_manifest
+from retrain.training.head import Head
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,17 @@ from conftest import TINY, Run
 from damage import FINGERPRINT, KINDS, WANTED
 from damage import TINY as MODULE
 
-from retrain.artefact import find_artefact
+from retrain.artifacts.detect import find_artefact
+from retrain.backbones.sources import tfhub as hub_cache
+from retrain.backbones.sources.cache import FrozenStore
+from retrain.backbones.sources.kaggle import fetch_kaggle
+from retrain.backbones.sources.tfhub import cached_module, hub_cache_folder
+from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError
-from retrain.images.decode import Recipe
-from retrain.label.compiled_cache import CompiledCache
-from retrain.label.spec import GraphInput, Overrides
-from retrain.modules import hub_cache
-from retrain.modules.frozen_store import FrozenStore
-from retrain.modules.hub_cache import cached_module, hub_cache_folder
-from retrain.modules.kaggle import fetch_kaggle
-from retrain.owners import check_own, distrust, make_own
-from retrain.progress import Talk
+from retrain.inference.compiled_cache import CompiledCache
+from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.utils.ownership import check_own, distrust, make_own
+from retrain.utils.progress import Talk
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no owners here")
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")

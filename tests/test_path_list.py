@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retrain.errors import RetrainError
-from retrain.label.path_list import read_paths
+from retrain.inference.path_list import read_paths
 
 FILES = ("a.jpg", "b c.jpg", "Möwe.jpg", "茶.jpg")
 

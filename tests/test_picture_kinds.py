@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 from png_files import chunk
 
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.export.decoding import pixels_of
-from retrain.images import picture
-from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
-from retrain.images.picture import Picture
-from retrain.images.reading import content_of, read_photo
-from retrain.label.inputs import may_be_photo
+from retrain.data.decoding import picture
+from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
+from retrain.data.decoding.faults import BadPhoto
+from retrain.data.decoding.picture import Picture
+from retrain.data.read import content_of, read_photo
+from retrain.export.tf_decode import pixels_of
+from retrain.inference.inputs import may_be_photo
+from retrain.utils.tensorflow import import_tensorflow
 
 SIDE = 16
 SAME = Recipe(SIDE, SIDE)

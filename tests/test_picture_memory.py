@@ -16,15 +16,15 @@ from conftest import TINY, Run, age
 from PIL import Image
 from png_files import chunk
 
+from retrain.data.decoding import memory
+from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
+from retrain.data.decoding.faults import BadPhoto, TooLittleMemory
+from retrain.data.decoding.memory import Allowance
+from retrain.data.decoding.upright import read_upright
+from retrain.data.read import read_photo
 from retrain.evaluation.audit.files import read_looks
-from retrain.evaluation.report.thumbnails import read_thumbnails
-from retrain.images import memory
-from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
-from retrain.images.faults import TooLittleMemory
-from retrain.images.memory import Allowance
-from retrain.images.reading import read_photo
-from retrain.images.upright import read_upright
-from retrain.progress import Talk
+from retrain.reporting.html.thumbnails import read_thumbnails
+from retrain.utils.progress import Talk
 
 SMALL = Recipe(32, 32)
 
@@ -220,8 +220,8 @@ PEAK = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
-from retrain.images.reading import read_photo
-from retrain.images.decode import Recipe, pillow_warnings_ignored
+from retrain.data.read import read_photo
+from retrain.data.decoding.decode import Recipe, pillow_warnings_ignored
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with pillow_warnings_ignored(), ThreadPoolExecutor(16) as pool:
     found = list(pool.map(lambda path: read_photo(path, Recipe(32, 32)), sys.argv[1:]))

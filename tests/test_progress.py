@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, Run
 
-from retrain import progress
-from retrain.progress import Talk
+from retrain.utils import progress
+from retrain.utils.progress import Talk
 
 
 def test_plain_lines_tell_rate_and_time_left(

@@ -16,19 +16,19 @@ from PIL import Image
 from test_solvers import ANCESTOR
 
 import retrain
-from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.backbones.freeze.input_config import parse_range, parse_size
 from retrain.cli.command import Number
 from retrain.cli.main import SUBCOMMANDS
 from retrain.config import KINDS, TrainSettings, settings_of
+from retrain.data.decoding.augment import Distortion
 from retrain.errors import UsageFault
-from retrain.finetuning.settings import parse_depth
-from retrain.freezing.wanted import parse_range, parse_size
-from retrain.gates import parse_recall
-from retrain.heads.sampling import Sampler
-from retrain.heads.sgd import train_head
-from retrain.images.distort import Distortion
-from retrain.ranges import CHOICES, RANGES, number_of, parse_number
-from retrain.scratch.network import check_size
+from retrain.evaluation.gates import parse_recall
+from retrain.features.matrix import FeatureMatrix
+from retrain.training.finetune.config import parse_depth
+from retrain.training.sampler import Sampler
+from retrain.training.scratch.network import check_size
+from retrain.training.sgd import train_head
+from retrain.utils.ranges import CHOICES, RANGES, number_of, parse_number
 
 ABSURD = ["1e20", "1" + "0" * 20, "-1" + "0" * 20, "1e400", "-1e400", "nan", "inf", "-inf",
           "9" * 5000, "-" + "9" * 5000, "", " ", "abc", "0x10", "1,5", "1 2", "½", "1e", "--",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conftest import TINY, Run, age, write_colour_tree, write_picture
 
-from retrain.run_record import read_recorded_photos
+from retrain.commands.run_record import read_recorded_photos
 
 FAST = (
     "--tfhub_module",

@@ -15,16 +15,18 @@ from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS
 from PIL import Image
 
-from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.evaluation.audit.audit import Audit, Finding
 from retrain.evaluation.audit.balance import balance
+from retrain.evaluation.learning_curve import LearningCurve, advice, learning_curve
 from retrain.evaluation.metrics import compute_metrics
-from retrain.evaluation.report import page, plots
-from retrain.evaluation.report.facts import CurvePoint, JudgedPhotos, ReportInputs
-from retrain.evaluation.report.learning_curve import LearningCurve, advice, learning_curve
-from retrain.evaluation.report.thumbnails import read_thumbnails
-from retrain.heads.head import Head, softmax
-from retrain.progress import Talk
+from retrain.features.matrix import FeatureMatrix
+from retrain.reporting.html import page, plots
+from retrain.reporting.html.facts import JudgedPhotos, ReportInputs
+from retrain.reporting.html.thumbnails import read_thumbnails
+from retrain.training.curve import CurvePoint
+from retrain.training.head import Head
+from retrain.utils.numerics import softmax
+from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 
@@ -268,9 +270,9 @@ def test_thumbnails_are_upright_small_and_keep_their_proportions(tmp_path: Path)
 
 def test_plots_are_quiet_where_no_cache_can_be_written_and_imported_late(tmp_path: Path) -> None:
     code = (
-        "import sys, retrain.evaluation.report.page\n"
+        "import sys, retrain.reporting.html.page\n"
         "assert not {'matplotlib', 'jinja2', 'scipy'} & set(sys.modules), 'heavy'\n"
-        "import numpy as np; from retrain.evaluation.report.plots import class_balance\n"
+        "import numpy as np; from retrain.reporting.html.plots import class_balance\n"
         "print(class_balance(['a', '漢$'], np.ones((2, 3), int))[:4])\n"
     )
     (tmp_path / "file").touch()

@@ -10,7 +10,7 @@ import numpy as np
 from commands import PATIENCE_S
 from conftest import TINY, Run, age, write_picture
 
-from retrain.bottlenecks.extract import UNIT
+from retrain.features.extract import UNIT
 
 CLASSES, PHOTOS = 2, 700  # more than two shards
 
@@ -43,7 +43,7 @@ def published(bottleneck_dir: Path) -> list[Path]:
 # construction, however fast the machine.
 GATED = """
 import os, signal, sys, threading
-from retrain.backbones.openvino_engine import OpenVinoEngine
+from retrain.backbones.engines.openvino import OpenVinoEngine
 from retrain.cli.main import main
 
 run, gate, at_the_gate = OpenVinoEngine.run, int(sys.argv.pop(1)), sys.argv.pop(1)

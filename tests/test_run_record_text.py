@@ -7,10 +7,10 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from retrain.commands.run_record import read_settings
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError
-from retrain.plain import fits
-from retrain.run_record import read_settings
+from retrain.utils.json_types import fits
 
 PLAIN = {"seed": 7, "l2": "0.1", "image_dir": "Möwen", "assert_recall": [["a", 0.5]]}
 WRONG: list[Any] = ["abc", "", -1.5, 1e999, float("nan"), [1, 2], {"a": 1}, True, [["a"]], "\ud800",

@@ -11,25 +11,25 @@ import pytest
 from commands import PATIENCE_S
 from conftest import EXAMPLE_FLOWERS
 
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import Manifest, find_manifest
+from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
-from retrain.export.onnx_file import onnx_from_graph
+from retrain.export.onnx import onnx_from_graph
 from retrain.export.parity import Parity, compare
 from retrain.export.runtimes import own_scores
 from retrain.export.tflite import tflite_bytes
-from retrain.graphs import read_graph
-from retrain.images.decode import Recipe, decode
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
-from retrain.manifest import Manifest, find_manifest
-from retrain.ranges import CHOICES
+from retrain.inference.classifier import open_classifier
+from retrain.inference.spec.resolve import describe_graph
+from retrain.utils.ranges import CHOICES
 
 SCORES = """
 import sys
 from pathlib import Path
 import numpy as np
 from retrain.export.runtimes import own_scores
-from retrain.graphs import read_graph
-from retrain.manifest import find_manifest
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import find_manifest
 graph, artefact, pixels, scores = map(Path, sys.argv[1:])
 np.save(scores, own_scores(artefact, find_manifest(read_graph(graph)), np.load(pixels)))
 """

@@ -16,22 +16,22 @@ from conftest import EXAMPLE_FLOWERS, Run
 from graph_kinds import SIZE, keras_model, run_graph
 from hub_server import HubServer
 
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.inspect.inspect import inspect_artefact
+from retrain.artifacts.onnx import import_onnx, read_onnx
+from retrain.artifacts.safety.other_formats import check_tflite
+from retrain.artifacts.safety.pure_operations import PURE
+from retrain.artifacts.safety.tensorflow_graphs import check_graph, check_saved_model
+from retrain.artifacts.safety.verdict import UnsafeGraph, unsafe_allowed
+from retrain.artifacts.saved_model import parse_saved_model
 from retrain.backbones.bundled import BUNDLED_FOLDER
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.keras_file import read_keras_file
+from retrain.backbones.sources.resolve import resolve
 from retrain.errors import RetrainError
-from retrain.freezing.keras_file import read_keras_file
-from retrain.freezing.wanted import InputWanted
-from retrain.graphs import read_graph
-from retrain.inspecting import inspect_artefact
-from retrain.label.describe import describe_graph
-from retrain.modules.resolve import resolve
-from retrain.onnx_graphs import import_onnx, read_onnx
-from retrain.progress import Talk
-from retrain.safety.other_formats import check_tflite
-from retrain.safety.pure_operations import PURE
-from retrain.safety.tensorflow_graphs import check_graph, check_saved_model
-from retrain.safety.verdict import UnsafeGraph, unsafe_allowed
-from retrain.saved_models import parse_saved_model
+from retrain.inference.spec.resolve import describe_graph
+from retrain.utils.progress import Talk
+from retrain.utils.tensorflow import import_tensorflow
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 PHOTO = next(EXAMPLE_FLOWERS.glob("*/*.jpg"))

@@ -11,9 +11,9 @@ from conftest import EXAMPLE_FLOWERS
 from PIL import Image
 from png_files import chunk
 
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.export.decoding import pixels_of
-from retrain.images.decode import Recipe, decode, pillow_warnings_ignored
+from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
+from retrain.export.tf_decode import pixels_of
+from retrain.utils.tensorflow import import_tensorflow
 
 RECIPE = Recipe(96, 128)
 LARGEST, MEAN = 1, 0.25  # of 255

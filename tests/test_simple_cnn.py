@@ -12,23 +12,24 @@ import numpy as np
 import pytest
 from conftest import REPO, write_colour_tree
 
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import Manifest
 from retrain.backbones.backbone import Backbone
-from retrain.checkpoints import FILE
+from retrain.data.decoding.decode import Recipe
+from retrain.data.folder import read_tree
 from retrain.errors import RetrainError, UsageFault
 from retrain.export.frozen_graph import graph_bytes
-from retrain.graphs import read_graph
-from retrain.heads.head import Head, accuracy, softmax
-from retrain.heads.sgd import StepResult
-from retrain.images.decode import Recipe
-from retrain.images.tree import read_tree
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
-from retrain.manifest import Manifest
-from retrain.progress import Talk
-from retrain.scratch import simple_cnn
-from retrain.scratch.network import check_size
-from retrain.scratch.pixels import features_of_pixels, read_pixels
-from retrain.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
+from retrain.inference.classifier import open_classifier
+from retrain.inference.spec.resolve import describe_graph
+from retrain.training.checkpoint import FILE
+from retrain.training.head import Head, accuracy
+from retrain.training.scratch import simple_cnn
+from retrain.training.scratch.network import check_size
+from retrain.training.scratch.pixels import features_of_pixels, read_pixels
+from retrain.training.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
+from retrain.training.sgd import StepResult
+from retrain.utils.numerics import softmax
+from retrain.utils.progress import Talk
 
 FAST = CnnSettings(epochs=6, batch_size=8, seed=1)
 QUIET = Talk("WARN")

@@ -5,16 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrain.bottlenecks.matrix import FeatureMatrix
 from retrain.errors import RetrainError
-from retrain.heads import sgd
-from retrain.heads.early_stopping import EarlyStopping
-from retrain.heads.head import Head, cross_entropy, softmax
-from retrain.heads.lbfgs import solve
-from retrain.heads.loss import SoftmaxLoss, class_weights, log_loss
-from retrain.heads.sampling import Sampler
-from retrain.heads.sgd import SgdSettings, StepResult, train_head
-from retrain.heads.updates import RULES, Adam, Arrays, Momentum, Update, learning_rate
+from retrain.features.matrix import FeatureMatrix
+from retrain.training import sgd
+from retrain.training.early_stopping import EarlyStopping
+from retrain.training.head import Head, cross_entropy
+from retrain.training.lbfgs import solve
+from retrain.training.loss import SoftmaxLoss, class_weights, log_loss
+from retrain.training.optimizers import RULES, Adam, Arrays, Momentum, Update, learning_rate
+from retrain.training.sampler import Sampler
+from retrain.training.sgd import SgdSettings, StepResult, train_head
+from retrain.utils.numerics import softmax
 
 ANCESTOR = SgdSettings(
     steps=200,

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from conftest import TINY, Run, write_colour_tree
 
+from retrain.artifacts.onnx import SUFFIX as ONNX
+from retrain.backbones.sources.cache import fingerprint_of
+from retrain.backbones.sources.local import ARCHIVES, KERAS
 from retrain.errors import RetrainError, UsageFault
-from retrain.files import check_file_can_be_written, open_regular, write_bytes
-from retrain.modules.frozen_store import fingerprint_of
-from retrain.modules.local import ARCHIVES, KERAS
-from retrain.onnx_graphs import SUFFIX as ONNX
-from retrain.text import read_bytes
+from retrain.utils.files import check_file_can_be_written, open_regular, write_bytes
+from retrain.utils.text import read_bytes
 
 Make = Callable[[str], Path]
 

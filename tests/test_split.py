@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrain.errors import UsageFault
-from retrain.images.digests import digest_of
-from retrain.images.sets import SET_WORDS
-from retrain.images.split import (
+from retrain.data.digests import digest_of
+from retrain.data.folder import Index, Photo
+from retrain.data.layout import SET_WORDS
+from retrain.data.split import (
     SETS,
     TEST,
     TRAIN,
@@ -19,7 +19,7 @@ from retrain.images.split import (
     legacy_percent,
     split_index,
 )
-from retrain.images.tree import Index, Photo
+from retrain.errors import UsageFault
 
 # Path as the ancestor hashed it, its percent, its set at 10/10: computed from the old script.
 GOLDEN = [

@@ -14,10 +14,10 @@ import PIL
 import pytest
 from commands import PATIENCE_S
 
-from retrain.bottlenecks import matrix as matrix_module
-from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
+from retrain.data.digests import digest_of
 from retrain.errors import RetrainError
-from retrain.images.digests import digest_of
+from retrain.features import matrix as matrix_module
+from retrain.features.store import BottleneckStore, StoreIdentity
 
 IDENTITY = StoreIdentity("tiny", "f1ngerpr1nt", "squash", "f32")
 WIDTH = 5
@@ -256,8 +256,8 @@ def test_store_with_more_shards_than_files_may_be_open(tmp_path: Path) -> None:
 import resource
 import numpy as np
 from pathlib import Path
-from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
-from retrain.images.digests import digest_of
+from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.data.digests import digest_of
 resource.setrlimit(resource.RLIMIT_NOFILE, (48, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 store = BottleneckStore(Path({str(tmp_path)!r}), StoreIdentity("m", "f", "r", "f32"), 2)
 keys = [digest_of(bytes([number])) for number in range(90)]

@@ -13,12 +13,12 @@ import pytest
 from commands import start_of
 from conftest import EXAMPLE_FLOWERS, TINY, Run, write_colour_tree
 
-from retrain.bottlenecks.matrix import RowsOnDemand
-from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
 from retrain.cli.surroundings import THREADS, check_threads
 from retrain.errors import RetrainError
-from retrain.files import home_expanded, run_folder, user_cache_dir
-from retrain.progress import Talk
+from retrain.features.matrix import RowsOnDemand
+from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.utils.files import home_expanded, run_folder, user_cache_dir
+from retrain.utils.progress import Talk
 
 PHOTO = next((EXAMPLE_FLOWERS / "daisy").glob("*.jpg"))
 SHORT = ("--tfhub_module", TINY, "--how_many_training_steps", 20, "--no-report",
@@ -268,8 +268,8 @@ def test_shards_that_may_not_stay_open(tmp_path: Path, monkeypatch: pytest.Monke
         BottleneckStore(tmp_path, identity, 3).publish(
             [key], np.full((1, 3), number, np.float32), {}
         )
-    monkeypatch.setattr("retrain.bottlenecks.store.open_files_allowed", lambda wanted: 2 + 256)
-    monkeypatch.setattr("retrain.bottlenecks.matrix.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("retrain.features.store.open_files_allowed", lambda wanted: 2 + 256)
+    monkeypatch.setattr("retrain.features.matrix.IN_MEMORY_BYTES", 0)
     store = BottleneckStore(tmp_path, identity, 3)
     store.refresh()
     open_now = len(os.listdir("/proc/self/fd"))

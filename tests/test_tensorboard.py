@@ -16,18 +16,18 @@ from commands import PATIENCE_S
 from conftest import write_picture
 from PIL import Image
 
-from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.data.folder import Index, read_tree
+from retrain.data.split import TEST, TRAIN, VALIDATION
 from retrain.evaluation.metrics import Metrics, compute_metrics
-from retrain.evaluation.tensorboard import projector
-from retrain.evaluation.tensorboard.confusion import draw_confusion
-from retrain.evaluation.tensorboard.gallery import surest_mistakes
-from retrain.evaluation.tensorboard.projector import write_projector
-from retrain.evaluation.tensorboard.summaries import write_test_summaries
-from retrain.evaluation.tensorboard.thumbnails import read_inside, read_square
-from retrain.images.split import TEST, TRAIN, VALIDATION
-from retrain.images.tree import Index, read_tree
-from retrain.lettering import printable
-from retrain.progress import Talk
+from retrain.features.matrix import FeatureMatrix
+from retrain.reporting.tensorboard import projector
+from retrain.reporting.tensorboard.confusion import draw_confusion
+from retrain.reporting.tensorboard.gallery import surest_mistakes
+from retrain.reporting.tensorboard.projector import write_projector
+from retrain.reporting.tensorboard.summaries import write_test_summaries
+from retrain.reporting.tensorboard.thumbnails import read_inside, read_square
+from retrain.utils.progress import Talk
+from retrain.utils.text_drawing import printable
 
 # More than ASCII, a byte that is no UTF-8 as Python reads it from a folder's name, a tab.
 CLASSES = ("Löwenzahn 茶", "gr\udcfcn", "sun\tflowers")
@@ -245,8 +245,8 @@ from pathlib import Path
 import numpy as np
 from retrain.evaluation.metrics import compute_metrics
 from retrain.evaluation.tensorboard import projector
-from retrain.evaluation.tensorboard.summaries import write_test_summaries
-from retrain.progress import Talk
+from retrain.reporting.tensorboard.summaries import write_test_summaries
+from retrain.utils.progress import Talk
 rng, scores, truth = np.random.default_rng(0), np.eye(2), np.array([0, 0])
 metrics = compute_metrics(scores, truth, "ab", rng)
 write_test_summaries(Path(sys.argv[1]), 1, metrics, scores, truth, "xy", Talk())

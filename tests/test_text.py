@@ -8,8 +8,8 @@ import pytest
 
 from retrain.cli.command import _run
 from retrain.errors import RetrainError
-from retrain.progress import Talk
-from retrain.text import csv_row, decoded, lines_of, markdown, printable, read_text
+from retrain.utils.progress import Talk
+from retrain.utils.text import csv_row, decoded, lines_of, markdown, printable, read_text
 
 TEXT = "blau\nMöwe\n茶"
 WRITTEN = {

@@ -8,19 +8,19 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from conftest import EXAMPLE_FLOWERS
 
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import Manifest, find_manifest, parse_manifest
+from retrain.artifacts.tflite_metadata import read_metadata
+from retrain.commands.train import train
 from retrain.config import TrainSettings
+from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
-from retrain.export.onnx_file import onnx_from_graph
+from retrain.export.config import FLOAT32, QUANTIZATIONS
+from retrain.export.onnx import onnx_from_graph
 from retrain.export.parity import compare
 from retrain.export.runtimes import own_scores
 from retrain.export.tflite import tflite_bytes
-from retrain.export.wanted import FLOAT32, QUANTIZATIONS
-from retrain.graphs import read_graph
-from retrain.images.decode import Recipe, decode
-from retrain.manifest import Manifest, find_manifest, parse_manifest
-from retrain.progress import Talk
-from retrain.tflite_metadata import read_metadata
-from retrain.training import train
+from retrain.utils.progress import Talk
 
 
 def manifest_of(graph: Path) -> Manifest:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from flatbuffers import Builder
 
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.backbones.tflite_model import inputs_of, open_interpreter, outputs_of
+from retrain.artifacts.flatbuffer import Number, write_table, write_vector
+from retrain.artifacts.manifest import Manifest
+from retrain.artifacts.tflite_metadata import TfliteMetadata, read_metadata, with_metadata
+from retrain.backbones.engines.litert_model import inputs_of, open_interpreter, outputs_of
 from retrain.errors import RetrainError
 from retrain.export.runtimes import own_scores
-from retrain.flatbuffer_tables import Number, write_table, write_vector
-from retrain.manifest import Manifest
-from retrain.tflite_metadata import TfliteMetadata, read_metadata, with_metadata
+from retrain.utils.tensorflow import import_tensorflow
 
 OURS = TfliteMetadata("flowers", 127.5, 127.5, {"labels.txt": b"a\nb\n", "manifest.json": b"{}"})
 

@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 from tiff_files import DEFLATE, LZW, PACKBITS, RAW, directory, tiff, tiff_of
 
-from retrain.images import opening, tiff_samples
-from retrain.images.decode import BadPhoto, Recipe, decode, pillow_warnings_ignored
+from retrain.data.decoding import open as opening
+from retrain.data.decoding import tiff_samples
+from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
+from retrain.data.decoding.faults import BadPhoto
 
 HEIGHT, WIDTH = 21, 37
 SAME = Recipe(HEIGHT, WIDTH)  # no resampling: pixels are compared one by one

@@ -11,8 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retrain.backbones.sources.torch_weights import (
+    MAGIC,
+    STORAGE_TYPES,
+    VERSION,
+    read_torch_weights,
+)
 from retrain.errors import RetrainError
-from retrain.modules.torch_weights import MAGIC, STORAGE_TYPES, VERSION, read_torch_weights
 
 MACHINE = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"long": 4}}
 
@@ -146,7 +151,7 @@ def test_a_modules_metadata_is_passed_over(tmp_path: Path) -> None:
         ("numpy", "save"),
         ("torch", "load"),
         ("torch._utils", "_rebuild_parameter"),
-        ("retrain.files", "write_bytes"),
+        ("retrain.utils.files", "write_bytes"),
     ],
 )
 def test_nothing_else_can_be_named(name: tuple[str, str], tmp_path: Path) -> None:

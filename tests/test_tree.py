@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from retrain.data.folder import Index, Photo, read_tree
+from retrain.data.walk import SetAside
 from retrain.errors import RetrainError
-from retrain.files import identity_of
-from retrain.images.tree import Index, Photo, SetAside, read_tree
+from retrain.utils.files import identity_of
 
 
 def put(root: Path, *paths: str) -> Path:

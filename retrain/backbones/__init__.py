@@ -1,1 +1,1 @@
-"""Frozen networks that turn pixels into feature vectors: naming, freezing and running them."""
+"""Backbones: frozen networks that make feature vectors, where they come from, how they run."""

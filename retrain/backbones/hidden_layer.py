@@ -8,6 +8,15 @@ from typing import Any
 import numpy as np
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 
+from retrain.artifacts.graphdef import (
+    add_float_constant,
+    add_node,
+    find_node,
+    read_graph,
+    subgraph,
+)
+from retrain.artifacts.onnx import add_constant, import_onnx, read_onnx
+from retrain.artifacts.onnx import add_node as add_onnx_node
 from retrain.backbones.backbone import (
     FEATURE_NODE,
     GRAPH_FILE,
@@ -17,9 +26,6 @@ from retrain.backbones.backbone import (
     read_backbone,
     write_info,
 )
-from retrain.graphs import add_float_constant, add_node, find_node, read_graph, subgraph
-from retrain.onnx_graphs import add_constant, import_onnx, read_onnx
-from retrain.onnx_graphs import add_node as add_onnx_node
 
 SCOPE = "hidden_layer"
 BELOW = f"{SCOPE}/features"  # the new name of what the backbone alone gives

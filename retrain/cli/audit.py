@@ -17,7 +17,7 @@ from retrain.cli.options import (
     talk_options,
 )
 from retrain.config import TrainSettings
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 
 @click.command(cls=GroupedCommand, name="retrain audit")
@@ -50,13 +50,13 @@ def command(
     settings.check_numbers()
     talk = Talk(logging_verbosity)
 
-    from retrain.auditing import audit_tree
+    from retrain.commands.audit import audit_tree
+    from retrain.data.split import check_percentages
     from retrain.evaluation.audit.audit import leaks
     from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
-    from retrain.files import check_folder_can_be_written
-    from retrain.gates import check_leaks
-    from retrain.images.split import check_percentages
-    from retrain.records import AUDIT_CSV, AUDIT_JSON
+    from retrain.evaluation.gates import check_leaks
+    from retrain.reporting.records import AUDIT_CSV, AUDIT_JSON
+    from retrain.utils.files import check_folder_can_be_written
 
     check_percentages(settings.testing_percentage, settings.validation_percentage)
     check_folder_can_be_written(output_dir, "--output_dir")

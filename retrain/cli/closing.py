@@ -1,10 +1,10 @@
 """What commands say at their end."""
 
+from retrain.commands.result import TrainResult, files_written
 from retrain.config import TrainSettings
 from retrain.evaluation.audit.listing import audit_lines
 from retrain.evaluation.metrics import Metrics, most_confused, worst_classes
-from retrain.progress import Talk
-from retrain.result import TrainResult, files_written
+from retrain.utils.progress import Talk
 
 WORST, CONFUSED = 3, 3
 

@@ -20,10 +20,10 @@ from retrain.cli.surroundings import (
     open_missing_streams,
 )
 from retrain.errors import RetrainError
-from retrain.files import home_expanded
-from retrain.new_folders import empty_folders_removed
-from retrain.ranges import number_of, parse_number
-from retrain.text import printable
+from retrain.utils.files import home_expanded
+from retrain.utils.new_folders import empty_folders_removed
+from retrain.utils.ranges import number_of, parse_number
+from retrain.utils.text import printable
 
 
 class UserPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]

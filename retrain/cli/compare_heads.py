@@ -16,7 +16,7 @@ from retrain.cli.options import (
 )
 from retrain.cli.tables import compared, print_table
 from retrain.config import TrainSettings
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 
 @click.command(cls=GroupedCommand, name="retrain compare-heads")
@@ -40,7 +40,7 @@ def command(
     settings = TrainSettings(**given)
     settings.check_numbers()
 
-    from retrain.head_bakeoff import compare_heads
+    from retrain.commands.compare_heads import compare_heads
 
     rows: list[Sequence[str]] = [
         ("solver", "accuracy", "interval", "difference", "interval", "seconds")

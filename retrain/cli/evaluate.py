@@ -16,7 +16,7 @@ from retrain.cli.options import (
     report_options,
     talk_options,
 )
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 
 @click.command(cls=GroupedCommand, name="retrain evaluate")
@@ -70,12 +70,17 @@ def command(
     train/ and test/ those in test/ are taken.
     """
     from retrain.cli.closing import say_metrics
-    from retrain.files import check_file_can_be_written, check_folder_can_be_written
-    from retrain.gates import check_gates, check_recall_labels
-    from retrain.judging import judge
-    from retrain.label.spec import Overrides
-    from retrain.records import EVALUATION, PREDICTIONS, write_evaluation, write_prediction_rows
-    from retrain.reporting import report_judged
+    from retrain.commands.evaluate import judge
+    from retrain.commands.report import report_judged
+    from retrain.evaluation.gates import check_gates, check_recall_labels
+    from retrain.inference.spec.spec import Overrides
+    from retrain.reporting.records import (
+        EVALUATION,
+        PREDICTIONS,
+        write_evaluation,
+        write_prediction_rows,
+    )
+    from retrain.utils.files import check_file_can_be_written, check_folder_can_be_written
 
     talk = Talk(logging_verbosity)
     page = (report_file or output_dir / "report.html") if report else None

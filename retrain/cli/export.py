@@ -14,8 +14,8 @@ from retrain.cli.options import (
     tflite_quantization,
 )
 from retrain.errors import UsageFault
-from retrain.export.wanted import INT8, Wanted
-from retrain.progress import Talk
+from retrain.export.config import INT8, Wanted
+from retrain.utils.progress import Talk
 
 
 @click.command(cls=GroupedCommand, name="retrain export")
@@ -85,9 +85,9 @@ def command(
             "--image_dir, the folder that the graph was trained on"
         )
 
-    from retrain.exportable import photos_in, read_exportable
-    from retrain.exports import check_agreement, check_exports, write_exports
-    from retrain.safety.verdict import unsafe_allowed
+    from retrain.artifacts.safety.verdict import unsafe_allowed
+    from retrain.commands.export import photos_in, read_exportable
+    from retrain.export.export import check_agreement, check_exports, write_exports
 
     check_exports(wanted)
     manifest = read_exportable(graph)

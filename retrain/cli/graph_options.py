@@ -79,8 +79,8 @@ explain_input_option = click.option(
 def print_explanation(graph: Path | None, labels: Path | None, given: dict[str, Any]) -> None:
     """What `--explain_input` prints. Raises RetrainError."""
     from retrain.cli.tables import print_table
-    from retrain.label.describing.explain import explain_input
-    from retrain.label.spec import Overrides
+    from retrain.inference.spec.explain_input import explain_input
+    from retrain.inference.spec.spec import Overrides
 
     print_table(explain_input(graph, Overrides(**overrides_of(given)), labels), left=(0, 1, 2))
 

@@ -36,7 +36,7 @@ def command(file: Path, all_labels: bool, as_json: bool) -> None:
     FILE is a frozen graph (.pb), a SavedModel folder, a .tflite or an .onnx file, made by retrain
     or by another tool. How photos are fed to it is told by label-image --explain_input.
     """
-    from retrain.inspecting import inspect_artefact
+    from retrain.artifacts.inspect.inspect import inspect_artefact
 
     found = inspect_artefact(file)
     if as_json:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from retrain import __version__
+from retrain._version import __version__
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, Number, debug_option, run
 from retrain.cli.graph_options import (
     GRAPH,
@@ -16,7 +16,7 @@ from retrain.cli.graph_options import (
     print_explanation,
 )
 from retrain.cli.surroundings import check_stdin_is_open, check_stdout_is_open
-from retrain.label.formats import FORMATS, TEXT
+from retrain.inference.writers import FORMATS, TEXT
 
 PHOTOS, RESULTS = "Photos", "Results"
 
@@ -159,8 +159,8 @@ def label_image(
         check_stdout_is_open("name a file with --output")
 
     from retrain import load
-    from retrain.label.batch import Batch, label_batch
-    from retrain.progress import Talk
+    from retrain.inference.batch import Batch, label_batch
+    from retrain.utils.progress import Talk
 
     labeller = load(graph, labels=labels, **overrides_of(given))
     batch = Batch(

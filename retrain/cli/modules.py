@@ -10,7 +10,7 @@ from retrain.cli.command import FILE, HELP, GroupedCommand, GroupedOption, say
 from retrain.cli.options import ALLOW_UNSAFE, number
 from retrain.cli.tables import compared, print_table
 from retrain.config import TrainSettings, default_modules_folder
-from retrain.progress import LEVELS, Talk
+from retrain.utils.progress import LEVELS, Talk
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -62,7 +62,7 @@ def command() -> None:
 @_options
 def list_command(model_dir: Path | None, verbosity: str) -> None:
     """Every named module: what it is, and whether it can be used without network."""
-    from retrain.modules.inventory import inventory
+    from retrain.backbones.sources.inventory import inventory
 
     rows = [("name", "here", "size", "features", "Mparams", "top-1 %", "licence")]
     for item in inventory(model_dir or default_modules_folder()):
@@ -78,7 +78,7 @@ def list_command(model_dir: Path | None, verbosity: str) -> None:
 @_options
 def show_command(name: str, model_dir: Path | None, verbosity: str) -> None:
     """All that is known of module NAME, and where it lies. Fetches nothing."""
-    from retrain.modules.inventory import facts_of
+    from retrain.backbones.sources.inventory import facts_of
 
     rows = facts_of(name, model_dir or default_modules_folder())
     width = max(len(key) for key, _ in rows)
@@ -99,9 +99,9 @@ def fetch_command(
     retrain modules fetch inception_v3 --model_dir modules/
     retrain --image_dir flowers/ --architecture inception_v3 --model_dir modules/
     """
-    from retrain.freezing.wanted import InputWanted
-    from retrain.modules.resolve import resolve
-    from retrain.safety.verdict import unsafe_allowed
+    from retrain.artifacts.safety.verdict import unsafe_allowed
+    from retrain.backbones.freeze.input_config import InputWanted
+    from retrain.backbones.sources.resolve import resolve
 
     talk = Talk(verbosity)
     for name in names:
@@ -118,7 +118,7 @@ def verify_command(names: tuple[str, ...], model_dir: Path | None, verbosity: st
 
     Without names: all of them. Exit code 1 if one is damaged.
     """
-    from retrain.modules.inventory import verify
+    from retrain.backbones.sources.inventory import verify
 
     talk = Talk(verbosity)
     damaged = 0
@@ -174,7 +174,7 @@ def compare_command(names: tuple[str, ...], verbosity: str, **given: Any) -> Non
 
     The difference is to the first module, on the same photos; both intervals are for 95 %.
     """
-    from retrain.bakeoff import compare_modules
+    from retrain.commands.compare_modules import compare_modules
 
     settings = TrainSettings(**given)
     rows: list[Sequence[str]] = [

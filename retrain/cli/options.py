@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
+from retrain.backbones.freeze.input_config import parse_range, parse_size
 from retrain.cli.command import FILE, GroupedOption, Number, Parsed, Wrap, debug_option, together
 from retrain.config import TrainSettings
 from retrain.errors import UsageFault
-from retrain.freezing.wanted import parse_range, parse_size
-from retrain.gates import parse_recall
-from retrain.progress import LEVELS
-from retrain.ranges import CHOICES, RANGES
+from retrain.evaluation.gates import parse_recall
+from retrain.utils.progress import LEVELS
+from retrain.utils.ranges import CHOICES, RANGES
 
 DEFAULTS = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
 
@@ -240,7 +240,7 @@ def was_given(ctx: click.Context, name: str) -> bool:
 def take_config(ctx: click.Context, path: Path | None) -> None:
     """Makes the settings of an earlier run the defaults of this one."""
     if path is not None:
-        from retrain.run_record import read_recorded_photos, read_settings
+        from retrain.commands.run_record import read_recorded_photos, read_settings
 
         ctx.default_map = read_settings(path)
         ctx.meta[RECORDED] = read_recorded_photos(path)

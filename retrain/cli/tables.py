@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from retrain.cli.command import say
 from retrain.evaluation.intervals import Interval, PairedDifference
-from retrain.text import printable
+from retrain.utils.text import printable
 
 
 def print_table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from retrain import __version__
+from retrain._version import __version__
+from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption
 from retrain.cli.options import (
     DISTORTIONS,
@@ -29,8 +30,7 @@ from retrain.cli.options import (
     was_given,
 )
 from retrain.config import settings_of
-from retrain.onnx_graphs import SUFFIX as ONNX
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_MAP: "config"}
 
@@ -238,7 +238,7 @@ def retrain(
     settings = settings_of(given.pop("image_dir"), given)
     talk = Talk(logging_verbosity)
 
-    from retrain.training import train  # after the command line is known to be right
+    from retrain.commands.train import train  # after the command line is known to be right
 
     sources = {
         name: SOURCES.get(ctx.get_parameter_source(name) or ParameterSource.DEFAULT, "default")
@@ -247,8 +247,8 @@ def retrain(
     result = train(settings, talk, sources, ctx.meta.get(RECORDED))
     from retrain.cli.closing import close_run
     from retrain.evaluation.audit.audit import leaks
-    from retrain.exports import check_agreement
-    from retrain.gates import check_gates
+    from retrain.evaluation.gates import check_gates
+    from retrain.export.export import check_agreement
 
     close_run(settings, result, talk)
     check_agreement(result.exports)

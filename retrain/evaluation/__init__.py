@@ -1,1 +1,1 @@
-"""How good a head is: arrays in, dataclass out."""
+"""Evaluation: how good a classifier is, and how sure that is."""

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from retrain.bottlenecks.matrix import FeatureMatrix
-from retrain.evaluation.evaluate import Scorer, evaluate
+from retrain.evaluation.scoring import Scorer, evaluate
+from retrain.features.matrix import FeatureMatrix
 
 
 def cross_validate(

@@ -4,12 +4,12 @@ import re
 
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 
+from retrain.artifacts.graphdef import add_float_constant, add_node, subgraph, with_prefix
+from retrain.artifacts.manifest import NODE as MANIFEST_NODE
+from retrain.artifacts.manifest import Manifest, add_manifest
 from retrain.backbones.backbone import FEATURE_NODE, INPUT_NODE
 from retrain.errors import UsageFault
-from retrain.graphs import add_float_constant, add_node, subgraph, with_prefix
-from retrain.heads.head import Head
-from retrain.manifest import NODE as MANIFEST_NODE
-from retrain.manifest import Manifest, add_manifest
+from retrain.training.head import Head
 
 MODULE_SCOPE = "module"
 BOTTLENECK_NODE = "input/BottleneckInputPlaceholder"

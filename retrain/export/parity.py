@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from retrain.label.classifier import open_classifier
-from retrain.label.describe import describe_graph
+from retrain.inference.classifier import open_classifier
+from retrain.inference.spec.resolve import describe_graph
 
 F32_TOLERANCE = 1e-3
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.extras import require
-from retrain.manifest import Manifest
-from retrain.onnx_graphs import SUFFIX as ONNX
+from retrain.artifacts.manifest import Manifest
+from retrain.artifacts.onnx import SUFFIX as ONNX
+from retrain.utils.optional import require
+from retrain.utils.tensorflow import import_tensorflow
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -54,7 +54,7 @@ def _onnx(path: Path, manifest: Manifest) -> Run:
 
 
 def _tflite(path: Path, manifest: Manifest) -> Run:
-    from retrain.backbones.tflite_engine import TfliteEngine
+    from retrain.backbones.engines.litert import TfliteEngine
 
     size = (manifest.height, manifest.width)
     engine = TfliteEngine(path, manifest.input_node, manifest.output_node, size, 0.0, 255.0)

@@ -9,14 +9,14 @@ from typing import Any
 
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 
-from retrain.backbones.tensorflow import import_tensorflow
+from retrain.artifacts.graphdef import subgraph
+from retrain.artifacts.manifest import Manifest
+from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError, UsageFault, one_line
-from retrain.export.decoding import pixels_of
-from retrain.files import cannot_write, check_folder_can_be_written
-from retrain.graphs import subgraph
-from retrain.images.decode import Recipe
-from retrain.litter import temporary_name
-from retrain.manifest import Manifest
+from retrain.export.tf_decode import pixels_of
+from retrain.utils.files import cannot_write, check_folder_can_be_written
+from retrain.utils.temporary import temporary_name
+from retrain.utils.tensorflow import import_tensorflow
 
 
 def check_saved_model_dir(folder: Path, flag: str) -> None:

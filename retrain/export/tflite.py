@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from retrain.backbones.tensorflow import import_tensorflow, silent_stderr
+from retrain.artifacts.manifest import FILE as MANIFEST_FILE
+from retrain.artifacts.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
+from retrain.artifacts.tflite_metadata import TfliteMetadata, with_metadata
 from retrain.errors import RetrainError, one_line
-from retrain.export.wanted import FLOAT16, FLOAT32, INT8
-from retrain.manifest import FILE as MANIFEST_FILE
-from retrain.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
-from retrain.tflite_metadata import TfliteMetadata, with_metadata
+from retrain.export.config import FLOAT16, FLOAT32, INT8
+from retrain.utils.tensorflow import import_tensorflow, silent_stderr
 
 
 def tflite_bytes(

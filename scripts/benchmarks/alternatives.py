@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from retrain.backbones.backbone import FEATURE_NODE, INPUT_NODE, Backbone
-from retrain.backbones.tensorflow import import_tensorflow
-from retrain.heads.head import Head, accuracy, cross_entropy, softmax
+from retrain.training.head import Head, accuracy, cross_entropy
+from retrain.utils.numerics import softmax
+from retrain.utils.tensorflow import import_tensorflow
 
 
 class AncestorsWay:

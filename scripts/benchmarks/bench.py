@@ -17,9 +17,9 @@ from PIL import Image
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.bundled import DEFAULT_MODULE
-from retrain.freezing.wanted import InputWanted
-from retrain.modules.resolve import resolve
-from retrain.progress import Talk
+from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.sources.resolve import resolve
+from retrain.utils.progress import Talk
 
 # A command as a process; its last word is the most memory it had beyond the page cache, in KB.
 PROCESS = """
@@ -88,7 +88,7 @@ class Bench:
     @cached_property
     def inception_folder(self) -> Path:
         """A SavedModel with Inception v3's layers and random weights."""
-        from retrain.backbones.tensorflow import import_tensorflow
+        from retrain.utils.tensorflow import import_tensorflow
 
         tf = import_tensorflow()
         tf.keras.utils.set_random_seed(0)

@@ -14,14 +14,14 @@ from benchmarks.alternatives import AncestorsWay, KerasWay
 from benchmarks.bench import Bench, median, timed
 from benchmarks.table import Row
 from retrain.backbones.backbone import FEATURE_NODE, Backbone
-from retrain.backbones.engine import Engine, choose_engine
-from retrain.backbones.openvino_engine import import_openvino
-from retrain.bottlenecks.extract import extract
-from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
-from retrain.images.ahead import map_ahead
-from retrain.images.decode import Recipe, decode
-from retrain.images.digests import digest_of
-from retrain.progress import Talk
+from retrain.backbones.engines.engine import Engine, choose_engine
+from retrain.backbones.engines.openvino import import_openvino
+from retrain.data.decoding.decode import Recipe, decode
+from retrain.data.digests import digest_of
+from retrain.features.extract import extract
+from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.utils.prefetch import map_ahead
+from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 TARGETS = {  # against the ancestor's way, against Keras' way

@@ -11,14 +11,14 @@ from retrain.backbones.bundled import DEFAULT_MODULE, bundled_backbone
 
 COMMAND = """
 import importlib, sys
-from retrain import kept
+from retrain.utils import kept
 command, checked = sys.argv.pop(1), sys.argv.pop(1)
 if checked == "unchecked":
     kept.digest = None  # nobody may call it
     kept.read_kept = lambda path, say: path.read_bytes()[:-kept.SEAL_BYTES]
     kept.damage_in = lambda folder: None
     if command == "retrain.cli.main":
-        from retrain.bottlenecks.store import BottleneckStore
+        from retrain.features.store import BottleneckStore
         BottleneckStore.check = lambda store, keys: None
 importlib.import_module(command).main()
 """

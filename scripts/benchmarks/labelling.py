@@ -8,13 +8,13 @@ import numpy as np
 from benchmarks.bench import Bench, median, timed
 from benchmarks.extraction import QUIET, decode_all, ready_pixels, run_all
 from benchmarks.table import Row
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import Manifest
 from retrain.backbones.backbone import INPUT_NODE, Backbone
-from retrain.backbones.engine import choose_engine
+from retrain.backbones.engines.engine import choose_engine
+from retrain.data.decoding.decode import Recipe
 from retrain.export.frozen_graph import graph_bytes
-from retrain.graphs import read_graph
-from retrain.heads.head import Head
-from retrain.images.decode import Recipe
-from retrain.manifest import Manifest
+from retrain.training.head import Head
 
 LIMITS_S = {"MobileNet v1": 0.6, "Inception-v3-shaped": 1.5}
 

@@ -9,9 +9,9 @@ import numpy as np
 from benchmarks.alternatives import AncestorsWay, ancestors_steps
 from benchmarks.bench import Bench, Finished, make_old, median, timed, write_tiny_tree
 from benchmarks.table import Row
-from retrain.bottlenecks.matrix import FeatureMatrix
-from retrain.heads.head import Head
-from retrain.heads.sgd import SgdSettings, train_head
+from retrain.features.matrix import FeatureMatrix
+from retrain.training.head import Head
+from retrain.training.sgd import SgdSettings, train_head
 
 STEPS = 4000
 TINY = ("--tfhub_module", "mobilenet_v1_025_128")

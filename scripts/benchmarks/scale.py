@@ -8,10 +8,10 @@ from pathlib import Path
 
 from benchmarks.bench import Bench, make_old, timed
 from benchmarks.table import Row
-from retrain.images.digests import digest_photos
-from retrain.images.split import split_index
-from retrain.images.tree import read_tree
-from retrain.progress import Talk
+from retrain.data.digests import digest_photos
+from retrain.data.folder import read_tree
+from retrain.data.split import split_index
+from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 
@@ -69,8 +69,8 @@ TRAINING = """
 import sys
 from pathlib import Path
 import numpy as np
-from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
-from retrain.heads.sgd import SgdSettings, train_head
+from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.training.sgd import SgdSettings, train_head
 
 def own_mb():
     for line in Path("/proc/self/status").read_text().splitlines():
@@ -94,7 +94,7 @@ FILLING = """
 import sys
 from pathlib import Path
 import numpy as np
-from retrain.bottlenecks.store import BottleneckStore, StoreIdentity
+from retrain.features.store import BottleneckStore, StoreIdentity
 store = BottleneckStore(Path(sys.argv[1]), StoreIdentity("m", "f", "r", "f32"), 1024)
 rng = np.random.default_rng(0)
 for _ in range(int(sys.argv[2]) // 512):

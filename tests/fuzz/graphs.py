@@ -82,7 +82,7 @@ def _frozen(content: bytes, rng: random.Random) -> tuple[bytes, str]:
 
 
 def _saved_model(content: bytes, rng: random.Random) -> tuple[bytes, str]:
-    from retrain.saved_models import _message_class
+    from retrain.artifacts.saved_model import _message_class
 
     model = _message_class().FromString(content)
     graph = model.meta_graphs[0].graph_def

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrain.bottlenecks.matrix import FeatureMatrix
+from retrain.data.decoding.decode import Recipe
+from retrain.data.folder import Index
+from retrain.data.split import NOHASH, SETS
 from retrain.evaluation.audit.balance import Balance, balance
 from retrain.evaluation.audit.duplicates import exact_duplicates, near_duplicates
 from retrain.evaluation.audit.files import complaints, read_looks
 from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
 from retrain.evaluation.audit.suspects import suspected_labels
-from retrain.images.decode import Recipe
-from retrain.images.split import NOHASH, SETS
-from retrain.images.tree import Index
-from retrain.progress import Talk
+from retrain.features.matrix import FeatureMatrix
+from retrain.utils.progress import Talk
 
 NEIGHBOURS = 5
 SEED = 0  # of the folds, so that the same photos get the same audit

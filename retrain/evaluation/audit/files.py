@@ -7,13 +7,14 @@ from pathlib import PurePath
 import numpy as np
 from PIL import Image
 
+from retrain.data.decoding.decode import Recipe, pillow_warnings_ignored
+from retrain.data.decoding.faults import BadPhoto
+from retrain.data.decoding.open import opened
+from retrain.data.file_kinds import suffix_fits
+from retrain.data.read import content_of
 from retrain.errors import RetrainError, one_line
-from retrain.images.ahead import map_ahead
-from retrain.images.decode import BadPhoto, Recipe, pillow_warnings_ignored
-from retrain.images.kinds import suffix_fits
-from retrain.images.opening import opened
-from retrain.images.reading import content_of
-from retrain.progress import Talk
+from retrain.utils.prefetch import map_ahead
+from retrain.utils.progress import Talk
 
 LOOK = Recipe(64, 64)
 THUMBNAIL = 16  # pixels a side

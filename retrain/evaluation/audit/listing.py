@@ -10,8 +10,8 @@ from typing import Any
 from retrain.errors import counted
 from retrain.evaluation.audit.audit import KINDS, Audit, Finding, leaks
 from retrain.evaluation.audit.balance import Balance
-from retrain.files import write_bytes
-from retrain.text import csv_row
+from retrain.utils.files import write_bytes
+from retrain.utils.text import csv_row
 
 SHOWN = 3  # findings of a kind on the terminal
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrain.bottlenecks.matrix import FeatureMatrix
-from retrain.progress import Talk
+from retrain.features.matrix import FeatureMatrix
+from retrain.utils.progress import Talk
 
 BLOCK = 4096  # rows compared at a go
 

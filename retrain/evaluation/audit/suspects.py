@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrain.evaluation.folds import folds
-from retrain.progress import Talk
+from retrain.utils.progress import Talk
 
 FOLDS = 5
 PENALTY = 0.01  # scikit-learn's C on standardised features; of powers of ten the best on flowers

@@ -1,0 +1,1 @@
+"""Files that classifiers and modules come in: telling their formats, reading and writing them."""

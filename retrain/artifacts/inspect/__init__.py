@@ -1,0 +1,1 @@
+"""What any artifact says about itself."""

@@ -1,0 +1,54 @@
+"""ONNX model files: reading them and adding to them. Needs the extra `onnx`."""
+
+from pathlib import Path
+from typing import Any
+
+from retrain.artifacts.safety.other_formats import check_onnx
+from retrain.errors import RetrainError, one_line
+from retrain.utils.files import cannot_read
+from retrain.utils.optional import require
+
+SUFFIX = ".onnx"
+
+
+def import_onnx() -> Any:
+    """The `onnx` package. Raises RetrainError if it is not installed."""
+    require("onnx", "onnx", "reading or writing ONNX files")
+    import onnx
+    import onnx.compose
+    import onnx.numpy_helper
+    import onnx.shape_inference
+
+    return onnx
+
+
+def read_onnx(path: Path) -> Any:
+    """The file's ModelProto. Raises RetrainError if it is missing or no ONNX model, its kind
+    UnsafeGraph if it holds operations that are not ONNX's own."""
+    onnx = import_onnx()
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+        check_onnx(model, path)
+        onnx.load_external_data_for_model(model, str(path.absolute().parent))
+        onnx.checker.check_model(model)
+    except RetrainError:
+        raise
+    except OSError as error:
+        raise cannot_read("model", path, error) from error
+    except Exception as error:  # protobuf's and the checker's own kinds
+        raise RetrainError(
+            f"{path.absolute()} is not a usable ONNX model: {one_line(error)}; export it anew"
+        ) from error
+    return model
+
+
+def add_constant(model: Any, name: str, values: Any) -> str:
+    """Adds a named constant array; returns its name."""
+    model.graph.initializer.append(import_onnx().numpy_helper.from_array(values, name))
+    return name
+
+
+def add_node(model: Any, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
+    """Appends a node with one output; returns the output's name."""
+    model.graph.node.append(import_onnx().helper.make_node(op, inputs, [output], **attributes))
+    return output

@@ -1,0 +1,1 @@
+"""Freezing: a module of any format becomes one frozen graph."""

@@ -1,0 +1,53 @@
+"""What a user says of a module's input."""
+
+import re
+from dataclasses import dataclass
+
+from retrain.errors import UsageFault
+from retrain.utils.ranges import parse_number, shown
+
+RANGE_REMEDY = "give LOW,HIGH, for example 0,1 or -1,1 or 0,255"
+
+
+@dataclass(frozen=True)
+class InputWanted:
+    """The (height, width) of a module's pictures, and the (low, high) of its values.
+
+    None: as the module says. `usual_size` is for a module that does not say its size.
+    """
+
+    size: tuple[int, int] | None = None
+    value_range: tuple[float, float] | None = None
+    usual_size: tuple[int, int] | None = None
+
+    @property
+    def suffix(self) -> str:
+        """Distinguishes the frozen graphs of one module; empty when nothing is said."""
+        size = f"-{self.size[0]}x{self.size[1]}" if self.size else ""
+        low_high = f"-{self.value_range[0]:g}to{self.value_range[1]:g}" if self.value_range else ""
+        return size + low_high
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`224` or `128x96` (height x width) as (height, width). Raises UsageFault."""
+    found = re.fullmatch(r"([0-9]+)(?:x([0-9]+))?", text.strip().lower())
+    if not found:
+        raise UsageFault(f"--input_size {shown(text)}: give a number of pixels, or HEIGHTxWIDTH")
+    height, width = (int(parse_number("input_size", side or found[1])) for side in found.groups())
+    return height, width
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """`-1,1` as (low, high). Raises UsageFault."""
+    ends = text.split(",")
+    if len(ends) != 2:
+        raise UsageFault(f"--input_range {shown(text)}: {RANGE_REMEDY}")
+    low, high = (float(parse_number("input_range", end)) for end in ends)
+    check_range(low, high)
+    return low, high
+
+
+def check_range(low: float, high: float) -> None:
+    """Raises UsageFault unless `low` lies below `high`."""
+    if not low < high:
+        raise UsageFault(f"--input_range {low:g},{high:g}: {RANGE_REMEDY}")

@@ -1,0 +1,1 @@
+"""Module sources: from a handle to a backbone on this machine."""

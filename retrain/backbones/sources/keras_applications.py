@@ -1,0 +1,92 @@
+"""Makes modules in TF Hub's form of Keras' networks and the weights that Keras offers for them."""
+
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any
+
+from retrain.backbones.sources.catalogue import KerasApplication
+from retrain.errors import RetrainError, one_line
+from retrain.utils.tensorflow import import_keras, import_tensorflow
+
+WEIGHTS_HOST = "https://storage.googleapis.com"  # where Keras gets them
+
+
+def build_keras_application(application: KerasApplication, size: int, folder: Path) -> None:
+    """Writes the network with ImageNet's weights as a TF2 SavedModel into `folder`.
+
+    It maps float32 [batch, size, size, 3] in [0, 1] to the pooled features [batch, D]. Keras
+    downloads the weights, unless they lie where it keeps them (`~/.keras/models`); its progress
+    goes to stderr. Raises RetrainError when they can neither be found nor downloaded, or are
+    damaged.
+    """
+    tf = import_tensorflow()
+    constructor = getattr(import_keras().applications, application.name)
+    width = {} if application.alpha is None else {"alpha": application.alpha}
+    with redirect_stdout(sys.stderr):
+        try:
+            model = constructor(
+                include_top=False,
+                pooling="avg",
+                weights="imagenet",
+                input_shape=(size, size, 3),
+                **width,
+            )
+        except Exception as error:  # Keras raises plain Exception when a download fails
+            fault = _weights_fault(application.name, error)
+            if fault is None:
+                raise
+            raise fault from error
+    module = as_hub_module(model, preprocessing_of(constructor), size)
+    tf.saved_model.save(module, str(folder), signatures=module.serving)
+
+
+def preprocessing_of(constructor: Callable[..., Any]) -> Callable[[Any], Any]:
+    """What Keras' network wants done to RGB values from 0 to 255: its family's own function."""
+    preprocess: Callable[[Any], Any] = import_module(constructor.__module__).preprocess_input
+    return preprocess
+
+
+def as_hub_module(model: Any, preprocess: Callable[[Any], Any], size: int) -> Any:
+    """What to save: `__call__(images, training=False)` and its variables, as TF Hub has them.
+
+    `model` is a Keras model from what `preprocess` returns to [batch, D].
+    https://www.tensorflow.org/hub/reusable_saved_models
+    """
+    tf = import_tensorflow()
+    root = tf.train.Checkpoint()
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def call(images: Any, training: bool = False) -> Any:
+        return model(preprocess(255.0 * images), training=training)
+
+    images = tf.TensorSpec([None, size, size, 3], tf.float32, name="images")
+    call.get_concrete_function(images, training=True)
+    root.serving = call.get_concrete_function(images, training=False)
+    root.__call__ = call
+    root.variables = [variable.value for variable in model.variables]
+    root.trainable_variables = [variable.value for variable in model.trainable_variables]
+    root.regularization_losses = []
+    return root
+
+
+def _weights_fault(name: str, error: Exception) -> RetrainError | None:
+    """What is wrong with the weights, if that is what the error is about."""
+    variables: dict[str, Any] = {}
+    for frame, _ in walk_tb(error.__traceback__):
+        variables |= frame.f_locals  # Keras' messages do not name the file, nor always the URL
+    if "download_target" in variables:
+        reason = one_line(error.__context__ or error)
+        return RetrainError(
+            f"could not fetch the weights of {name} from {variables['origin']} ({reason}): "
+            f"check the network, or put that file at {variables['download_target']}"
+        )
+    if "weights_path" in variables:
+        return RetrainError(
+            f"the weights of {name} in {variables['weights_path']} are damaged "
+            f"({one_line(error)}): delete the file, it is downloaded again"
+        )
+    return None

@@ -1,0 +1,123 @@
+"""Modules that lie on this machine: SavedModel folders, archives of them, Keras and ONNX files."""
+
+from pathlib import Path
+
+from retrain.artifacts.onnx import SUFFIX as ONNX
+from retrain.backbones.backbone import Backbone
+from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.sources.archive import find_saved_model, unpack
+from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
+from retrain.errors import RetrainError
+from retrain.utils.kept import damage_in, is_sealed
+from retrain.utils.progress import Talk
+
+SOURCE_FILE = "source.txt"  # beside a frozen graph: where the module itself lies
+KERAS = (".keras", ".h5", ".hdf5")
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip", ".tar.bz2", ".tar.xz")
+
+
+def local_backbone(
+    path: Path,
+    wanted: InputWanted,
+    store: FrozenStore,
+    talk: Talk,
+    name: str | None = None,
+    fingerprint: str | None = None,
+) -> Backbone:
+    """The backbone of a module's folder or file, frozen when it is new to `store`.
+
+    `name`: what to call it; else the folder's or file's own name. `fingerprint`: what to know it
+    by; else its content. Raises RetrainError.
+    """
+    module = _module_in(path, store, talk)
+    fingerprint = fingerprint or fingerprint_of(module)
+    known = store.find(fingerprint, wanted, talk)
+    if known is not None:
+        return known
+    called = name or _plain_name(path)
+
+    def write(folder: Path) -> None:
+        if module.suffix.lower() == ONNX:
+            from retrain.backbones.freeze.onnx_file import freeze_onnx
+
+            freeze_onnx(module, called, fingerprint, wanted, folder)
+            return
+        from retrain.backbones.freeze.freeze import freeze
+        from retrain.backbones.freeze.keras_file import read_keras_file
+        from retrain.backbones.freeze.saved_model import read_saved_model
+
+        network = read_saved_model(module) if module.is_dir() else read_keras_file(module)
+        for remark in network.remarks:
+            talk.warn(f"{path}: {remark}")
+        freeze(network, module, called, fingerprint, wanted, folder)
+
+    def write_with_source(folder: Path) -> None:
+        write(folder)
+        (folder / SOURCE_FILE).write_text(str(module.absolute()), encoding="utf-8")
+
+    store.make(
+        f"Freezing {called}", store.folder / (fingerprint + wanted.suffix), talk, write_with_source
+    )
+    found = store.find(fingerprint, wanted, talk)
+    if found is None:
+        raise RetrainError(f"{store.folder.absolute()} lost a module just frozen: run again")
+    return found
+
+
+def source_of(backbone: Backbone) -> Path:
+    """The SavedModel folder or file that the backbone was frozen from. Raises RetrainError."""
+    if backbone.folder.name == "assets.extra":  # bundled: within its SavedModel
+        return backbone.folder.parent
+    record = backbone.folder / SOURCE_FILE
+    source = Path(record.read_text(encoding="utf-8")) if record.is_file() else None
+    if source is None or not source.exists():
+        raise RetrainError(
+            f"the module that {backbone.info.name} was frozen from is gone ({source}): remove "
+            f"{backbone.folder} and fetch it again"
+        )
+    for folder in filter(is_sealed, (source, source.parent)):  # an archive may hold a folder
+        why = damage_in(folder)
+        if why is not None:
+            raise RetrainError(
+                f"the module that {backbone.info.name} was frozen from is damaged in {folder} "
+                f"({why}): remove {folder} and {backbone.folder}, and fetch it again"
+            )
+    return source
+
+
+def is_module_file(path: Path) -> bool:
+    """Whether the name says that it is a module: an archive, a Keras or an ONNX file."""
+    return path.name.lower().endswith((*ARCHIVES, *KERAS, ONNX))
+
+
+def _module_in(path: Path, store: FrozenStore, talk: Talk) -> Path:
+    """The SavedModel folder or single file to read."""
+    if path.is_dir():
+        return _saved_model_in(path, path)
+    if not path.name.lower().endswith(ARCHIVES):
+        return path
+    folder = store.folder / "unpacked" / fingerprint_of(path)
+    if not store.whole(folder, talk):
+        store.make(
+            f"Unpacking {path}",
+            folder,
+            talk,
+            lambda built: unpack(path, built / "module", str(path)),
+        )
+    return _saved_model_in(folder, path)
+
+
+def _saved_model_in(folder: Path, given: Path) -> Path:
+    found = find_saved_model(folder)
+    if found is None:
+        raise RetrainError(
+            f"{given.absolute()} holds no saved_model.pb: give the folder or the .tar.gz of a "
+            "SavedModel (`retrain modules list` names modules that are here)"
+        )
+    return found
+
+
+def _plain_name(path: Path) -> str:
+    name = path.absolute().name
+    ending = next((e for e in (*ARCHIVES, *KERAS, ONNX) if name.lower().endswith(e)), "")
+    return name[: len(name) - len(ending)] or name

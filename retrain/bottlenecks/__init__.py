@@ -1,1 +1,0 @@
-"""Bottlenecks: one feature vector per photo, computed once and kept on disk."""

@@ -1,0 +1,117 @@
+"""Several modules on the same photos: which is worth its time?"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from retrain.backbones.engines.engine import choose_engine
+from retrain.config import TrainSettings
+from retrain.data.read import read_photos_ahead
+from retrain.data.split import group_numbers
+from retrain.errors import RetrainError
+from retrain.evaluation.cross_validation import cross_validate
+from retrain.evaluation.folds import folds
+from retrain.evaluation.intervals import Interval, PairedDifference, paired_difference, wilson
+from retrain.features.dataset import Photos, read_photos
+from retrain.training.head import Head
+from retrain.training.sgd import train_head
+from retrain.training.solver import sgd_settings
+from retrain.utils.progress import Talk
+
+FOLDS = 5
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+UNWATCHED = (_ignore, _ignore)  # a training's on_step and on_evaluation
+RATE_SECONDS = 5.0  # how long the speed of a module is measured
+
+
+@dataclass(frozen=True)
+class Contender:
+    """How a module did: accuracy over all folds, against the first module on the same photos
+    (None for the first itself), photos per second (decoding included), size of its graph."""
+
+    name: str
+    accuracy: float
+    interval: Interval
+    against_first: PairedDifference | None
+    photos_per_second: float
+    megabytes: float
+    feature_width: int
+    photos: int
+
+
+def compare_modules(
+    handles: Sequence[str], settings: TrainSettings, talk: Talk
+) -> Iterator[Contender]:
+    """Cross-validates the default head on each module's features, with the same folds for each.
+
+    Photos that belong together (equal bytes, `_nohash_` names) share a fold. Yields a contender
+    as soon as it is measured. Raises RetrainError.
+    """
+    first: np.ndarray | None = None
+    for handle in handles:
+        photos = read_photos(replace(settings, tfhub_module=handle), [], talk)
+        right = _right_answers(photos, settings, talk)
+        if first is not None and len(first) != len(right):
+            raise RetrainError("the photos changed while modules were compared: run again")
+        backbone = photos.backbone
+        yield Contender(
+            name=backbone.info.name,
+            accuracy=float(right.mean()),
+            interval=wilson(int(right.sum()), len(right)),
+            against_first=None if first is None else paired_difference(right, first),
+            photos_per_second=_rate(photos, settings, talk),
+            megabytes=backbone.graph_path.stat().st_size / 1e6,
+            feature_width=backbone.info.feature_width,
+            photos=len(right),
+        )
+        first = right if first is None else first
+
+
+def _right_answers(photos: Photos, settings: TrainSettings, talk: Talk) -> np.ndarray:
+    """(n,) bool, for each photo: whether a head that did not see it names its class."""
+    labels, features = photos.labels, photos.features()
+    plan = sgd_settings(settings)
+    plan = replace(plan, eval_step_interval=plan.steps)  # nobody looks
+    with talk.progress("Training on folds", FOLDS, "folds") as meter:
+
+        def train(rows: np.ndarray) -> Head:
+            classes = len(photos.index.classes)
+            head = train_head(features, labels, rows, rows[:0], classes, plan, *UNWATCHED)
+            meter.advance()
+            return head
+
+        predicted = cross_validate(features, labels, folds_of(photos, settings.seed), train)
+    right: np.ndarray = predicted == labels
+    return right
+
+
+def folds_of(photos: Photos, seed: int) -> np.ndarray:
+    """(n,) fold of each photo, FOLDS of them; photos that belong together share one."""
+    numbers = group_numbers(photos.index.photos, photos.digests)
+    return folds(photos.labels, [number.hex() for number in numbers.tolist()], FOLDS, seed)
+
+
+def _rate(photos: Photos, settings: TrainSettings, talk: Talk) -> float:
+    """Photos per second from file to features, measured anew: cached features tell nothing."""
+    talk.info(f"Measuring how fast {photos.backbone.info.name} is ({RATE_SECONDS:g} s at most)")
+    engine = choose_engine(settings.engine, photos.backbone, settings.precision, talk)
+    paths = [photos.index.full_path(photo) for photo in photos.index.photos]
+    end = time.monotonic() + RATE_SECONDS
+
+    def pictures() -> Iterator[tuple[int, np.ndarray]]:
+        for number, pixels in read_photos_ahead(paths, photos.recipe):
+            if time.monotonic() > end:
+                return
+            if isinstance(pixels, np.ndarray):
+                yield number, pixels
+
+    start = time.monotonic()
+    done = sum(1 for _ in engine.run(pictures()))
+    return done / (time.monotonic() - start)

@@ -1,0 +1,35 @@
+"""What `retrain export` starts from: a graph that a run has written, and photos."""
+
+from pathlib import Path
+
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import Manifest, find_manifest
+from retrain.artifacts.onnx import SUFFIX as ONNX
+from retrain.data.file_kinds import is_side_file
+from retrain.data.folder import read_tree
+from retrain.errors import RetrainError
+from retrain.export.export import Photos
+
+
+def read_exportable(graph: Path) -> Manifest:
+    """The manifest of a frozen graph. Raises RetrainError for a file that is none of retrain's."""
+    if graph.suffix.lower() == ONNX:
+        raise RetrainError(
+            f"{graph.absolute()} is an ONNX file already, and no other format can be made of it"
+        )
+    manifest = find_manifest(read_graph(graph), graph.absolute())
+    if manifest is None:
+        raise RetrainError(
+            f"{graph.absolute()} was not made by retrain, so its labels and pixels are not known: "
+            "give a graph that retrain wrote"
+        )
+    return manifest
+
+
+def photos_in(image_dir: str | None) -> Photos:
+    """Every other photo of the tree is for checking, the others are representative."""
+    if image_dir is None:
+        return Photos((), (), "test pictures")
+    index = read_tree(image_dir, least_classes=1)
+    paths = [index.full_path(photo) for photo in index.photos if not is_side_file(photo.path)]
+    return Photos(paths[::2], paths[1::2], f"photos in {index.root}")

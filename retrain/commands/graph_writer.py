@@ -1,0 +1,147 @@
+"""What a run writes: graphs with their manifests, labels, checkpoints."""
+
+import platform
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from retrain._version import __version__
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import Manifest, labels_bytes
+from retrain.artifacts.onnx import read_onnx
+from retrain.backbones.backbone import INPUT_NODE
+from retrain.config import TrainSettings
+from retrain.data.split import SETS
+from retrain.evaluation.assessment import Assessment, Calibration
+from retrain.evaluation.metrics import Metrics
+from retrain.export.frozen_graph import graph_bytes
+from retrain.export.onnx_classifier import onnx_bytes
+from retrain.features.dataset import Dataset
+from retrain.training.head import Head, write_checkpoint
+from retrain.utils.files import write_bytes
+from retrain.utils.progress import Talk
+
+RECORDED_SETTINGS = (
+    "split",
+    "testing_percentage",
+    "validation_percentage",
+    "precision",
+    "how_many_training_steps",
+    "solver",
+    "learning_rate_schedule",
+    "early_stopping",
+    "l2",
+    "label_smoothing",
+    "class_weight",
+    "hidden_units",
+    "dropout",
+    "fine_tune",
+    "epochs",
+    "grayscale",
+    "train_batch_size",
+    "sampling",
+    "seed",
+    "flip_left_right",
+    "random_crop",
+    "random_scale",
+    "random_brightness",
+    "random_rotation",
+    "random_erase",
+    "color_jitter",
+    "distortion_copies",
+)
+LIBRARIES = ("numpy", "openvino", "pillow")
+
+
+class Exporter:
+    """Knows what a run's graphs have in common; each gets the head of its step."""
+
+    def __init__(self, settings: TrainSettings, dataset: Dataset, labels: tuple[str, ...]) -> None:
+        self.settings, self.dataset, self.labels = settings, dataset, labels
+        self.classes = len(labels)
+        path = dataset.backbone.graph_path
+        self._bytes: Callable[[Head, Manifest], bytes]
+        if dataset.backbone.is_onnx:
+            self._bytes = partial(onnx_bytes, read_onnx(path))
+        else:
+            self._bytes = partial(graph_bytes, read_graph(path))
+
+    def manifest(self, judged: tuple[Calibration, Assessment] | None = None) -> Manifest:
+        """Without a time stamp, so that the same run gives the same file."""
+        calibration, assessment = judged if judged is not None else (None, None)
+        settings, dataset, info = self.settings, self.dataset, self.dataset.backbone.info
+        counts = dataset.split.counts(dataset.photo_labels, len(self.labels)).sum(axis=0)
+        return Manifest(
+            labels=self.labels,
+            input_node=INPUT_NODE,
+            height=info.height,
+            width=info.width,
+            recipe=dataset.recipe.text,
+            output_node=settings.final_tensor_name,
+            backbone={
+                "handle": settings.tfhub_module,
+                "name": info.name,
+                "fingerprint": info.fingerprint,
+                "feature_width": info.feature_width,
+            },
+            data={
+                "digest": dataset.digest(),
+                "split_digest": dataset.split_digest(),
+                **dict(zip(SETS, counts.tolist(), strict=True)),
+            },
+            training={
+                **{name: getattr(settings, name) for name in RECORDED_SETTINGS},
+                "learning_rate": settings.rate,
+                **({"temperature": calibration.temperature} if calibration is not None else {}),
+            },
+            metrics=_metrics(assessment.metrics) if assessment is not None else {},
+            unknown_below=calibration.threshold if calibration is not None else None,
+            versions=_versions(),
+        )
+
+    def write_intermediate(self, head: Head, step: int, talk: Talk) -> None:
+        name = f"intermediate_{step}{self.settings.output_graph.suffix}"
+        path = self.settings.intermediate_output_graphs_dir / name
+        write_bytes(path, self._bytes(head, self.manifest()))
+        if self.settings.checkpoint_path:
+            write_checkpoint(self.settings.checkpoint_path, head, step)
+        talk.info(f"Saved intermediate graph {path}")
+
+    def write_final(self, calibration: Calibration, assessment: Assessment) -> bytes:
+        """Writes the graph of the calibrated head and its labels; returns the graph's bytes."""
+        content = self._bytes(calibration.head, self.manifest((calibration, assessment)))
+        write_bytes(self.settings.output_graph, content)
+        write_bytes(self.settings.output_labels, labels_bytes(self.labels))
+        return content
+
+
+def library_versions() -> str:
+    """retrain's version, Python's and those of the libraries that results depend on."""
+    return ", ".join(f"{name} {number}" for name, number in _versions().items())
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "retrain": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in LIBRARIES},
+    }
+
+
+def _metrics(metrics: Metrics) -> dict[str, Any]:
+    """The headline figures, and how many test photos of each class there were and were found, in
+    the order of the labels; all others are in `evaluation.json`."""
+    if metrics.accuracy_interval is None:
+        return {}
+    interval = metrics.accuracy_interval
+    return {
+        "test_accuracy": metrics.accuracy,
+        "test_accuracy_interval": [interval.low, interval.high],
+        "test_photos": metrics.count,
+        "macro_f1": metrics.macro_f1,
+        "log_loss": metrics.log_loss,
+        "calibration_error": metrics.calibration_error,
+        "support": [each.support for each in metrics.classes],
+        "right": [round(each.recall * each.support) for each in metrics.classes],
+    }

@@ -1,0 +1,166 @@
+"""Puts together what the report of a run, or of a judged graph, shows."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from retrain.commands.evaluate import Judged
+from retrain.commands.graph_writer import library_versions
+from retrain.commands.result import TrainResult, files_written
+from retrain.config import TrainSettings
+from retrain.data.class_names import unknown_answer
+from retrain.data.read import read_photos_ahead
+from retrain.data.split import TEST, TRAIN
+from retrain.evaluation.learning_curve import LearningCurve, learning_curve
+from retrain.inference.explain.explainer import Explainer, NotExplainable
+from retrain.inference.spec.resolve import describe_graph
+from retrain.inference.spec.spec import GraphInput
+from retrain.reporting.html.facts import JudgedPhotos, ReportInputs
+from retrain.reporting.html.galleries import surest_mistakes
+from retrain.reporting.html.page import write_report
+from retrain.training.head import Head
+from retrain.training.l2_search import sweep
+from retrain.training.loss import SoftmaxLoss
+from retrain.utils.progress import Talk
+
+CURVE_PHOTOS = 20_000  # with more to learn from, nobody asks whether more would help
+
+
+def report_run(settings: TrainSettings, result: TrainResult, page: Path, talk: Talk) -> None:
+    """Writes the page of a training run. Raises RetrainError."""
+    dataset, assessment = result.dataset, result.assessment
+    evaluation = assessment.evaluation
+    tested = [dataset.index.photos[row] for row in evaluation.rows.tolist()]
+    photos = JudgedPhotos(
+        [photo.path for photo in tested], evaluation.truth, evaluation.probabilities
+    )
+    image_dir = str(dataset.index.root)
+    graph = settings.output_graph
+    inputs = ReportInputs(
+        title=f"{Path(settings.image_dir).name}: {len(result.labels)} classes",
+        facts=_facts_of_run(settings, result),
+        labels=result.labels,
+        metrics=assessment.metrics,
+        photos=photos,
+        image_dir=image_dir,
+        maps=_maps_of_mistakes(graph, describe_graph(graph), photos, image_dir),
+        counts=dataset.split.counts(dataset.photo_labels, len(result.labels)),
+        uncalibrated=assessment.uncalibrated,
+        temperature=result.calibration.temperature,
+        training=result.curve,
+        learning_curve=_learning_curve(settings, result),
+        audit=result.audit,
+        outputs=files_written(settings, result),
+    )
+    write_report(inputs, page, np.random.default_rng(settings.seed), talk)
+
+
+def report_judged(judged: Judged, graph: Path, page: Path, talk: Talk) -> None:
+    """Writes the page of a graph that was judged by an image tree. Raises RetrainError."""
+    photos = JudgedPhotos(
+        [photo.path for photo in judged.photos], judged.truth, judged.probabilities
+    )
+    inputs = ReportInputs(
+        title=f"{graph.name} on {Path(judged.image_dir).name}",
+        facts=[
+            ("Command", _command()),
+            ("Graph", str(graph.absolute())),
+            ("Photos", f"{len(judged.photos)}{_of_sets(judged)} in {judged.image_dir}"),
+            ("Set aside", str(len(judged.aside))),
+            ("Versions", library_versions()),
+            ("Made", _now()),
+        ],
+        labels=judged.labels,
+        metrics=judged.metrics,
+        photos=photos,
+        image_dir=judged.image_dir,
+        maps=_maps_of_mistakes(graph, judged.spec, photos, judged.image_dir),
+    )
+    write_report(inputs, page, np.random.default_rng(0), talk)
+
+
+def _of_sets(judged: Judged) -> str:
+    """` (test)`, where folders say of which sets the photos are."""
+    sets = sorted({photo.given_set for photo in judged.photos if photo.given_set is not None})
+    return f" ({', '.join(sets)})" if sets else ""
+
+
+def _maps_of_mistakes(
+    graph: Path, spec: GraphInput, photos: JudgedPhotos, image_dir: str
+) -> dict[str, np.ndarray]:
+    """By path, where the network saw what it said of the photos that it was most surely wrong
+    about; nothing for a graph that has no class-activation maps."""
+    rows = surest_mistakes(photos)
+    if not rows:
+        return {}
+    try:
+        explainer = Explainer(graph, spec)
+    except NotExplainable:
+        return {}
+    read = read_photos_ahead([f"{image_dir}/{photos.paths[row]}" for row in rows], spec.recipe)
+    decoded = ((rows[n], pixels) for n, pixels in read if isinstance(pixels, np.ndarray))
+    answers = photos.probabilities.argmax(axis=1)
+    return {photos.paths[row]: maps[answers[row]] for row, _, maps in explainer.explain(decoded)}
+
+
+def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tuple[str, str]]:
+    info, dataset = result.dataset.backbone.info, result.dataset
+    threshold, parity = result.calibration.threshold, result.parity
+    unknown = f"{unknown_answer(result.labels).capitalize()} below"
+    return [
+        ("Command", _command()),
+        ("Photos", f"{len(dataset.keys)} in {settings.image_dir}, data digest {dataset.digest()}"),
+        ("Set aside", str(len(dataset.index.aside))),
+        ("Module", f"{info.name} ({info.kind}, {info.height}x{info.width}, {info.feature_width} "
+                   f"features), fingerprint {info.fingerprint}"),
+        ("Training", f"{settings.how_many_training_steps} steps of {settings.train_batch_size}, "
+                     f"rate {settings.rate:g}, {settings.sampling} sampling"),
+        ("Seed", str(settings.seed)),
+        ("Temperature", f"{result.calibration.temperature:.3f}"),
+        *([(unknown, f"{threshold:.4f}")] if threshold is not None else []),
+        ("Precision", settings.precision),
+        *([("Fine-tuning", result.tuning.sentence())] if result.tuning else []),
+        ("Frozen graph, checked", f"{parity.agree} of {parity.photos} photos get training's answer "
+                                  f"(largest difference of a score: {parity.largest_gap:.1e})"),
+        *((f"{export.kind}, checked", export.sentence()) for export in result.exports),
+        *([("Earlier graph", result.comparison.sentence())] if result.comparison else []),
+        ("Time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in result.seconds)),
+        ("Versions", library_versions()),
+        ("Made", _now()),
+    ]  # fmt: skip
+
+
+def _learning_curve(settings: TrainSettings, result: TrainResult) -> LearningCurve | None:
+    """Heads on parts of the training photos, each solved to its optimum, so that only the number
+    of photos makes the difference."""
+    dataset, classes = result.dataset, len(result.labels)
+    train_rows = dataset.split.rows(TRAIN)
+    trained = settings.from_scratch or settings.fine_tune is not None or settings.hidden_units > 0
+    if len(train_rows) > CURVE_PHOTOS or trained:
+        return None  # features that have seen all photos tell nothing of fewer
+    loss = SoftmaxLoss(np.ones(classes, np.float32))
+
+    def train(rows: np.ndarray) -> Head:
+        return sweep(dataset.features, dataset.labels, rows, rows[:0], loss).head
+
+    return learning_curve(
+        dataset.features,
+        dataset.labels,
+        train_rows,
+        dataset.split.rows(TEST),
+        classes,
+        train,
+        np.random.default_rng(settings.seed),
+    )
+
+
+def _command() -> str:
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def _now() -> str:
+    return f"{datetime.now():%Y-%m-%d %H:%M}"

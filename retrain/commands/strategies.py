@@ -1,0 +1,204 @@
+"""Ways to train more than a linear head. Each ends with another backbone and a linear head on it,
+so that all that follows a training is the same."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from retrain.backbones.hidden_layer import write_extended
+from retrain.backbones.sources.local import source_of
+from retrain.config import EARLY_STOPPING_PATIENCE, TrainSettings
+from retrain.data.decoding.decode import Recipe
+from retrain.data.digests import digest_photos
+from retrain.data.folder import read_tree
+from retrain.data.split import TEST, TRAIN, VALIDATION, split_index
+from retrain.data.summary import report_aside, say_found, say_left_out, say_split
+from retrain.evaluation.intervals import PairedDifference, paired_difference
+from retrain.evaluation.scoring import evaluate
+from retrain.features.dataset import Dataset, on_backbone, usable_photos
+from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.training.curve import CurvePoint
+from retrain.training.early_stopping import Judges
+from retrain.training.finetune.config import TuningPhotos, TuningSettings, parse_depth
+from retrain.training.finetune.fine_tune import fine_tune
+from retrain.training.head import Head
+from retrain.training.hidden_layer import HiddenSettings, hidden_features, train_hidden
+from retrain.training.scratch.network import check_size
+from retrain.training.scratch.pixels import features_of_pixels, read_pixels
+from retrain.training.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
+from retrain.training.solver import sgd_settings, watched
+from retrain.utils.new_folders import make_folder
+from retrain.utils.progress import Talk
+
+TUNING_FOLDER, CNN_FOLDER = "fine_tuning", "simple_cnn"  # beside the graph
+CNN_SIZE = (100, 100)  # the tutorials'
+CNN_EPOCHS, TUNING_EPOCHS = 200, 20
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What fine-tuning did to the accuracy, in [0, 1], on the same test photos."""
+
+    head_only: float
+    tuned: float
+    photos: int
+    difference: PairedDifference
+
+    def sentence(self) -> str:
+        return (
+            f"Fine-tuned: {self.tuned:.1%} of {self.photos} test photos instead of "
+            f"{self.head_only:.1%} with the head only "
+            f"({self.difference.words()})"
+        )
+
+
+def with_hidden_layer(
+    settings: TrainSettings,
+    dataset: Dataset,
+    classes: int,
+    summaries: Path | None,
+    folder: Path,
+    talk: Talk,
+) -> tuple[Dataset, Head, list[CurvePoint]]:
+    """`--hidden_units`: a ReLU layer between the features and the head, which becomes a part of
+    the backbone that is written into `folder`."""
+    plan = HiddenSettings(
+        **vars(sgd_settings(settings)), units=settings.hidden_units, dropout=settings.dropout
+    )
+    with watched(summaries, plan.steps, talk) as watch:
+        trained = train_hidden(
+            dataset.features,
+            dataset.labels,
+            dataset.training_rows,
+            dataset.split.rows(VALIDATION),
+            classes,
+            plan,
+            lambda step, head: watch.step(),
+            watch.evaluation,
+        )
+    watch.say_kept()
+    if settings.early_stopping:
+        watch.warn_if_nothing_stops()
+    extended = write_extended(dataset.backbone, trained.layer, folder)
+    features = hidden_features(dataset.features, trained.layer)
+    return replace(dataset, backbone=extended, features=features), trained.head, watch.curve
+
+
+def fine_tuned(
+    settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk
+) -> tuple[Dataset, Head, Tuning | None]:
+    """`--fine_tune`: the module's own weights trained on, from the head that was trained before.
+
+    Its checkpoint and the tuned module lie in `fine_tuning/` beside the graph.
+    """
+    folder = settings.beside(TUNING_FOLDER)
+    make_folder(folder)
+    photos = dataset.index.photos
+    asked = settings.distortions()
+    tuning = TuningSettings(
+        last=parse_depth(settings.fine_tune or "all"),
+        epochs=settings.epochs or TUNING_EPOCHS,
+        seed=settings.seed,
+        class_weight=settings.class_weight,
+        precision=settings.precision,
+        resume=settings.resume,
+        learning_rate=settings.fine_tune_learning_rate,
+    )
+    if asked:
+        tuning = replace(tuning, distortion=replace(asked[0], copy=0, seed=0))
+    backbone, tuned_head = fine_tune(
+        source_of(dataset.backbone),
+        dataset.backbone,
+        head,
+        TuningPhotos(
+            paths=[dataset.index.full_path(photo) for photo in photos],
+            keys=dataset.keys,
+            labels=dataset.photo_labels,
+            train=dataset.split.rows(TRAIN),
+            validation=dataset.split.rows(VALIDATION),
+        ),
+        tuning,
+        folder,
+        talk,
+    )
+    if np.array_equal(tuned_head.weights, head.weights):
+        by = Judges.of(dataset.split.rows(TRAIN), dataset.split.rows(VALIDATION)).name
+        talk.warn(
+            f"no epoch of fine-tuning was better than its start by the {by} photos, so the "
+            "module is as it was: give a smaller --fine_tune_learning_rate"
+        )
+    tuned = on_backbone(settings, dataset, backbone, talk)
+    rows = dataset.split.rows(TEST)
+    if not len(rows):
+        return tuned, tuned_head, None
+    before = evaluate(head, dataset.features, dataset.labels, rows)
+    after = evaluate(tuned_head, tuned.features, tuned.labels, rows)
+    right_before, right_after = (e.predicted == e.truth for e in (before, after))
+    compared = paired_difference(right_after, right_before)
+    return (
+        tuned,
+        tuned_head,
+        Tuning(before.accuracy, after.accuracy, len(rows), compared),
+    )
+
+
+def from_scratch(
+    settings: TrainSettings, outputs: list[Path], summaries: Path | None, folder: Path, talk: Talk
+) -> tuple[Dataset, Head, list[CurvePoint]]:
+    """`--architecture simple_cnn`: a small network trained on the pixels alone.
+
+    Its checkpoint lies in `simple_cnn/` beside the graph.
+    """
+    height, width = settings.input_size or CNN_SIZE
+    check_size(height, width)
+    recipe = Recipe(height, width)
+    index = read_tree(settings.image_dir, ignore=outputs)
+    say_found(index, talk)
+    digests, unreadable, _ = digest_photos(index, settings.features_folder / "digests", talk)
+    readable = [photo for photo in index.photos if photo.path in digests]
+    paths = [index.full_path(photo) for photo in readable]
+    pixels, broken = read_pixels(paths, recipe, talk)
+    failed = {digests[readable[position].path]: why for position, why in broken.items()}
+    index = usable_photos(index, digests, unreadable, failed)
+    say_left_out(index, talk)
+    report_aside(index.aside, settings, talk)
+    usable = {photo.path for photo in index.photos}
+    pixels = pixels[[position for position, p in enumerate(readable) if p.path in usable]]
+    labels = np.array([photo.label for photo in index.photos], np.int32)
+    split = split_index(
+        index, digests, settings.testing_percentage, settings.validation_percentage, settings.split
+    )
+    say_split(index, labels, split, settings, talk)
+    plan = CnnSettings(
+        grayscale=settings.grayscale,
+        epochs=settings.epochs or CNN_EPOCHS,
+        seed=settings.seed,
+        learning_rate=settings.rate,
+        label_smoothing=settings.label_smoothing,
+        class_weight=settings.class_weight,
+        patience=EARLY_STOPPING_PATIENCE if settings.early_stopping else 0,
+        resume=settings.resume,
+    )
+    photos = CnnPhotos(
+        pixels, labels, len(index.classes), split.rows(TRAIN), split.rows(VALIDATION)
+    )
+    checkpoints = settings.beside(CNN_FOLDER)
+    with watched(summaries, plan.epochs, talk) as watch:
+        backbone, head = train_simple_cnn(photos, plan, folder, checkpoints, talk, watch.point)
+    if settings.early_stopping:
+        watch.warn_if_nothing_stops()
+    info = backbone.info
+    identity = StoreIdentity(info.name, info.fingerprint, recipe.text, settings.precision)
+    dataset = Dataset(
+        index=index,
+        keys=[digests[photo.path] for photo in index.photos],
+        labels=labels,
+        features=features_of_pixels(backbone, pixels, settings.engine, settings.precision, talk),
+        training_rows=split.rows(TRAIN),
+        split=split,
+        backbone=backbone,
+        recipe=recipe,
+        store=BottleneckStore(settings.features_folder, identity, info.feature_width),
+    )
+    return dataset, head, watch.curve

@@ -1,0 +1,253 @@
+"""The main job: an image tree in, a frozen graph and its labels out."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from retrain.artifacts.safety.verdict import unsafe_allowed
+from retrain.backbones.sources.local import source_of
+from retrain.commands.audit import audit_of
+from retrain.commands.graph_writer import Exporter
+from retrain.commands.preflight import check_before
+from retrain.commands.report import report_run
+from retrain.commands.result import TrainResult
+from retrain.commands.run_record import RecordedPhotos, write_run_record
+from retrain.commands.strategies import (
+    CNN_FOLDER,
+    TUNING_FOLDER,
+    fine_tuned,
+    from_scratch,
+    with_hidden_layer,
+)
+from retrain.config import TrainSettings
+from retrain.data.class_names import labels_of
+from retrain.data.split import SETS, TEST, TRAIN
+from retrain.errors import ParityFault
+from retrain.evaluation.assessment import assess, calibrate
+from retrain.evaluation.comparison import compare_with
+from retrain.evaluation.gates import check_recall_labels
+from retrain.evaluation.scoring import Evaluation
+from retrain.export.export import Photos, write_exports
+from retrain.export.parity import Parity, check_parity
+from retrain.features.dataset import Dataset, prepare
+from retrain.reporting.records import (
+    EVALUATION,
+    PREDICTIONS,
+    calibration_facts,
+    write_evaluation,
+    write_predictions,
+)
+from retrain.reporting.tensorboard.projector import write_projector
+from retrain.reporting.tensorboard.summaries import write_test_summaries
+from retrain.training.finetune.checks import check_can_be_tuned
+from retrain.training.head import Head
+from retrain.training.solver import train_on
+from retrain.training.tensorboard import new_run_folder
+from retrain.utils.files import run_folder
+from retrain.utils.progress import Talk
+
+PARITY_PHOTOS = 16
+
+
+def train(
+    settings: TrainSettings,
+    talk: Talk,
+    sources: Mapping[str, str] | None = None,
+    recorded: RecordedPhotos | None = None,
+) -> TrainResult:
+    """Runs the whole job and writes its outputs. Raises RetrainError.
+
+    `sources`: where each setting came from, for `run.json`. `recorded`: the photos of the run whose
+    settings these are, of which it is said if the photos are other ones now.
+    """
+    check_before(settings)
+    outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
+               settings.modules_folder, settings.beside(TUNING_FOLDER),
+               settings.beside(CNN_FOLDER)]  # fmt: skip
+    outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
+    with (
+        unsafe_allowed(settings.allow_unsafe_module, talk.warn),
+        run_folder(beside=settings.output_graph) as scratch,
+    ):
+        return _train(settings, outputs, scratch, sources or {}, recorded, talk)
+
+
+def _train(
+    settings: TrainSettings,
+    outputs: list[Path],
+    scratch: Path,
+    sources: Mapping[str, str],
+    recorded: RecordedPhotos | None,
+    talk: Talk,
+) -> TrainResult:
+    """`scratch`: for a backbone that is trained here and lives on in the exported graph only."""
+    laps = _Laps()
+    summaries = new_run_folder(settings.summaries_dir) if settings.summaries_dir else None
+    tuning = None
+    if settings.from_scratch:
+        dataset, head, curve = from_scratch(settings, outputs, summaries, scratch, talk)
+        audited = None
+        _say_difference(recorded, dataset, talk)
+        labels = labels_of(dataset.index.classes, settings.legacy_labels)
+        check_recall_labels(settings.assert_recall, labels)
+    else:
+        dataset = audited = prepare(settings, outputs, talk)
+        _say_difference(recorded, dataset, talk)
+        labels = labels_of(dataset.index.classes, settings.legacy_labels)
+        check_recall_labels(settings.assert_recall, labels)
+        laps.end("features")
+        if settings.fine_tune is not None:
+            check_can_be_tuned(source_of(dataset.backbone))
+        if settings.hidden_units:
+            dataset, head, curve = with_hidden_layer(
+                settings, dataset, len(labels), summaries, scratch, talk
+            )
+        else:
+            steps = Exporter(settings, dataset, labels)  # writes graphs on the way
+            head, curve = train_on(settings, dataset, steps, summaries, talk)
+        if settings.fine_tune is not None:
+            laps.end("head")
+            dataset, head, tuning = fine_tuned(settings, dataset, head, talk)
+            if tuning is not None:
+                talk.result(tuning.sentence())
+    laps.end("training")
+    exporter = Exporter(settings, dataset, labels)
+    calibration = calibrate(settings, dataset, head, talk)
+    assessment = assess(settings, dataset, labels, head, calibration, talk)
+    exporter.write_final(calibration, assessment)
+    parity = _check_export(settings, dataset, calibration.head, assessment.evaluation, talk)
+    laps.end("test and export")
+    exports = write_exports(
+        settings.exports,
+        settings.output_graph,
+        exporter.manifest((calibration, assessment)),
+        _photos_for_exports(dataset, assessment.evaluation),
+        talk,
+    )
+    if exports:
+        laps.end("other formats")
+    # Features that were trained on these labels would find nothing wrong with them.
+    audit = audit_of(settings, audited, outputs, talk)
+    laps.end("audit")
+    comparison = None
+    if settings.compare_with is not None:
+        comparison = compare_with(settings.compare_with, dataset, labels, assessment, talk)
+        if comparison is not None:
+            talk.result(comparison.sentence())
+    result = TrainResult(
+        head=head,
+        labels=labels,
+        dataset=dataset,
+        calibration=calibration,
+        assessment=assessment,
+        parity=parity,
+        exports=exports,
+        curve=tuple(curve),
+        audit=audit,
+        comparison=comparison,
+        tuning=tuning,
+        summaries=summaries,
+        seconds=tuple(laps.seconds),
+    )
+    write_run_record(settings, sources, result)
+    _write_records(settings, result, talk)
+    return result
+
+
+def _say_difference(recorded: RecordedPhotos | None, dataset: Dataset, talk: Talk) -> None:
+    """Of the photos to those of the run that is repeated, if there is one."""
+    difference = recorded.difference(dataset) if recorded is not None else None
+    if difference is not None:
+        talk.warn(difference)
+
+
+class _Laps:
+    """How long the parts of a run took."""
+
+    def __init__(self) -> None:
+        self.seconds: list[tuple[str, float]] = []
+        self._start = time.monotonic()
+
+    def end(self, what: str) -> None:
+        now = time.monotonic()
+        self.seconds.append((what, now - self._start))
+        self._start = now
+
+
+def _write_records(settings: TrainSettings, result: TrainResult, talk: Talk) -> None:
+    """What people and programs look at: figures, predictions, TensorBoard's pictures, the page."""
+    write_evaluation(
+        settings.beside(EVALUATION),
+        result.assessment.metrics,
+        result.labels,
+        calibration_facts(result.assessment, result.calibration),
+    )
+    write_predictions(
+        settings.beside(PREDICTIONS),
+        result.dataset,
+        result.labels,
+        result.calibration,
+        settings.csv_safe,
+    )
+    dataset, evaluation = result.dataset, result.assessment.evaluation
+    if result.summaries is not None:
+        photos = [dataset.index.photos[row] for row in evaluation.rows.tolist()]
+        write_test_summaries(
+            result.summaries,
+            settings.how_many_training_steps,
+            result.assessment.metrics,
+            evaluation.probabilities,
+            evaluation.truth,
+            [dataset.index.full_path(photo) for photo in photos],
+            talk,
+        )
+        if settings.tensorboard_projector:
+            sets = dataset.split.sets
+            write_projector(
+                result.summaries, dataset.features, dataset.index, result.labels, sets, talk
+            )
+    if settings.page is not None:
+        report_run(settings, result, settings.page, talk)
+
+
+def _check_export(
+    settings: TrainSettings, dataset: Dataset, head: Head, evaluation: Evaluation, talk: Talk
+) -> Parity:
+    """Scores photos through the written file. Raises ParityFault."""
+    which, tested = _to_check(dataset, evaluation)
+    spread = np.linspace(0, len(tested) - 1, min(PARITY_PHOTOS, len(tested))).astype(int)
+    rows = tested[spread]
+    pixels = [dataset.read_pixels(row, talk) for row in rows.tolist()]
+    expected = head.probabilities(dataset.features.take(rows))
+    parity = check_parity(settings.output_graph, pixels, expected)
+    said = (
+        f"{parity.agree} of {parity.photos} {which} photos, read through "
+        f"{settings.output_graph.name} itself, get the same answer "
+        f"(largest difference of a score: {parity.largest_gap:.1e})"
+    )
+    if not parity.holds(settings.precision):
+        raise ParityFault(
+            f"{settings.output_graph.absolute()} does not say what was trained: only {said}; "
+            "do not use it, and run again with --engine tensorflow"
+        )
+    talk.info(f"Checked: {said}")
+    return parity
+
+
+def _to_check(dataset: Dataset, evaluation: Evaluation) -> tuple[str, np.ndarray]:
+    """The set, and its rows, that exports are checked with: training photos without test photos."""
+    if evaluation.count:
+        return SETS[TEST], np.unique(evaluation.rows)
+    return SETS[TRAIN], dataset.split.rows(TRAIN)
+
+
+def _photos_for_exports(dataset: Dataset, evaluation: Evaluation) -> Photos:
+    which, tested = _to_check(dataset, evaluation)
+    paths = [dataset.index.full_path(photo) for photo in dataset.index.photos]
+    return Photos(
+        checked=[paths[row] for row in tested.tolist()],
+        representative=[paths[row] for row in dataset.split.rows(TRAIN).tolist()],
+        what=f"{which} photos",
+    )

@@ -1,0 +1,1 @@
+"""Photos: finding them, telling them apart, dividing them into sets, reading them."""

@@ -1,0 +1,94 @@
+"""From the bytes of a photo to the pixels that a network sees."""
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+
+from retrain.data.decoding.augment import Distortion
+from retrain.data.decoding.open import opened
+from retrain.data.digests import digest_of
+from retrain.errors import RetrainError
+
+# How the pixels of a file are read. A larger number says that some files are read otherwise now:
+# `opening.read_otherwise_before` knows which; the features of all others stay good. 2: TIFF of odd
+# depths and planes, its largest page; single transparent colours in PNG of other than 8 bits.
+DECODER = 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a photo becomes the network's input. Its text is part of each feature's identity and is
+    kept in exported graphs, so that labelling does what training did.
+
+    - decoded by content, first frame only; EXIF orientation applied;
+    - channels of more than 8 bits keep their highest 8, grey and CMYK become RGB;
+    - transparent pixels are blended onto white, as a viewer on a white page shows them;
+    - squashed to height x width (aspect not kept) by anti-aliased bilinear resampling, a JPEG
+      first reduced while decoding as long as it stays `REDUCE` times larger than that;
+    - or, with a `distortion`, enlarged, cut, mirrored and brightened as that says.
+    """
+
+    height: int
+    width: int
+    distortion: Distortion | None = None
+
+    REDUCE: ClassVar[int] = 2
+
+    @property
+    def text(self) -> str:
+        """Canonical form, e.g. `rgb8,exif,alpha=white|squash:224x224,bilinear,reduce=2`."""
+        plain = f"rgb8,exif,alpha=white|squash:{self.height}x{self.width},bilinear,reduce=2"
+        return plain + (self.distortion.text if self.distortion else "")
+
+    @staticmethod
+    def parse(text: str) -> "Recipe":
+        """The undistorted recipe with this text.
+
+        Raises RetrainError for one from another version.
+        """
+        found = re.search(r"\|squash:(\d+)x(\d+),", text)
+        recipe = Recipe(int(found[1]), int(found[2])) if found else None
+        if recipe is None or recipe.text != text:
+            raise RetrainError(
+                f"unknown recipe {text!r}: the graph was made by another version of retrain; "
+                "install that version, or retrain the graph"
+            )
+        return recipe
+
+
+def decode(
+    content: bytes, recipe: Recipe, say_narrow: Callable[[], object] = lambda: None
+) -> np.ndarray:
+    """Pixels (height, width, 3) uint8, RGB.
+
+    `say_narrow` is called for a 16-bit photo whose values fill only a small part of their range.
+    Raises BadPhoto, and TooLittleMemory for one that could be decoded with more memory.
+    """
+    with opened(content, Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height) as picture:
+        if recipe.distortion is not None:
+            pixels = recipe.distortion.apply(
+                picture, recipe.height, recipe.width, digest_of(content)
+            )
+        else:
+            size = (recipe.width, recipe.height)
+            pixels = np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+        if picture.narrow:
+            say_narrow()
+        return pixels
+
+
+@contextmanager
+def pillow_warnings_ignored() -> Iterator[None]:
+    """Pillow warns of odd metadata and of large pictures; both are usable.
+
+    To be entered around the threads that decode, for Python's warning filters are not theirs.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield

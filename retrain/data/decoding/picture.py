@@ -1,0 +1,152 @@
+"""A decoded photo on its way to RGB: turned upright, its transparent parts on white, shrunk; bit by
+bit where it is so large that copies of it would fill the memory."""
+
+import numpy as np
+from PIL import Image
+
+from retrain.data.decoding.faults import BadPhoto
+
+BAND = 2_000_000  # pixels of a large photo that are worked on at a time
+WHOLE = 8_000_000  # pixels up to which a photo is worked on as one
+NARROW = 1 << 14  # of 65,536: a deep photo whose values span less is nearly of one brightness
+
+Box = tuple[int, int, int, int]
+
+# What makes a photo upright, by EXIF's number.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+# Bytes that Pillow holds for a pixel of these modes; 4 for one of any other.
+BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
+WORK = 12  # bytes for a pixel that is turned and put on white
+
+
+def bytes_needed(image: Image.Image, pixels: int, orientation: int = 1) -> int:
+    """Memory for so many pixels in the mode of `image`, and for what `Picture` makes of them."""
+    needed = BYTES.get(image.mode, 4) * pixels
+    if _is_plain(image, orientation):
+        return needed
+    return needed + WORK * min(pixels, WHOLE) + (pixels if pixels > WHOLE else 0)
+
+
+def _is_plain(image: Image.Image, orientation: int) -> bool:
+    return image.mode == "RGB" and orientation == 1 and "transparency" not in image.info
+
+
+class Picture:
+    """A photo as it was decoded.
+
+    `format`: of the file, by Pillow's name; `stored`: its width and height there, before it was
+    reduced or turned. `deep`: its samples had 16 bits, of which `image` may have the high 8;
+    `span`: the least and the largest 16-bit sample that were seen so far.
+    """
+
+    def __init__(
+        self,
+        image: Image.Image,
+        file_format: str,
+        stored: tuple[int, int],
+        orientation: int = 1,
+        deep: bool = False,
+        span: tuple[int, int] = (0xFFFF, 0),
+    ) -> None:
+        self.image, self.format, self.stored = image, file_format, stored
+        self.orientation, self.deep, self.span = orientation, deep, span
+        if image.mode == "I":
+            least, most = image.getextrema()
+            if int(least) < 0 or int(most) > 0xFFFF:  # type: ignore[arg-type]
+                raise BadPhoto("32-bit pixels have no known range: save it with 8 or 16 bits")
+        if image.mode == "F":
+            raise BadPhoto("floating-point pixels have no known range: save it with 8 or 16 bits")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright photo."""
+        width, height = self.image.size
+        return (height, width) if self.orientation >= 5 else (width, height)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there were samples of 16 bits, and they fill less than a quarter of their
+        range."""
+        return 0 <= self.span[1] - self.span[0] < NARROW
+
+    def close(self) -> None:
+        """Gives the memory back, at once."""
+        self.image.close()
+
+    def rgb(self) -> Image.Image:
+        """The whole photo, upright, in 8-bit RGB by the rules of `decode.Recipe`."""
+        shown = self._rgb(self._turned(self.image))
+        return shown.copy() if shown is self.image else shown
+
+    def resize(self, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+        """The upright photo in RGB in another (width, height).
+
+        Of a large one that is not RGB and upright already, the channels are made and shrunk one
+        after the other, so that there is never a second whole photo; to the same result.
+        """
+        width, height = self.size
+        if _is_plain(self.image, self.orientation) or width * height <= WHOLE:
+            return self._rgb(self._turned(self.image)).resize(size, resample)
+        clear = "transparency" not in self.image.info
+        grey = self.image.mode in ("1", "L") or self.image.mode.startswith("I")
+        channels = [
+            self._channel(number).resize(size, resample)
+            for number in range(1 if grey and clear else 3)
+        ]
+        return Image.merge("RGB", channels if len(channels) == 3 else 3 * channels)
+
+    def _channel(self, number: int) -> Image.Image:
+        """Red, green or blue of the upright photo, in mode L."""
+        width, height = self.size
+        channel = Image.new("L", (width, height))
+        rows = max(1, BAND // width)
+        for top in range(0, height, rows):
+            box = self._stored_box(top, min(top + rows, height))
+            band = self._rgb(self._turned(self.image.crop(box)))
+            channel.paste(band.getchannel(number), (0, top))
+        return channel
+
+    def _stored_box(self, top: int, below: int) -> Box:
+        """Where the upright rows from `top` to `below` lie in the photo as it is stored."""
+        width, height = self.image.size
+        if self.orientation in (3, 4):
+            return 0, height - below, width, height - top
+        if self.orientation in (5, 6):
+            return top, 0, below, height
+        if self.orientation in (7, 8):
+            return width - below, 0, width - top, height
+        return 0, top, width, below
+
+    def _turned(self, image: Image.Image) -> Image.Image:
+        turn = TURNS.get(self.orientation)
+        return image if turn is None else image.transpose(turn)
+
+    def _rgb(self, image: Image.Image) -> Image.Image:
+        if image.mode.startswith("I"):
+            values = np.asarray(image)
+            self._seen(int(values.min()), int(values.max()))
+            image = Image.fromarray((values >> 8).astype(np.uint8))
+        elif self.deep and self.image.mode in ("L", "LA", "RGB", "RGBA"):
+            colours = image.getbands()[: 1 if image.mode in ("L", "LA") else 3]
+            for band in colours:
+                least, most = image.getchannel(band).getextrema()
+                self._seen(256 * int(least), 256 * int(most) + 255)  # type: ignore[arg-type]
+        if image.has_transparency_data:
+            rgba = image if image.mode == "RGBA" else image.convert("RGBA")
+            page = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+            image = Image.alpha_composite(page, rgba)
+            del rgba, page  # each is as large as the photo
+        return image if image.mode == "RGB" else image.convert("RGB")
+
+    def _seen(self, least: int, most: int) -> None:
+        self.span = min(self.span[0], least), max(self.span[1], most)

@@ -1,0 +1,97 @@
+"""How good a trained head is, and what its scores are made to mean before it is exported."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from retrain.config import TrainSettings
+from retrain.data.class_names import labels_of, unknown_answer
+from retrain.data.split import TEST, VALIDATION
+from retrain.evaluation.calibration import calibrated, fit_temperature, fit_threshold
+from retrain.evaluation.metrics import Metrics, compute_metrics
+from retrain.evaluation.scoring import Evaluation, evaluate, logits_of
+from retrain.features.dataset import Dataset
+from retrain.training.head import Head
+from retrain.training.sampler import Sampler
+from retrain.utils.progress import Talk
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was learnt from the validation photos: `head` gives logits / `temperature`.
+
+    A photo whose best score is below `threshold` (None: no such rule) is to be called unknown.
+    """
+
+    head: Head
+    temperature: float
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The test photos, scored by the calibrated head; `uncalibrated`: by the head as trained."""
+
+    evaluation: Evaluation
+    metrics: Metrics
+    uncalibrated: Metrics
+
+
+def calibrate(settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk) -> Calibration:
+    """Fits a temperature, which no answer depends on, and the threshold that was asked for."""
+    rows = dataset.split.rows(VALIDATION)
+    logits, truth = logits_of(head, dataset.features, rows), dataset.labels[rows]
+    temperature = fit_temperature(logits, truth) if settings.calibration else 1.0
+    if settings.calibration and len(rows):
+        talk.info(f"Calibrated on {len(rows)} validation photos: temperature {temperature:.3f}")
+    divisor = np.float32(temperature)
+    divided = Head(head.weights / divisor, head.biases / divisor)
+    threshold = None
+    if settings.reject_precision is not None:
+        scores = calibrated(logits, temperature)
+        threshold = fit_threshold(scores, truth, settings.reject_precision)
+        word = unknown_answer(labels_of(dataset.index.classes, settings.legacy_labels))
+        _say_threshold(settings.reject_precision, threshold, scores, word, talk)
+    return Calibration(divided, temperature, threshold)
+
+
+def _say_threshold(
+    precision: float, threshold: float | None, scores: np.ndarray, word: str, talk: Talk
+) -> None:
+    if threshold is None:
+        talk.warn(
+            f"no score is right in {precision:.1%} of the {len(scores)} validation photos, so "
+            f"nothing is called {word}: see --reject_precision"
+        )
+        return
+    answered = float((scores.max(axis=1) >= threshold).mean())
+    talk.info(
+        f"{word.capitalize()} below a score of {threshold:.4f}: {answered:.1%} of {len(scores)} "
+        f"validation photos are answered, {precision:.1%} of those or more rightly"
+    )
+
+
+def assess(
+    settings: TrainSettings,
+    dataset: Dataset,
+    labels: tuple[str, ...],
+    head: Head,
+    calibration: Calibration,
+    talk: Talk,
+) -> Assessment:
+    """The final test: the accuracy line, as the ancestor wrote it, is a result."""
+    seeds = np.random.SeedSequence(settings.seed).spawn(5)
+    draw, resample = (np.random.default_rng(seed) for seed in seeds[3:])
+    sampler = Sampler(dataset.split.rows(TEST), dataset.labels, settings.sampling, draw)
+    rows = sampler.draw(settings.test_batch_size)
+    evaluation = evaluate(calibration.head, dataset.features, dataset.labels, rows)
+    metrics = compute_metrics(evaluation.probabilities, evaluation.truth, labels, resample)
+    if evaluation.count:
+        talk.result(
+            f"Final test accuracy = {evaluation.accuracy * 100:.1f}% (N={evaluation.count})"
+        )
+    else:
+        talk.warn("there is no test photo, so no test accuracy: see --testing_percentage")
+    plain = evaluate(head, dataset.features, dataset.labels, rows)
+    uncalibrated = compute_metrics(plain.probabilities, plain.truth, labels, resample)
+    return Assessment(evaluation, metrics, uncalibrated)

@@ -1,0 +1,84 @@
+"""The new classifier against an earlier one, on the test photos that both can be asked about."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrain.data.name_matching import match_names
+from retrain.data.read import read_photos_ahead
+from retrain.evaluation.assessment import Assessment
+from retrain.evaluation.intervals import PairedDifference, paired_difference
+from retrain.features.dataset import Dataset
+from retrain.inference.classifier import open_classifier
+from retrain.inference.spec.resolve import describe_graph
+from retrain.utils.progress import Talk
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Accuracies in [0, 1] of the new and the earlier graph on the same `photos` test photos."""
+
+    earlier: Path
+    photos: int
+    new_accuracy: float
+    earlier_accuracy: float
+    difference: PairedDifference
+
+    def sentence(self) -> str:
+        return (
+            f"Compared with {self.earlier} on {self.photos} test photos: "
+            f"{self.new_accuracy:.1%} instead of {self.earlier_accuracy:.1%} "
+            f"({self.difference.words()})"
+        )
+
+
+def compare_with(
+    earlier: Path, dataset: Dataset, labels: tuple[str, ...], assessment: Assessment, talk: Talk
+) -> Comparison | None:
+    """Asks the earlier graph about the test photos whose class it knows by name; None if none.
+
+    Photos that the split has kept for testing before are test photos still, so where the earlier
+    graph was trained on the same tree, it has not seen them either. Raises RetrainError if the
+    graph cannot be used.
+    """
+    classifier = open_classifier(earlier, describe_graph(earlier))
+    for remark in classifier.remarks:
+        talk.warn(f"{earlier.name}: {remark}")
+    known = match_names(labels, classifier.labels)  # the earlier graph's class for each of ours
+    evaluation = assessment.evaluation
+    rows, first = np.unique(evaluation.rows, return_index=True)
+    asked = [
+        (int(row), int(position))
+        for row, position in zip(rows, first, strict=True)
+        if int(evaluation.truth[position]) in known
+    ]
+    paths = [dataset.index.full_path(dataset.index.photos[row]) for row, _ in asked]
+
+    def pictures() -> Iterator[tuple[int, np.ndarray]]:
+        for number, pixels in read_photos_ahead(paths, classifier.spec.recipe):
+            if isinstance(pixels, np.ndarray):
+                yield number, pixels
+
+    theirs, ours = [], []
+    predicted = evaluation.predicted
+    with talk.progress("Asking the earlier graph", len(paths), "photos") as meter:
+        for number, scores in classifier.scores(pictures()):
+            position = asked[number][1]
+            truth = int(evaluation.truth[position])
+            answer = classifier.labels[int(scores.argmax())]
+            theirs.append(answer == classifier.labels[known[truth]])
+            ours.append(bool(predicted[position] == truth))
+            meter.advance()
+    if not theirs:
+        talk.warn(f"{earlier} knows the class of no test photo, so nothing can be compared")
+        return None
+    old, new = np.array(theirs), np.array(ours)
+    return Comparison(
+        earlier.absolute(),
+        len(old),
+        float(new.mean()),
+        float(old.mean()),
+        paired_difference(new, old),
+    )

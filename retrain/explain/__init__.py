@@ -1,1 +1,0 @@
-"""Where in a photo a classifier sees what it says."""

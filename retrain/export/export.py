@@ -1,0 +1,210 @@
+"""From a finished frozen graph to the formats that travel, each checked by its own runtime."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import FILE as MANIFEST_FILE
+from retrain.artifacts.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
+from retrain.artifacts.safety.tensorflow_graphs import check_graph
+from retrain.artifacts.saved_model import EXTRA
+from retrain.backbones.backbone import reference_pixels
+from retrain.data.decoding.decode import Recipe
+from retrain.data.read import read_photos_ahead
+from retrain.errors import ParityFault
+from retrain.export.config import INT8, Target, Wanted
+from retrain.export.model_card import model_card
+from retrain.export.onnx import onnx_from_graph
+from retrain.export.parity import Parity, compare, graph_scores
+from retrain.export.runtimes import own_scores
+from retrain.export.saved_model import (
+    check_saved_model_dir,
+    saved_model_target,
+    write_saved_model,
+)
+from retrain.export.tflite import tflite_bytes
+from retrain.utils.files import cannot_write, check_file_can_be_written, write_bytes
+from retrain.utils.optional import require
+from retrain.utils.progress import Meter, Talk
+from retrain.utils.temporary import temporary_name
+
+MOST_CHECKED = 200
+REPRESENTATIVE = 100
+NEEDED = {  # packages, and the extras that bring them
+    "ONNX": (("onnx", "onnx"), ("tf2onnx", "onnx"), ("onnxruntime", "onnx")),
+    "TFLite": (("ai-edge-litert", "tflite"),),
+}
+CARD = "MODEL_CARD.md"
+SAVED_MODEL = "SavedModel"
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Paths of photos for what an export needs them for; `what` those `checked` are: test photos.
+
+    `representative`: photos of the kind that the classifier will see, for int8's value ranges.
+    """
+
+    checked: Sequence[str]
+    representative: Sequence[str]
+    what: str
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file, or SavedModel folder, that was made, and whether it answers as the graph does."""
+
+    kind: str
+    path: Path
+    size: int
+    what: str
+    parity: Parity
+    least: float
+
+    @property
+    def agrees(self) -> bool:
+        return self.parity.agree / self.parity.photos >= self.least
+
+    def sentence(self) -> str:
+        return (
+            f"{self.parity.agree} of {self.parity.photos} {self.what} get the graph's answer "
+            f"(largest difference of a score: {self.parity.largest_gap:.1e})"
+        )
+
+
+def check_exports(wanted: Wanted) -> None:
+    """All that can be known before the work starts. Raises UsageFault or RetrainError."""
+    wanted.check()
+    for target in wanted.targets():
+        if target.format == SAVED_MODEL:
+            check_saved_model_dir(target.path, target.flag)
+        else:
+            check_file_can_be_written(target.path, target.flag)
+        for package, extra in NEEDED.get(target.format, ()):
+            require(package, extra, f"making and checking {target.format} files")
+
+
+def write_exports(
+    wanted: Wanted, graph: Path, manifest: Manifest, photos: Photos, talk: Talk
+) -> tuple[Export, ...]:
+    """Makes what is wanted of the frozen `graph`, with labels, manifest and a model card beside.
+
+    Each is asked about the same photos as the graph itself: those to be checked, or, without any,
+    three pictures that every module is tested with. Raises RetrainError; `check_agreement` is for
+    the caller, once all else is written.
+    """
+    if not wanted.targets():
+        return ()
+    recipe = Recipe.parse(manifest.recipe)
+    what, pixels = photos.what, _decoded(photos.checked, MOST_CHECKED, recipe)
+    if not pixels:
+        what, pixels = "test pictures", list(reference_pixels(recipe.height, recipe.width))
+    expected = graph_scores(graph, pixels)
+    check_graph(read_graph(graph), graph)
+    content = graph.read_bytes()
+    made = []
+    for target in wanted.targets():
+        talk.info(f"Making {target.kind}")
+        with _place_of(target) as (place, path):
+            _write(target, place, content, manifest, photos, recipe)
+            with talk.progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
+                found = own_scores(place, manifest, _counted(pixels, meter))
+            parity, least = compare(found, expected), wanted.least(target)
+            made.append(Export(target.kind, path, _size(place), what, parity, least))
+            if target.format == SAVED_MODEL:
+                _write_beside(place / EXTRA, manifest, made[-1:])
+        talk.info(f"Checked {target.kind}: {made[-1].sentence()}")
+    files = [export for export in made if export.kind != SAVED_MODEL]
+    for folder in dict.fromkeys(export.path.parent for export in files):
+        _write_beside(folder, manifest, [one for one in files if one.path.parent == folder])
+    return tuple(made)
+
+
+def check_agreement(exports: Sequence[Export]) -> None:
+    """Raises ParityFault, in one line that names each export that answers too differently."""
+    faults = [
+        f"{export.path.absolute()} ({export.kind}) gives the graph's answer for only "
+        f"{export.parity.agree} of {export.parity.photos} {export.what}, "
+        f"--parity_min_agreement {export.least:g}"
+        for export in exports
+        if not export.agrees
+    ]
+    if faults:
+        raise ParityFault("; ".join(faults) + "; all files were written")
+
+
+@contextmanager
+def _place_of(target: Target) -> Iterator[tuple[Path, Path]]:
+    """Where to write what is asked for, and what that becomes at the end. A SavedModel has a
+    temporary name until all that belongs into it is there: a server takes a version as soon as it
+    sees its folder."""
+    if target.format != SAVED_MODEL:
+        yield target.path, target.path
+        return
+    path = saved_model_target(target.path)
+    place = temporary_name(path.absolute())
+    try:
+        yield place, path
+        try:
+            os.replace(place, path)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _write(
+    target: Target, place: Path, graph: bytes, manifest: Manifest, photos: Photos, recipe: Recipe
+) -> None:
+    if target.format == SAVED_MODEL:
+        write_saved_model(graph, manifest, place, _companions(manifest))
+    elif target.format == "ONNX":
+        write_bytes(place, onnx_from_graph(graph, manifest))
+    else:
+        needed = photos.representative if target.numbers == INT8 else ()
+        representative = _decoded(needed, REPRESENTATIVE, recipe)
+        write_bytes(place, tflite_bytes(graph, manifest, target.numbers, representative))
+
+
+def _decoded(paths: Sequence[str], most: int, recipe: Recipe) -> list[np.ndarray]:
+    """The pixels of up to `most` of the photos, evenly spread. Those that are broken now are left
+    out."""
+    spread = np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)
+    chosen = [paths[position] for position in spread.tolist()]
+    return [
+        found for _, found in read_photos_ahead(chosen, recipe) if isinstance(found, np.ndarray)
+    ]
+
+
+def _counted(pixels: Sequence[np.ndarray], meter: Meter) -> Iterator[np.ndarray]:
+    for picture in pixels:
+        yield picture
+        meter.advance()
+
+
+def _companions(manifest: Manifest) -> dict[str, bytes]:
+    return {
+        LABELS_FILE: labels_bytes(manifest.labels),
+        MANIFEST_FILE: manifest_text(manifest).encode() + b"\n",
+    }
+
+
+def _write_beside(folder: Path, manifest: Manifest, exports: Sequence[Export]) -> None:
+    """Labels, manifest and a model card for what lies in the folder; in a SavedModel that is the
+    place that TensorFlow has for it."""
+    for name, text in _companions(manifest).items():
+        write_bytes(folder / name, text)
+    card = model_card(manifest, exports)
+    write_bytes(folder / CARD, card.encode("utf-8", "surrogateescape"))
+
+
+def _size(path: Path) -> int:
+    """In bytes; of a folder, all its files."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -1,0 +1,158 @@
+"""What lies in a picture's file beside its pixels, found by TensorFlow operations.
+
+Places are int64 scalars, counted in bytes from the start of the file.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from retrain.utils.tensorflow import import_tensorflow
+
+ORIENTATION, SHORT = 0x0112, 3
+START_OF_SCAN, APP1 = 0xDA, 0xE1
+EXTENSION, GRAPHIC_CONTROL, IMAGE = 0x21, 0xF9, 0x2C
+
+
+class Octets:
+    """The bytes of a scalar string, and the whole numbers made of them; 0 beyond the end."""
+
+    def __init__(self, content: Any) -> None:
+        tf = import_tensorflow()
+        values = tf.io.decode_raw(content, tf.uint8)
+        self.count = tf.size(values, tf.int64)
+        self.values = tf.concat([values, tf.zeros(1, tf.uint8)], 0)
+
+    def at(self, places: Any) -> Any:
+        tf = import_tensorflow()
+        places = tf.convert_to_tensor(places, tf.int64)
+        inside = tf.where((places >= 0) & (places < self.count), places, self.count)
+        return tf.cast(tf.gather(self.values, inside), tf.int64)
+
+    def little(self, places: Any, size: int) -> Any:
+        return sum(self.at(places + octet) * 256**octet for octet in range(size))
+
+    def big(self, places: Any, size: int) -> Any:
+        return sum(self.at(places + octet) * 256 ** (size - 1 - octet) for octet in range(size))
+
+    def are(self, place: Any, text: bytes) -> Any:
+        tf = import_tensorflow()
+        places = place + tf.range(len(text), dtype=tf.int64)
+        return tf.reduce_all(self.at(places) == list(text))
+
+
+def exif_orientation(octets: Octets, start: Any) -> Any:
+    """EXIF's orientation in the TIFF structure at `start`; 1, upright, where it has none."""
+    tf = import_tensorflow()
+    backwards = octets.at(start) == ord("I")
+
+    def number(places: Any, size: int) -> Any:
+        return tf.where(backwards, octets.little(places, size), octets.big(places, size))
+
+    directory = start + number(start + 4, 4)
+    entries = directory + 2 + 12 * tf.range(number(directory, 2))
+    known = (number(entries, 2) == ORIENTATION) & (number(entries + 2, 2) == SHORT)
+    found = tf.boolean_mask(number(entries + 8, 2), known)
+    first = tf.cast(tf.concat([found, [1]], 0)[0], tf.int32)
+    return tf.where((first >= 1) & (first <= 8), first, 1)
+
+
+def _walk(octets: Octets, start: Any, step: Callable[[Any], tuple[Any, Any]]) -> Any:
+    """The first place that `step` finds, -1 for none. It gets the place of a part of the file and
+    gives that of the next one and what it found, or -1."""
+    tf = import_tensorflow()
+    begin, nothing = tf.convert_to_tensor(start, tf.int64), tf.constant(-1, tf.int64)
+    _, found = tf.while_loop(
+        lambda place, found: (found < 0) & (place < octets.count),
+        lambda place, found: step(place),
+        (begin, nothing),
+    )
+    return found
+
+
+def jpeg_exif(octets: Octets) -> Any:
+    tf = import_tensorflow()
+
+    def step(place: Any) -> tuple[Any, Any]:
+        marker = octets.at(place + 1)
+        known = (marker == APP1) & octets.are(place + 4, b"Exif\0\0")
+        ends = (octets.at(place) != 0xFF) | (marker == START_OF_SCAN)
+        after = place + 2 + octets.big(place + 2, 2)
+        return tf.where(ends, octets.count, after), tf.where(known, place + 10, -1)
+
+    return _walk(octets, 2, step)
+
+
+def png_exif(octets: Octets) -> Any:
+    """Looked for before the pixels, where it belongs."""
+    tf = import_tensorflow()
+
+    def step(place: Any) -> tuple[Any, Any]:
+        after = place + 12 + octets.big(place, 4)
+        ends = octets.are(place + 4, b"IDAT")
+        known = octets.are(place + 4, b"eXIf")
+        return tf.where(ends, octets.count, after), tf.where(known, place + 8, -1)
+
+    return _walk(octets, 8, step)
+
+
+def webp_exif(octets: Octets) -> Any:
+    tf = import_tensorflow()
+
+    def step(place: Any) -> tuple[Any, Any]:
+        size = octets.little(place + 4, 4)
+        prefix = tf.where(octets.are(place + 8, b"Exif\0\0"), tf.constant(6, tf.int64), 0)
+        known = octets.are(place, b"EXIF")
+        return place + 8 + size + size % 2, tf.where(known, place + 8 + prefix, -1)
+
+    return _walk(octets, 12, step)
+
+
+def gif_on_white(content: Any, octets: Octets) -> Any:
+    """The same file, its first frame's transparent colour opaque and white."""
+    tf = import_tensorflow()
+    flags = octets.at(10)
+    image = _walk(octets, 13 + _palette_size(flags), _gif_step(octets, IMAGE))
+    control = _walk(octets, 13 + _palette_size(flags), _gif_step(octets, EXTENSION))
+    own = octets.at(image + 9) >= 0x80
+    palette = tf.where(own, image + 10, tf.constant(13, tf.int64))
+    colour = palette + 3 * octets.at(control + 6)
+    transparent = (control >= 0) & (control < image) & (octets.at(control + 3) % 2 == 1)
+    return tf.cond(
+        transparent,
+        lambda: _replaced(_replaced(content, control + 3, b"\0"), colour, b"\xff\xff\xff"),
+        lambda: content,
+    )
+
+
+def _palette_size(flags: Any) -> Any:
+    tf = import_tensorflow()
+    return tf.where(
+        flags >= 0x80, 3 * tf.bitwise.left_shift(tf.constant(2, tf.int64), flags % 8), 0
+    )
+
+
+def _gif_step(octets: Octets, wanted: int) -> Callable[[Any], tuple[Any, Any]]:
+    """Looks for the first image or, of the extensions, the first that controls a frame."""
+    tf = import_tensorflow()
+
+    def step(place: Any) -> tuple[Any, Any]:
+        kind = octets.at(place)
+        known = kind == wanted
+        if wanted == EXTENSION:
+            known &= octets.at(place + 1) == GRAPHIC_CONTROL
+        (end,) = tf.while_loop(
+            lambda block: octets.at(block) > 0,
+            lambda block: (block + 1 + octets.at(block),),
+            (place + 2,),
+        )
+        return tf.where(kind == EXTENSION, end + 1, octets.count), tf.where(known, place, -1)
+
+    return step
+
+
+def _replaced(content: Any, place: Any, text: bytes) -> Any:
+    tf = import_tensorflow()
+    before = tf.strings.substr(content, tf.constant(0, tf.int64), place)
+    rest = tf.strings.length(content)
+    after = tf.strings.substr(content, place + len(text), tf.cast(rest, tf.int64))
+    return tf.strings.join([before, text, after])

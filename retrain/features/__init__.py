@@ -1,0 +1,1 @@
+"""Features: one bottleneck vector per photo, computed once and kept on disk."""

@@ -1,0 +1,306 @@
+"""The bottleneck store: append-only shards on disk, no lock, no database.
+
+    <bottleneck_dir>/<module>-<identity>/shards/<name>/{vectors.npy, keys.npy, shard.json}
+                                        /pixels/<key>.kept
+
+A shard is written under a temporary name and published by one rename, so two runs may write at
+the same time and a killed run leaves nothing half-done. Nothing is ever changed or deleted.
+`shard.json` has the checksums of the other two files and its own digest. Vectors are checked
+shard by shard, as soon as a run asks for one of their keys and before it uses any.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+
+from retrain._version import __version__
+from retrain.data.decoding.decode import DECODER
+from retrain.data.digests import DIGEST_BYTES
+from retrain.errors import RetrainError
+from retrain.features.matrix import FeatureMatrix, Rows, RowsOnDemand
+from retrain.utils.files import cannot_write, open_files_allowed
+from retrain.utils.kept import SUFFIX, Say, read_kept, write_kept
+from retrain.utils.temporary import temporary_name
+
+SPARE_FILES = 256  # left for the rest of a run; further shards are opened when they are read
+
+
+@dataclass(frozen=True)
+class StoreIdentity:
+    """What a feature depends on besides its photo's bytes."""
+
+    module: str
+    fingerprint: str
+    recipe: str
+    precision: str
+
+    @property
+    def folder_name(self) -> str:
+        text = "\n".join((self.fingerprint, self.recipe, self.precision))
+        return f"{self.module}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+@dataclass
+class BottleneckStore:
+    """Features by key (the 16-byte digest of a photo's bytes), for one identity.
+
+    `failed` holds the reasons for photos that this version of Pillow and of our decoder could not
+    decode; `narrow` the photos of 16 bits whose values fill little of their range; `damaged` names
+    the shards that were left out because their checksums do not hold.
+
+    Features that an earlier decoder made are good for all photos but those that it read otherwise
+    (see `doubted`).
+    """
+
+    root: Path
+    identity: StoreIdentity
+    width: int
+    damaged: list[str] = field(default_factory=list)
+    failed: dict[bytes, str] = field(default_factory=dict)
+    narrow: set[bytes] = field(default_factory=set)
+    _unchanged: set[bytes] = field(default_factory=set)
+    _misread: set[bytes] = field(default_factory=set)
+    _shards: list["_Shard"] = field(default_factory=list)
+    _where: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.identity.folder_name
+
+    def refresh(self) -> None:
+        """Reads the index of shards that were published since the last time."""
+        try:
+            names = sorted(os.listdir(self.folder / "shards"))
+        except OSError:  # none yet; what else it may be is said when one is to be written
+            return
+        most = open_files_allowed(len(names) + SPARE_FILES) - SPARE_FILES
+        for name in names:
+            if name.startswith(".") or name in self._seen:
+                continue
+            self._seen.add(name)
+            try:
+                self._open(self.folder / "shards" / name, len(self._shards) < most)
+            except Exception:  # np.load raises many kinds on damaged files
+                self.damaged.append(str(self.folder / "shards" / name))
+
+    def _open(self, folder: Path, held: bool) -> None:
+        """`held`: its file of vectors stays open, which makes reading rows of it faster."""
+        facts = json.loads((folder / "shard.json").read_text(encoding="utf-8"))
+        whole = facts.pop("digest", None)
+        if whole is not None and whole != _digest_of(facts):
+            raise ValueError("facts")
+        for name in ("fingerprint", "recipe", "precision"):
+            if facts[name] != getattr(self.identity, name):
+                raise ValueError(name)
+        vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+        keys = np.load(folder / "keys.npy")
+        if (
+            vectors.shape != (facts["count"], self.width)
+            or vectors.dtype != np.float32
+            or not vectors.flags.c_contiguous
+        ):
+            raise ValueError("vectors")
+        if (
+            keys.shape != (facts["count"], DIGEST_BYTES)
+            or zlib.crc32(keys.data) != facts["keys_crc32"]
+        ):
+            raise ValueError("keys")
+        current = facts.get("decoder", 1) == DECODER
+        rows = vectors if held else RowsOnDemand(folder / "vectors.npy")
+        listed = _split_keys(keys.tobytes())
+        self._shards.append(_Shard(str(folder), rows, facts["vectors_crc32"], listed, current))
+        self._index(len(self._shards) - 1)
+        if current:
+            self.narrow.update(_split_keys(bytes.fromhex(facts["narrow"])))
+            self._unchanged.update(_split_keys(bytes.fromhex(facts["unchanged"])))
+        # What was written without a digest cannot be told from damage: these are decoded again.
+        if current and facts["pillow"] == PIL.__version__ and whole is not None:
+            self.failed |= {bytes.fromhex(key): why for key, why in facts["failed"].items()}
+
+    def _index(self, number: int) -> None:
+        current = self._shards[number].current
+        for row, key in enumerate(self._shards[number].keys):
+            known = self._where.get(key)
+            if known is None:
+                better = current or key not in self._misread
+            else:
+                better = current and not self._shards[known[0]].current
+            if better:
+                self._where[key] = (number, row)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._where
+
+    def doubted(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Those of the keys whose features an earlier decoder made, and of which nobody has found
+        out yet whether it read them otherwise."""
+        return [
+            key
+            for key in keys
+            if key in self._where
+            and key not in self._unchanged
+            and not self._shards[self._where[key][0]].current
+        ]
+
+    def settle(self, unchanged: Sequence[bytes], misread: Iterable[bytes]) -> None:
+        """What was found out of `doubted` keys: the features of those `misread` are gone, and it is
+        noted, if it can be, that the `unchanged` need no second look."""
+        self._unchanged.update(unchanged)
+        self._misread.update(misread)
+        for key in self._misread & self._where.keys():
+            if not self._shards[self._where[key][0]].current:
+                del self._where[key]
+        if unchanged:
+            with suppress(RetrainError):
+                self.publish([], np.empty((0, self.width), np.float32), {}, unchanged)
+
+    def check(self, keys: Sequence[bytes]) -> None:
+        """Reads the shards that hold these keys; a key whose shards are all damaged is gone."""
+        while numbers := {
+            self._where[key][0]
+            for key in keys
+            if key in self._where and not self._shards[self._where[key][0]].checked
+        }:
+            shards = [self._shards[number] for number in sorted(numbers)]
+            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                fits = list(pool.map(_Shard.fits, shards))
+            bad = [shard for shard, whole in zip(shards, fits, strict=True) if not whole]
+            for shard in bad:
+                self.damaged.append(shard.folder)
+                shard.keys = []
+            if bad:
+                self._where.clear()
+                for number in range(len(self._shards)):
+                    self._index(number)
+
+    def matrix(self, keys: Sequence[bytes]) -> FeatureMatrix:
+        """The features of these keys, in this order, checked before. Raises KeyError for an
+        unknown one."""
+        self.check(keys)
+        where = np.array([self._where[key] for key in keys], np.int64).reshape(-1, 2)
+        vectors = [shard.vectors for shard in self._shards]
+        return FeatureMatrix(vectors, where[:, 0], where[:, 1], self.width)
+
+    def publish(
+        self,
+        keys: Sequence[bytes],
+        vectors: np.ndarray,
+        failed: Mapping[bytes, str],
+        unchanged: Sequence[bytes] = (),
+    ) -> None:
+        """Makes a shard of these features (n, D) float32; `unchanged` as in `settle`.
+
+        Raises RetrainError (disk full, ...).
+        """
+        shards = self.folder / "shards"
+        name = hashlib.blake2b(b"".join([*keys, *failed, *unchanged]), digest_size=8).hexdigest()
+        temporary = temporary_name(shards / name)
+        try:
+            temporary.mkdir(parents=True)
+            self._write(temporary, keys, vectors, failed, unchanged)
+            _rename_to_free_name(temporary, shards / name)
+        except OSError as error:
+            raise cannot_write(shards / name, error) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        self.refresh()
+
+    def _write(
+        self,
+        folder: Path,
+        keys: Sequence[bytes],
+        vectors: np.ndarray,
+        failed: Mapping[bytes, str],
+        unchanged: Sequence[bytes],
+    ) -> None:
+        packed = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, DIGEST_BYTES)
+        np.save(folder / "vectors.npy", vectors)
+        np.save(folder / "keys.npy", packed)
+        facts = {
+            "count": len(keys),
+            "keys_crc32": zlib.crc32(packed.data),
+            "vectors_crc32": zlib.crc32(np.ascontiguousarray(vectors).data),
+            "module": self.identity.module,
+            "fingerprint": self.identity.fingerprint,
+            "recipe": self.identity.recipe,
+            "precision": self.identity.precision,
+            "retrain": __version__,
+            "pillow": PIL.__version__,
+            "decoder": DECODER,
+            "narrow": b"".join(key for key in keys if key in self.narrow).hex(),
+            "unchanged": b"".join(unchanged).hex(),
+            "failed": {key.hex(): why for key, why in failed.items()},
+        }
+        facts["digest"] = _digest_of(facts)
+        (folder / "shard.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        for file in folder.iterdir():
+            with open(file, "rb") as written:
+                os.fsync(written.fileno())
+
+    def read_pixels(self, key: bytes, say: Say) -> np.ndarray | None:
+        """The kept pixels (H, W, 3) uint8 of a photo, or None (see `keep_pixels`)."""
+        content = read_kept(self._pixels_of(key), say)
+        return None if content is None else np.load(io.BytesIO(content))
+
+    def keep_pixels(self, key: bytes, pixels: np.ndarray, say: Say) -> None:
+        """Keeps a photo's decoded pixels, so that later exports are checked without reading it."""
+        content = io.BytesIO()
+        np.save(content, pixels)
+        write_kept(self._pixels_of(key), content.getvalue(), say)
+
+    def _pixels_of(self, key: bytes) -> Path:
+        return self.folder / "pixels" / f"{key.hex()}{SUFFIX}"
+
+
+@dataclass
+class _Shard:
+    """`vectors` (n, D) float32 on disk; `current`: of photos that this decoder read; `checked`:
+    they were read and fit their checksum."""
+
+    folder: str
+    vectors: Rows
+    crc32: int
+    keys: list[bytes]
+    current: bool
+    checked: bool = False
+
+    def fits(self) -> bool:
+        vectors = np.load(f"{self.folder}/vectors.npy", mmap_mode="r")
+        self.checked = zlib.crc32(vectors.data) == self.crc32
+        return self.checked
+
+
+def _digest_of(facts: dict[str, Any]) -> str:
+    text = json.dumps(facts, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _rename_to_free_name(folder: Path, target: Path) -> None:
+    """A name that is taken belongs to a shard of the same photos, published by a run beside this
+    one or damaged. Both may stay."""
+    for number in count():
+        free = target.with_name(f"{target.name}-{number}") if number else target
+        try:
+            folder.rename(free)
+            return
+        except OSError:
+            if not free.exists():
+                raise
+
+
+def _split_keys(raw: bytes) -> list[bytes]:
+    return [raw[cut : cut + DIGEST_BYTES] for cut in range(0, len(raw), DIGEST_BYTES)]

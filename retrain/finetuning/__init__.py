@@ -1,1 +1,0 @@
-"""Training a module's own variables together with its head. Needs TensorFlow."""

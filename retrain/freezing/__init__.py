@@ -1,1 +1,0 @@
-"""From a module in any format to one frozen inference graph. Needs TensorFlow, or ONNX."""

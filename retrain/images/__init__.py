@@ -1,1 +1,0 @@
-"""Photos: finding them, telling them apart, dividing them into sets, decoding them."""

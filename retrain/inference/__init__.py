@@ -1,0 +1,1 @@
+"""Inference: any graph as a classifier of photos."""

@@ -1,0 +1,161 @@
+"""Labelling as `label-image` does it: whatever is named, into one list of rows."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from retrain.data.class_names import UNKNOWN
+from retrain.errors import UsageFault, counted
+from retrain.inference.inputs import LIST, count_inputs, is_pattern, list_inputs, may_be_photo
+from retrain.inference.labeller import LabelledPhoto, Labeller, ReadyLabeller
+from retrain.inference.writers import DELIMITERS, TEXT, formatted
+from retrain.utils.files import (
+    atomic_path,
+    check_file_can_be_written,
+    check_folder_can_be_written,
+)
+from retrain.utils.progress import Talk
+
+Write = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What to label, and what to do with the rows.
+
+    `names`: as label.inputs.list_inputs takes them. `threshold`, in [0, 1]: what a label must score
+    to be given. `output`: the file for the rows; None is stdout. `sort_into`: where the folders are
+    that photos are put into, as symbolic links where `link` says so, else as copies. `explain`: the
+    picture to draw of the one photo there is. `csv_safe`: see text.csv_row.
+    """
+
+    names: tuple[str, ...]
+    top_k: int
+    threshold: float
+    format: str
+    output: Path | None
+    sort_into: Path | None
+    link: bool
+    explain: Path | None = None
+    csv_safe: bool = False
+
+
+def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
+    """Writes a row for each photo, in order; gives the number of those with a problem.
+
+    Raises RetrainError if the graph cannot be used or a result cannot be written, UsageFault for
+    places that make no sense.
+    """
+    _check_places(batch)
+    if batch.explain is not None:
+        _check_explain(batch.explain, batch.names)
+    total = count_inputs(batch.names, batch.sort_into)
+    ready = _opened(labeller, batch, total, lambda text: talk.info(f"label-image: {text}"))
+    sorter = None
+    if batch.sort_into is not None:
+        from retrain.inference.sorting import Sorter  # its imports are felt by one photo's label
+
+        sorter = Sorter(batch.sort_into, ready.labels, batch.link)
+        if batch.threshold and sorter.unknown != UNKNOWN:
+            talk.info(f"label-image: photos without a label go into {sorter.unknown}/, because "
+                      f"{UNKNOWN!r} is a class of this graph")  # fmt: skip
+    inputs = list_inputs(batch.names, batch.sort_into)
+    done = failed = 0
+    # A bar would break up rows on the terminal. One photo is not worth importing the bar for.
+    shows_bar = total != 1 and (batch.output is not None or not sys.stdout.isatty())
+    with (
+        _writer(batch) as write,
+        (talk if shows_bar else Talk("WARN")).progress("Labelling", total or 0, "photos") as meter,
+    ):
+
+        def watched() -> Iterator[LabelledPhoto]:
+            nonlocal done, failed
+            for row in ready.rows(inputs, batch.top_k, batch.threshold):
+                if sorter is not None and row.problem is None:
+                    sorter.place(row)
+                yield row
+                if row.problem is not None and batch.format == TEXT:
+                    talk.info(f"label-image: {row.name}: {row.problem}")
+                done += 1
+                failed += row.problem is not None
+                meter.advance(aside=int(row.problem is not None))
+
+        columns = min(batch.top_k, len(ready.labels))
+        titled = not _is_one_photo(batch.names)
+        for piece in formatted(
+            watched(), batch.format, titled=titled, labels=columns, csv_safe=batch.csv_safe
+        ):
+            write(piece)
+    if failed and batch.format != TEXT:
+        talk.info(f"label-image: {failed} of {counted(done, 'photo')} could not be labelled: "
+                  "the field 'error' says why")  # fmt: skip
+    return failed
+
+
+def _opened(
+    labeller: Labeller, batch: Batch, total: int | None, remark: Callable[[str], None]
+) -> ReadyLabeller:
+    if batch.explain is None:
+        return labeller.open(total, remark)
+    from retrain.inference.explain.draw import draw_into
+
+    return labeller.open_explaining(remark, partial(draw_into, batch.explain))
+
+
+def _check_places(batch: Batch) -> None:
+    """Raises RetrainError before anything is done if results could not be written."""
+    if batch.output is not None:
+        check_file_can_be_written(batch.output, "--output")
+        if batch.output.exists() and may_be_photo(batch.output):
+            raise UsageFault(f"--output {batch.output} is a photo: name a file for the results")
+    if batch.sort_into is not None:
+        check_folder_can_be_written(batch.sort_into, "--sort_into")
+        for name in batch.names:
+            if os.path.isdir(name) and os.path.samefile(name, batch.sort_into):
+                raise UsageFault(
+                    f"--sort_into {batch.sort_into} is itself to be labelled: name another folder, "
+                    "or leave it out of the photos"
+                )
+
+
+def _check_explain(file: Path, names: tuple[str, ...]) -> None:
+    """Raises UsageFault, or RetrainError if the picture could not be written."""
+    if file.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageFault(f"--explain {file}: the picture's name must end in .png or .jpg")
+    if not _is_one_photo(names):
+        raise UsageFault("--explain draws one photo: name one")
+    if file.resolve() == Path(names[0]).resolve():
+        raise UsageFault(f"--explain {file} would overwrite the photo: take another name")
+    check_file_can_be_written(file, "--explain")
+
+
+def _is_one_photo(names: tuple[str, ...]) -> bool:
+    """Whether it is clear whose labels come, without a title."""
+    return len(names) == 1 and not (
+        names[0] == LIST or os.path.isdir(names[0]) or is_pattern(names[0])
+    )
+
+
+@contextmanager
+def _writer(batch: Batch) -> Iterator[Write]:
+    """Writes pieces at once to stdout; or to the file, which is there when all was written."""
+    if batch.output is None:
+        stdout = sys.stdout  # itself: while there is a bar, it puts something else in its place
+        if batch.format in DELIMITERS and hasattr(stdout, "reconfigure"):
+            stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+        def write(piece: str) -> None:
+            stdout.write(piece)
+            stdout.flush()
+
+        yield write
+    else:
+        with (
+            atomic_path(batch.output) as temporary,
+            open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+        ):
+            yield file.write

@@ -1,0 +1,214 @@
+"""An exported graph, ours or an older tool's, as a classifier."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from retrain.artifacts.detect import Format, find_artefact
+from retrain.artifacts.labels import Labels, find_labels
+from retrain.backbones.engines.engine import Engine
+from retrain.backbones.engines.openvino import GraphFeed, OpenVinoEngine, compile_graph
+from retrain.errors import RetrainError
+from retrain.inference.spec.openvino_errors import no_layer, openvino_faults
+from retrain.inference.spec.spec import SOFTMAX_APPLIED, GraphInput
+from retrain.utils.numerics import softmax
+
+Token = TypeVar("Token")
+
+
+class ClassEngine(Engine, Protocol):
+    """`outputs`: how many scores a picture gets."""
+
+    outputs: int
+
+
+def streams_for(photos: int | None) -> int:
+    """Pictures worked on at a time; a lone photo is answered by all cores together."""
+    return min(photos or 1 << 30, os.cpu_count() or 1)
+
+
+def compile_classifier(path: Path, spec: GraphInput, streams: int) -> Any:
+    """OpenVINO's compiled model. Raises RetrainError if the graph cannot be run as `spec` says."""
+    with openvino_faults(path):
+        compiled = compile_graph(path, feed_of(spec), "f32", streams)
+        made = compiled.output().get_partial_shape()
+        shape = tuple(each.get_length() if each.is_static else 0 for each in made)
+    _check_scores(path, spec, shape)
+    return compiled
+
+
+def _check_scores(path: Path, spec: GraphInput, shape: tuple[int, ...]) -> None:
+    """Raises RetrainError unless an output of this shape (0: not known before it is run) has one
+    row of scores for each picture, whatever axes of length 1 it has besides."""
+    rest = shape[1:] if shape[:1] == (spec.batch,) else shape
+    alone = spec.batch == 1 or len(rest) < len(shape)
+    if 0 not in shape and alone and sum(size != 1 for size in rest) <= 1:
+        return
+    sizes = ", ".join(str(size or "?") for size in shape)
+    raise RetrainError(
+        f"{path.absolute()} gives [{sizes}] at {spec.output_layer}, which is no row of scores, one "
+        "for each class: give --output_layer, or a graph that classifies pictures"
+    )
+
+
+def feed_of(spec: GraphInput) -> GraphFeed:
+    return GraphFeed(
+        output_node=spec.output_layer,
+        input_node=spec.input_layer,
+        size=(spec.recipe.height, spec.recipe.width),
+        mean=spec.mean,
+        std=spec.std,
+        layout=spec.layout,
+        channels=spec.channels,
+        batch=spec.batch,
+        fixed=spec.fixed,
+    )
+
+
+class Classifier:
+    """A graph that is ready to run, with its labels; `labels_file` is used instead of the graph's.
+
+    `remarks`: what had to be guessed, for the user to read. Raises RetrainError if there are no
+    labels, or if they do not fit the graph.
+    """
+
+    def __init__(
+        self, path: Path, spec: GraphInput, engine: ClassEngine, labels_file: Path | None = None
+    ) -> None:
+        self.spec = spec
+        self.engine = engine
+        self._path = path
+        self.one_output = engine.outputs == 1
+        found = labels_of_graph(path, spec, engine.outputs, labels_file)
+        self.labels = found.names
+        self.remarks = spec.guesses
+        if self.one_output:
+            self.remarks = tuple(said for said in spec.guesses if said != SOFTMAX_APPLIED)
+            kind = "a sigmoid is applied to it" if spec.logits else "a sigmoid"
+            self.remarks += (
+                f"the graph has one output ({kind}): taken for the score of the second label, "
+                f"{self.labels[1]!r}; {self.labels[0]!r} gets the rest",
+            )
+        elif spec.last == "Sigmoid":
+            self.remarks += (
+                "the graph scores each class by itself (a sigmoid): scores do not add up to 1",
+            )
+        if found.beside is not None:
+            self.remarks += (f"labels are taken from {found.beside} (--labels names another file)",)
+
+    def scores(
+        self, photos: Iterable[tuple[Token, np.ndarray]]
+    ) -> Iterator[tuple[Token, np.ndarray]]:
+        """Probabilities (C,) float32 for each decoded photo (H, W, 3) uint8, in order."""
+        fed = ((token, _grey(rgb)) for token, rgb in photos) if self.spec.channels == 1 else photos
+        for token, output in self.engine.run(fed):
+            yield token, self._probabilities(output)
+
+    def _probabilities(self, output: np.ndarray) -> np.ndarray:
+        """Raises RetrainError for what another tool's graph gives, if it cannot be scores."""
+        known = self.spec.logits or self.spec.last in ("", "Softmax", "Sigmoid")
+        odd = output[np.isnan(output)] if known else output[~((output > -0.01) & (output < 1.01))]
+        if self.spec.last and odd.size:
+            raise RetrainError(
+                f"{self._path.absolute()} gives {odd[0]:g} at {self.spec.output_layer}, which is "
+                "no probability: give --output_layer, its softmax or what goes into it"
+            )
+        if self.one_output:
+            second = _sigmoid(output) if self.spec.logits else output
+            return np.concatenate([1 - second, second])
+        if not self.spec.logits:
+            return output
+        probabilities: np.ndarray = softmax(output[None])[0]
+        return probabilities
+
+
+def open_classifier(
+    path: Path, spec: GraphInput, photos: int | None = None, labels_file: Path | None = None
+) -> Classifier:
+    """Makes the graph, of any format, ready to run; `photos`: how many will come, if known."""
+    return Classifier(path, spec, open_engine(path, spec, photos), labels_file)
+
+
+def open_engine(path: Path, spec: GraphInput, photos: int | None = None) -> ClassEngine:
+    """What runs the graph. Raises RetrainError if it cannot be run as `spec` says."""
+    artefact = find_artefact(path)
+    if artefact.format is Format.TFLITE:
+        return _tflite_engine(artefact.path, spec)
+    return OpenVinoEngine(compile_classifier(artefact.path, spec, streams_for(photos)))
+
+
+def _tflite_engine(path: Path, spec: GraphInput) -> ClassEngine:
+    from retrain.backbones.engines.litert import TfliteEngine
+
+    size = (spec.recipe.height, spec.recipe.width)
+    try:
+        engine = TfliteEngine(
+            path,
+            spec.input_layer,
+            spec.output_layer,
+            size,
+            spec.mean,
+            spec.std,
+            spec.layout,
+            spec.channels,
+            spec.batch,
+            spec.fixed,
+        )
+    except KeyError as error:
+        raise no_layer(path, error.args[0]) from error
+    _check_scores(path, spec, engine.output_shape)
+    return engine
+
+
+def labels_of_graph(
+    path: Path, spec: GraphInput, outputs: int, labels_file: Path | None = None
+) -> Labels:
+    """The labels of a graph with so many outputs; one output has two, which it tells apart.
+
+    Raises RetrainError if there are none, if they do not fit, or if one output is no score.
+    """
+    if outputs != 1:
+        return find_labels(path, spec.labels, outputs, labels_file)
+    if spec.last != "Sigmoid" and not spec.logits:
+        why = (
+            "a softmax over one number is always 1"
+            if spec.last == "Softmax"
+            else f"nobody knows what its last operation, {spec.last or 'unknown'}, gives"
+        )
+        raise RetrainError(
+            f"{path.absolute()} has one output, and {why}: give --output_layer, a sigmoid or what "
+            "goes into one, or a graph with an output for each class"
+        )
+    try:
+        return find_labels(path, spec.labels, 2, labels_file)
+    except RetrainError as error:
+        if labels_file is not None and not labels_file.is_file():
+            raise
+        raise RetrainError(
+            f"{path.absolute()} has one output, which tells two classes apart: give --labels, a "
+            f"file with two lines, first the class whose score is near 0 ({error})"
+        ) from error
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), of numbers however large."""
+    small = np.exp(-np.abs(logits))
+    found: np.ndarray = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+    return found.astype(np.float32)
+
+
+def _grey(rgb: np.ndarray) -> np.ndarray:
+    """(H, W, 1) uint8 of (H, W, 3): brightness as Pillow's and most tools' grey pictures have it
+    (ITU-R 601-2)."""
+    luma = np.array([19595, 38470, 7471], np.uint32)
+    grey: np.ndarray = ((rgb @ luma + 0x8000) >> 16).astype(np.uint8)[..., None]
+    return grey
+
+
+def top(labels: tuple[str, ...], scores: np.ndarray, count: int) -> list[tuple[str, float]]:
+    """The `count` likeliest labels with their scores, best first; ties in class order."""
+    order = np.argsort(-scores, kind="stable")[:count]
+    return [(labels[position], float(scores[position])) for position in order]

@@ -1,0 +1,129 @@
+"""Compiled graphs kept on disk, so that labelling one photo does not compile its graph anew.
+
+    <cache>/compiled/<key>.kept   how to feed the graph (JSON), and OpenVINO's compiled model
+
+The key covers the identity of the graph's files (inodes and times too, so a rewritten file misses),
+what the user said about it, and the versions of OpenVINO and of this package. What is damaged or
+does not load is a miss. The least recently used are removed above `LIMIT_BYTES`.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from retrain._version import __version__
+from retrain.artifacts.detect import Artefact
+from retrain.backbones.engines.openvino import load_compiled
+from retrain.backbones.engines.openvino_model import import_openvino
+from retrain.data.decoding.decode import Recipe
+from retrain.errors import RetrainError, one_line
+from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.utils.files import identity_of, user_cache_dir
+from retrain.utils.kept import FULL, SUFFIX, Say, damaged, read_kept, write_kept
+from retrain.utils.ownership import distrust, make_own
+
+LIMIT_BYTES = 1 << 30
+
+
+class CompiledCache:
+    """The entry for one graph, what was said about it, and a number of streams."""
+
+    def __init__(self, graph: Artefact, said: Overrides, streams: int) -> None:
+        """Raises OSError for a file that is gone."""
+        identity = (
+            [_identity(path) for path in graph.files],
+            asdict(said),
+            [field.name for field in fields(GraphInput)],  # what an older version did not know
+            streams,
+            version("openvino"),  # without importing it: see `load`
+            __version__,
+        )
+        key = hashlib.blake2b(repr(identity).encode(), digest_size=16).hexdigest()
+        self.folder = user_cache_dir() / "compiled"
+        self.streams = streams
+        self._path = self.folder / f"{key}{SUFFIX}"
+
+    def load(self, say: Say) -> tuple[GraphInput, Any] | None:
+        """How to feed the graph, and its compiled model; None if they are not kept.
+
+        They are read and checked by one core while another imports OpenVINO.
+        """
+        why = distrust(self.folder)
+        if why is not None:
+            say(f"compiled graphs in {self.folder} are not used, because {why}")
+            return None
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(read_kept, self._path, say)
+            import_openvino()
+            content = reading.result()
+        if content is None:
+            return None
+        head, _, blob = content.partition(b"\0")
+        try:
+            spec = _spec_of(json.loads(head))
+            compiled = load_compiled(blob, "f32", self.streams)
+        except (ValueError, TypeError, KeyError, RuntimeError, RetrainError) as error:
+            say(damaged(self._path, one_line(error)))  # whole, but of another machine, say
+            return None
+        with suppress(OSError):  # it may be another's, for all to read
+            os.utime(self._path)  # it was used
+        return spec, compiled
+
+    def keep(self, spec: GraphInput, compiled: Any, say: Say) -> None:
+        """Keeps what `load` gives back. A cache that cannot be written is no fault."""
+        content = compiled.export_model()
+        blob = content if isinstance(content, bytes) else content.getvalue()
+        if len(blob) > LIMIT_BYTES // 2:
+            return
+        head = json.dumps({**asdict(spec), "recipe": spec.recipe.text}).encode()
+        with suppress(OSError):
+            make_own(self.folder)
+        if distrust(self.folder) is None:
+            write_kept(self._path, head + b"\0" + blob, lambda text: _if_full(text, say))
+        _remove_least_recently_used(self.folder)
+
+
+def _identity(file: Path) -> tuple[str | int, ...]:
+    return str(file.resolve()), *identity_of(file.stat())
+
+
+def _if_full(text: str, say: Say) -> None:
+    """A cache in a read-only place is a choice; a full disk is not."""
+    if text.startswith(FULL):
+        say(text)
+
+
+def _spec_of(facts: dict[str, Any]) -> GraphInput:
+    labels = facts["labels"]
+    spec = GraphInput(**{**facts, "recipe": Recipe.parse(facts["recipe"])})
+    return replace(
+        spec,
+        labels=None if labels is None else tuple(labels),
+        guesses=tuple(facts["guesses"]),
+        fixed=tuple((name, value) for name, value in facts["fixed"]),
+    )
+
+
+def _remove_least_recently_used(folder: Path) -> None:
+    """Keeps the folder under LIMIT_BYTES. Others may be removing, too."""
+    entries = []
+    with suppress(OSError):
+        for path in folder.iterdir():  # files of earlier versions, too
+            with suppress(OSError):
+                facts = path.stat()
+                if stat.S_ISREG(facts.st_mode) and not path.name.startswith("."):
+                    entries.append((facts.st_mtime, facts.st_size, path))
+    total = sum(size for _, size, _ in entries)
+    for _, size, path in sorted(entries):
+        if total <= LIMIT_BYTES:
+            return
+        with suppress(OSError):
+            path.unlink()
+        total -= size

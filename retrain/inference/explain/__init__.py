@@ -1,0 +1,1 @@
+"""Class-activation maps: where in a photo its label is seen."""

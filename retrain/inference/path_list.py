@@ -1,0 +1,117 @@
+"""A list of paths on standard input, as programs and people's editors write it."""
+
+import codecs
+import os
+import re
+import select
+from collections.abc import Callable, Iterator
+
+from retrain.errors import RetrainError, one_line
+from retrain.utils.text import MARKS, mark_of
+
+READ_BYTES = 1 << 16  # of the list, at a time
+# Zero bytes that end no path but belong to each character, a line end or a slash among these.
+UTF16 = re.compile(rb"(?=.*[\n\r/])(?:(?:[^\0]\0){4,}|(?:\0[^\0]){4,})", re.DOTALL)
+# How JPEG, PNG, GIF, WebP, HEIC and AVIF, TIFF and BMP begin; no path does.
+PHOTO = re.compile(
+    rb"(?:\A|[\n\0])(?:\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|RIFF.{4}WEBP|\0\0\0.ftyp"
+    rb"|II\*\0|MM\0\*|BM.{4}\0\0\0\0)",
+    re.DOTALL,
+)
+
+
+def read_paths(source: int) -> Iterator[str | None]:
+    """The paths that come from the file descriptor; None before each wait for more.
+
+    One a line, or ended by NULs if there are any; the latter are exact. Lines may end in CR LF or
+    CR, a byte order mark says how the list is encoded, and blanks and quotation marks around a path
+    are no part of it where no file is called so and one is without them.
+    Raises RetrainError for what cannot be read.
+    """
+    list_so_far = _List()
+    try:
+        while True:
+            if not _has_more(source):
+                yield None
+            chunk = os.read(source, READ_BYTES)
+            for path in list_so_far.paths(chunk, ended=not chunk):
+                if path:
+                    yield path
+            if not chunk:
+                return
+    except OSError as error:
+        raise _cannot_read(one_line(error)) from error
+    except UnicodeDecodeError as error:
+        raise _cannot_read(
+            f"it is not {error.encoding}, as it begins: write it as UTF-8"
+        ) from error
+
+
+class _List:
+    """Bytes of a list go in, paths that are whole come out."""
+
+    def __init__(self) -> None:
+        self.held = b""  # what may be the beginning of a byte order mark
+        self.decode: Callable[[bytes, bool], bytes] | None = None
+        self.rest = b""
+        self.separator: bytes | None = None  # not yet known: a path may come in pieces
+
+    def paths(self, chunk: bytes, ended: bool) -> Iterator[str]:
+        self.rest += self._in_utf8(chunk, ended)
+        if PHOTO.search(self.rest):
+            raise RetrainError(
+                "standard input holds the bytes of a photo where paths are expected: "
+                "save the photo as a file and name that"
+            )
+        if self.separator is None:
+            self.separator = next((sign for sign in (b"\0", b"\n") if sign in self.rest), None)
+            if self.separator == b"\0" and UTF16.match(self.rest):
+                raise _cannot_read("it is UTF-16 without its mark: write it as UTF-8")
+            if ended and self.separator is None and not os.path.lexists(self.rest):
+                self.separator = b"\r"  # as Macs wrote lists long ago
+        *whole, self.rest = self.rest.split(self.separator) if self.separator else [self.rest]
+        for path in [*whole, self.rest] if ended else whole:
+            yield os.fsdecode(path) if self.separator == b"\0" else _as_meant(os.fsdecode(path))
+
+    def _in_utf8(self, chunk: bytes, ended: bool) -> bytes:
+        """The chunk without a byte order mark; without one before it, its bytes as they are."""
+        if self.decode is None:
+            self.held += chunk
+            if not ended and any(mark.startswith(self.held) for mark, _ in MARKS):
+                return b""
+            mark, encoding = mark_of(self.held)
+            chunk = self.held[len(mark) :]
+            self.decode = _as_it_is if encoding == "utf-8" else _decoder(encoding)
+        return self.decode(chunk, ended)
+
+
+def _as_it_is(chunk: bytes, ended: bool) -> bytes:
+    return chunk
+
+
+def _decoder(encoding: str) -> Callable[[bytes, bool], bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    return lambda chunk, ended: decoder.decode(chunk, ended).encode()
+
+
+def _as_meant(line: str) -> str:
+    """The path in a line: all of it, or what is left without what an editor put around it."""
+    if os.path.lexists(line):
+        return line
+    path = line.removesuffix("\r")
+    bare = path.strip("\ufeff \t\r\xa0")
+    for shorter in (bare, bare.removeprefix('"').removesuffix('"')):
+        if not shorter or os.path.lexists(shorter):
+            return shorter
+    return path
+
+
+def _has_more(source: int) -> bool:
+    try:
+        return bool(select.select([source], [], [], 0)[0])
+    except (OSError, ValueError):  # Windows can ask only sockets
+        return False
+
+
+def _cannot_read(reason: str) -> RetrainError:
+    return RetrainError(f"cannot read the list on standard input: {reason}")

@@ -1,0 +1,1 @@
+"""Input specs: what a graph is fed and what its answers mean."""

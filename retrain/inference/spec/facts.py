@@ -1,0 +1,117 @@
+"""What is known of a graph, and where each piece of knowledge comes from."""
+
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from retrain.data.decoding.decode import Recipe
+from retrain.errors import RetrainError
+from retrain.inference.spec.other_inputs import OtherInput
+from retrain.inference.spec.spec import NHWC, SOFTMAX_APPLIED, GraphInput, Overrides
+
+T = TypeVar("T")
+PROBABILITIES = "as the graph gives them"
+SOFTMAX = "softmax of what the graph gives"
+
+
+@dataclass(frozen=True)
+class Fact(Generic[T]):
+    """`source` says in words where the value comes from or, of a guess, why it was taken."""
+
+    value: T
+    source: str
+    guessed: bool = False
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """How a graph is fed and what it gives: see label.spec.GraphInput.
+
+    `size`: (height, width). `scaling`: (mean, std). `labels`: those that the graph carries.
+    `others`: what its further inputs are fed. `last`: the operation that makes the scores.
+    """
+
+    format: str
+    input: Fact[str]
+    size: Fact[tuple[int, int]]
+    scaling: Fact[tuple[float, float]]
+    output: Fact[str]
+    logits: Fact[bool]
+    labels: Fact[tuple[str, ...]] | None = None
+    unknown_below: float | None = None
+    layout: str = NHWC
+    channels: int = 3
+    batch: int = 1
+    others: tuple[OtherInput, ...] = ()
+    last: str = ""
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(*self.size.value)
+
+    @property
+    def spec(self) -> GraphInput:
+        mean, std = self.scaling.value
+        return GraphInput(
+            self.input.value,
+            self.output.value,
+            self.recipe,
+            mean,
+            std,
+            self.labels.value if self.labels else None,
+            self.logits.value,
+            self.unknown_below,
+            self._guesses(),
+            self.layout,
+            self.channels,
+            self.batch,
+            tuple((other.name, other.value) for other in self.others),
+            self.last,
+        )
+
+    def _guesses(self) -> tuple[str, ...]:
+        mean, std = self.scaling.value
+        said = []
+        if self.scaling.guessed:
+            said.append(
+                f"the graph does not say how its pixels are scaled; taken (x - {mean:g}) / "
+                f"{std:g}, {self.scaling.source} (--input_mean and --input_std set it)"
+            )
+        if self.output.guessed:
+            said.append(
+                f"taken {self.output.value!r} for the output, {self.output.source} "
+                "(--output_layer names another)"
+            )
+        said += [
+            f"the graph also takes {other.name!r}; fed {other.value:g}, {other.source}"
+            for other in self.others
+        ]
+        if self.logits.value:
+            said.append(SOFTMAX_APPLIED)
+        elif self.logits.guessed:
+            said.append(f"scores are taken {PROBABILITIES}: {self.logits.source}")
+        return tuple(said)
+
+
+def with_said(facts: GraphFacts, said: Overrides) -> GraphFacts:
+    """The facts with the user's own size and scaling. Raises RetrainError for a std of 0."""
+    if said.std == 0:
+        raise RetrainError("--input_std 0 would divide by zero: give the scale of the pixels")
+    return replace(
+        facts,
+        size=_said_pair(facts.size, (said.height, said.width), ("--input_height", "--input_width")),
+        scaling=_said_pair(facts.scaling, (said.mean, said.std), ("--input_mean", "--input_std")),
+    )
+
+
+def _said_pair(
+    fact: Fact[tuple[T, T]], said: tuple[T | None, T | None], flags: tuple[str, str]
+) -> Fact[tuple[T, T]]:
+    """The pair with what was said of it; what is left of a guess stays one."""
+    first, second = said
+    if first is None and second is None:
+        return fact
+    if first is not None and second is not None:
+        return Fact((first, second), " and ".join(flags))
+    flag = flags[0] if second is None else flags[1]
+    value = (fact.value[0] if first is None else first, fact.value[1] if second is None else second)
+    return Fact(value, f"{flag}; the other: {fact.source}", fact.guessed)

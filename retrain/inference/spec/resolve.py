@@ -1,0 +1,60 @@
+"""What to feed a graph, found out from its manifest or, in an older tool's graph, its nodes."""
+
+from pathlib import Path
+
+from retrain.artifacts.detect import Artefact, Format, find_artefact
+from retrain.artifacts.graphdef import read_graph
+from retrain.artifacts.manifest import NODE as MANIFEST_KEY
+from retrain.artifacts.manifest import Manifest, find_manifest, parse_manifest
+from retrain.artifacts.onnx import read_onnx
+from retrain.artifacts.safety.tensorflow_graphs import check_part
+from retrain.artifacts.saved_model import read_saved_model
+from retrain.errors import RetrainError
+from retrain.inference.spec.facts import GraphFacts, with_said
+from retrain.inference.spec.frozen import frozen_facts
+from retrain.inference.spec.manifest import own_graph_facts
+from retrain.inference.spec.saved_model import saved_model_facts
+from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.inference.spec.tflite import tflite_facts
+
+
+def describe_graph(path: Path, overrides: Overrides | None = None) -> GraphInput:
+    """What to feed the graph: a frozen graph, a SavedModel folder, an ONNX or TensorFlow Lite file.
+
+    What `overrides` says wins. `guesses` lists, for the user to read, what nobody said and the
+    graph does not know. Raises RetrainError if the graph cannot be used.
+    """
+    return find_facts(path, overrides or Overrides()).spec
+
+
+def find_facts(path: Path, said: Overrides) -> GraphFacts:
+    """The same, with where each fact comes from. Raises RetrainError."""
+    return with_said(_facts(find_artefact(path), said), said)
+
+
+def _facts(artefact: Artefact, said: Overrides) -> GraphFacts:
+    path = artefact.path
+    if artefact.format is Format.SAVED_MODEL:
+        return saved_model_facts(read_saved_model(path), said)
+    if artefact.format is Format.TFLITE:
+        return tflite_facts(path, said)
+    if artefact.format is Format.ONNX:
+        return own_graph_facts(onnx_manifest(path), Format.ONNX, said)
+    graph = read_graph(path)
+    manifest = find_manifest(graph, path.absolute())
+    if manifest is not None:
+        facts = own_graph_facts(manifest, Format.FROZEN, said)
+        check_part(graph, facts.input.value, [facts.output.value], path)
+        return facts
+    return frozen_facts(graph, path, said)
+
+
+def onnx_manifest(path: Path) -> Manifest:
+    """The manifest in an ONNX classifier. Raises RetrainError for one that other tools made."""
+    properties = {entry.key: entry.value for entry in read_onnx(path).metadata_props}
+    if MANIFEST_KEY not in properties:
+        raise RetrainError(
+            f"{path.absolute()} was not made by retrain: of ONNX files, only those that it wrote "
+            "can be used"
+        )
+    return parse_manifest(properties[MANIFEST_KEY], str(path.absolute()))

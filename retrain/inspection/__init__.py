@@ -1,1 +1,0 @@
-"""What artefacts say about themselves, a file for each format. Imports no TensorFlow."""

@@ -1,1 +1,0 @@
-"""Naming what is in photos with an exported graph. Never imports TensorFlow."""

@@ -1,1 +1,0 @@
-"""Finding out how a graph is fed: a file for each format, and the facts that they find."""

@@ -1,0 +1,1 @@
+"""Reporting: what a run leaves for people and programs to look at."""

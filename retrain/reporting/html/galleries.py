@@ -1,0 +1,91 @@
+"""Which photos a page shows, and what is said under each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from retrain.evaluation.audit.audit import Audit, Finding, leaks
+from retrain.reporting.html.facts import JudgedPhotos
+from retrain.utils.text import percent
+
+BATCH = 16
+MISTAKES = 24
+UNCERTAIN = 16
+SUSPECTS = 24
+PAIRS = 16
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A photo with its caption, `lines`; `right` is None where there is nothing to judge."""
+
+    path: str
+    lines: tuple[str, ...]
+    right: bool | None = None
+
+
+def random_batch(
+    photos: JudgedPhotos, labels: Sequence[str], rng: np.random.Generator
+) -> list[Shot]:
+    count = len(photos.paths)
+    rows = rng.choice(count, min(BATCH, count), replace=False)
+    return [_judged(photos, labels, row) for row in rows.tolist()]
+
+
+def surest_mistakes(photos: JudgedPhotos) -> list[int]:
+    """Rows of up to MISTAKES wrong answers, the surest first."""
+    wrong = np.flatnonzero(photos.probabilities.argmax(axis=1) != photos.truth)
+    order = np.argsort(-photos.probabilities[wrong].max(axis=1), kind="stable")
+    rows: list[int] = wrong[order][:MISTAKES].tolist()
+    return rows
+
+
+def confident_mistakes(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:
+    return [_judged(photos, labels, row) for row in surest_mistakes(photos)]
+
+
+def least_certain(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:
+    """The photos whose two best answers are closest, right or wrong."""
+    if photos.probabilities.shape[1] < 2:
+        return []
+    best = np.sort(photos.probabilities, axis=1)[:, -2:]
+    order = np.argsort(best[:, 1] - best[:, 0], kind="stable")
+    return [_judged(photos, labels, row) for row in order[:UNCERTAIN].tolist()]
+
+
+def _judged(photos: JudgedPhotos, labels: Sequence[str], row: int) -> Shot:
+    scores, truth = photos.probabilities[row], int(photos.truth[row])
+    best = int(scores.argmax())
+    answer = f"{labels[best]} {percent(float(scores[best]), 0)}"
+    if best == truth:
+        order = np.argsort(-scores, kind="stable")[1:2].tolist()
+        rest = [f"then {labels[other]} {percent(float(scores[other]), 0)}" for other in order]
+        return Shot(photos.paths[row], (answer, *rest), right=True)
+    really = f"is {labels[truth]} {percent(float(scores[truth]), 0)}"
+    return Shot(photos.paths[row], (answer, really), right=False)
+
+
+def suspected(audit: Audit) -> tuple[list[Shot], int]:
+    """The suspected label errors that deserve a look, and how many more there are."""
+    found = [f for f in audit.of_kind("suspected_label") if f.severity == "warning"]
+    shots = [
+        Shot(f.path, (f"labelled {f.label}", f"looks like {f.suggested}")) for f in found[:SUSPECTS]
+    ]
+    return shots, len(found) - len(shots)
+
+
+def copies(audit: Audit) -> tuple[list[tuple[Finding, Shot, Shot]], int]:
+    """Pairs of equal pictures, leaks between sets first, and how many more there are."""
+    leaking = leaks(audit)
+    known = set(map(id, leaking))
+    found = leaking + [f for f in audit.findings if f.other and id(f) not in known]
+    pairs = [
+        (
+            f,
+            Shot(f.path, (f.label, f"in {f.set}")),
+            Shot(f.other, (f.other_label, f"in {f.other_set}")),
+        )
+        for f in found[:PAIRS]
+    ]
+    return pairs, len(found) - len(pairs)

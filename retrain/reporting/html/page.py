@@ -1,0 +1,187 @@
+"""The page, put together from its inputs and written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retrain.data.split import SETS
+from retrain.evaluation.audit.audit import KINDS
+from retrain.evaluation.learning_curve import VERDICTS, advice
+from retrain.reporting.html import galleries, plots, text
+from retrain.reporting.html.cells import WHOLE, Cell, behind_cells, by_turns, cells
+from retrain.reporting.html.facts import ReportInputs
+from retrain.reporting.html.thumbnails import read_overlays, read_thumbnails
+from retrain.utils.files import write_bytes
+from retrain.utils.progress import Talk
+from retrain.utils.text import percent
+
+TEMPLATES = Path(__file__).parent / "template"
+SHOWN = 160, 60  # side in pixels and JPEG quality of photos on the page itself
+BEHIND = 80, 40  # and of those behind the cells
+ROOM = 8_000_000  # bytes for the photos behind the cells: a page of 5,000 stays below 10 MB
+PAIRS = 40  # of classes, in the list beside a large matrix
+REMARKED = ("outlier", "broken", "blank", "tiny", "oversized", "mis_suffixed", "imbalance")
+REMARKS = 12  # of one kind
+
+
+def write_report(inputs: ReportInputs, path: Path, rng: np.random.Generator, talk: Talk) -> None:
+    """Writes the page to `path`; `rng` draws its random batch. Raises RetrainError.
+
+    Photos that can no longer be read are left out of it.
+    """
+    write_bytes(path, read_page(inputs, rng, talk).encode())
+
+
+def read_page(inputs: ReportInputs, rng: np.random.Generator, talk: Talk) -> str:
+    """The page as HTML. Reads the photos that it shows."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        finalize=lambda value: text.printable(value) if type(value) is str else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, between=text.between)
+    shown = _galleries(inputs, rng)
+    return environment.get_template("page.html.j2").render(
+        inputs=inputs,
+        SETS=SETS,
+        contents=_contents(inputs),
+        **_plots(inputs),
+        **_tables(inputs),
+        **shown,
+        **_photos(inputs, shown, talk),
+    )
+
+
+def _contents(inputs: ReportInputs) -> list[tuple[str, str]]:
+    """(id, name) of the sections that the page has."""
+    tested, audited = inputs.metrics.count > 0, inputs.audit is not None
+    sections = [
+        ("run", "Run", bool(inputs.facts or inputs.outputs)),
+        ("photos", "Photos", inputs.counts is not None),
+        ("confusion", "Confusion", tested),
+        ("classes", "Classes", tested),
+        ("more", "More photos?", inputs.learning_curve is not None),
+        ("training", "Training", bool(inputs.training)),
+        ("calibration", "Confidence", tested),
+        ("batch", "Some photos", tested),
+        ("mistakes", "Mistakes", tested),
+        ("labels", "Labels", audited),
+        ("copies", "Duplicates", audited),
+    ]
+    return [(section, name) for section, name, there in sections if there]
+
+
+def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]:
+    photos, labels, audit = inputs.photos, inputs.labels, inputs.audit
+    suspects, more_suspects = galleries.suspected(audit) if audit else ([], 0)
+    copies, more_copies = galleries.copies(audit) if audit else ([], 0)
+    return {
+        "batch": galleries.random_batch(photos, labels, rng),
+        "mistakes": galleries.confident_mistakes(photos, labels),
+        "uncertain": galleries.least_certain(photos, labels),
+        "suspects": suspects,
+        "more_suspects": more_suspects,
+        "copies": copies,
+        "more_copies": more_copies,
+    }
+
+
+def _photos(inputs: ReportInputs, shown: dict[str, Any], talk: Talk) -> dict[str, Any]:
+    """`thumbnails`, by path, of the photos shown, and `overlays` with their maps; `behind` the
+    cells, those that only open."""
+    shots = [
+        shot for name in ("batch", "mistakes", "uncertain", "suspects") for shot in shown[name]
+    ]
+    shots += [shot for _, first, second in shown["copies"] for shot in (first, second)]
+    paths = list(dict.fromkeys(shot.path for shot in shots))
+    rows = by_turns(inputs.photos)
+    with talk.progress("Reading for the report", len(paths) + len(rows), "photos") as meter:
+        thumbnails = {}
+        large = read_thumbnails([inputs.full_path(path) for path in paths], *SHOWN)
+        for path, thumbnail in zip(paths, large, strict=True):
+            thumbnails[path] = thumbnail
+            meter.advance()
+        behind: dict[int, str | None] = {}
+        room = ROOM
+        small = read_thumbnails(
+            [inputs.full_path(inputs.photos.paths[row]) for row in rows], *BEHIND
+        )
+        for row, thumbnail in zip(rows, small, strict=False):
+            room -= len(thumbnail or "")
+            if room < 0:
+                break
+            behind[row] = thumbnail
+            meter.advance()
+    mapped = [(inputs.full_path(path), heat) for path, heat in inputs.maps.items()]
+    overlays = dict(zip(inputs.maps, read_overlays(mapped, *SHOWN), strict=True))
+    return {
+        "thumbnails": thumbnails,
+        "overlays": overlays,
+        "behind": behind_cells(inputs.photos, behind),
+    }
+
+
+def _plots(inputs: ReportInputs) -> dict[str, str]:
+    from markupsafe import Markup
+
+    found = {}
+    if inputs.counts is not None:
+        found["balance"] = plots.class_balance(inputs.labels, inputs.counts)
+    if inputs.learning_curve is not None:
+        found["learning"] = plots.accuracy_by_photos(inputs.learning_curve)
+    if inputs.training:
+        found["training"] = plots.training_curves(inputs.training)
+    if inputs.metrics.count:
+        before = inputs.uncalibrated.reliability if inputs.uncalibrated else None
+        found["reliability"] = plots.reliability(inputs.metrics.reliability, before)
+    names = ("balance", "learning", "training", "reliability")
+    return {f"{name}_plot": Markup(found.get(name, "")) for name in names}
+
+
+def _tables(inputs: ReportInputs) -> dict[str, Any]:
+    metrics, curve = inputs.metrics, inputs.learning_curve
+    wrong = metrics.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    found = cells(metrics)
+    size = len(inputs.labels)
+    answers = advice(curve, inputs.labels) if curve else []
+    verdicts = list(VERDICTS)
+    remarks = [
+        (KINDS[kind], audit_findings[:REMARKS], len(audit_findings) - REMARKS)
+        for kind in REMARKED
+        if inputs.audit and (audit_findings := inputs.audit.of_kind(kind))
+    ]
+    return {
+        "totals": [] if inputs.counts is None else inputs.counts.sum(axis=0).tolist(),
+        "cells": found,
+        "grid": _grid(found, size) if size <= WHOLE else None,
+        "pairs": _confused(found)[:PAIRS],
+        "counts": {f"{cell.truth}-{cell.predicted}": cell.count for cell in found},
+        "mistaken": [
+            (inputs.labels[row.argmax()], int(row.max())) if row.any() else None for row in wrong
+        ],
+        "answers": sorted(answers, key=lambda answer: verdicts.index(answer.verdict)),
+        "VERDICTS": VERDICTS,
+        "shares": [curve.accuracy(part)[0] for part in (-2, -1)] if curve else [],
+        "remarks": remarks,
+    }
+
+
+def _confused(found: Sequence[Cell]) -> list[Cell]:
+    """The cells of mistakes, the fullest first."""
+    wrong = [cell for cell in found if cell.truth != cell.predicted]
+    return sorted(wrong, key=lambda cell: -cell.count)
+
+
+def _grid(found: Sequence[Cell], size: int) -> list[list[Cell | None]]:
+    grid: list[list[Cell | None]] = [[None] * size for _ in range(size)]
+    for cell in found:
+        grid[cell.truth][cell.predicted] = cell
+    return grid

@@ -1,0 +1,197 @@
+"""The plots of a page, as SVG in the page's own colours."""
+
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from retrain.data.split import SETS
+from retrain.evaluation.learning_curve import LearningCurve
+from retrain.evaluation.metrics import ReliabilityBin
+from retrain.reporting.html.text import printable, shortened
+from retrain.training.curve import CurvePoint
+from retrain.utils.text import percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
+
+WIDTH = 5.0  # inches of 72 units: little wider than a phone, so that the text is readable there
+NAME = 24  # characters of a class name
+NAMED = 40  # classes whose names fit
+
+# Stand-ins that a plot is drawn in, and what the page's style sheet makes of them.
+INK, FAINT, BLUE, ORANGE, GREEN = "#010101", "#020202", "#030303", "#040404", "#050505"
+IN_PAGE = {
+    INK: "currentColor",
+    FAINT: "var(--rule)",
+    BLUE: "var(--blue)",
+    ORANGE: "var(--orange)",
+    GREEN: "var(--green)",
+}
+
+STYLE: "dict[RcKeyType, Any]" = {
+    "axes.edgecolor": INK,
+    "axes.formatter.useoffset": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 11,
+    "axes.linewidth": 0.7,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 11,
+    "legend.frameon": False,
+    "legend.handlelength": 1.4,
+    "legend.labelcolor": INK,
+    "lines.linewidth": 1.8,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "retrain",  # else each run names its shapes anew
+    "xtick.color": INK,
+    "xtick.labelsize": 10,
+    "ytick.color": INK,
+    "ytick.labelsize": 10,
+    "ytick.major.size": 0,
+}
+
+
+def class_balance(labels: Sequence[str], counts: np.ndarray) -> str:
+    """Bars of the photos (C, 3) in each set; many classes from large to small, without names."""
+    named = len(labels) <= NAMED
+    order = np.arange(len(labels)) if named else np.argsort(-counts.sum(axis=1), kind="stable")
+    places, left = np.arange(len(labels)), np.zeros(len(labels))
+    with _figure(0.9 + 0.24 * len(labels) if named else 5.0) as figure:
+        axes = figure.subplots()
+        for which, colour in enumerate((BLUE, ORANGE, GREEN)):
+            bars = counts[order, which]
+            height = 0.7 if named else 1.2  # without gaps
+            axes.barh(places, bars, height, left, color=colour, label=SETS[which])
+            left += bars
+        names = [shortened(printable(label), NAME) for label in labels]
+        axes.set_yticks(places if named else [], names if named else [], parse_math=False)
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.set_xlabel("photos")
+        if not named:
+            axes.set_ylabel(f"{len(labels)} classes, the largest first")
+        axes.grid(visible=False, axis="y")
+        axes.locator_params(axis="x", integer=True)
+        figure.legend(loc="outside upper left", ncols=3)
+        return _svg(figure, "Bar chart: photos of each class in each set")
+
+
+def training_curves(points: Sequence[CurvePoint]) -> str:
+    """Accuracy and cross entropy against the step."""
+    steps = [point.step for point in points]
+    with _figure(4.4) as figure:
+        above, below = figure.subplots(2, sharex=True)
+        above.plot(steps, [p.train_accuracy for p in points], color=BLUE, label="training")
+        below.plot(steps, [p.train_cross_entropy for p in points], color=BLUE)
+        checked = [p for p in points if p.validation_accuracy is not None]
+        if checked:
+            steps = [point.step for point in checked]
+            above.plot(
+                steps, [p.validation_accuracy for p in checked], color=ORANGE, label="validation"
+            )
+            below.plot(steps, [p.validation_cross_entropy for p in checked], color=ORANGE)
+        _in_percent(above, "y")
+        above.set_ylabel("accuracy")
+        below.set_ylabel("cross entropy")
+        below.set_ylim(bottom=0)
+        below.set_xlabel("step")
+        figure.legend(loc="outside upper left", ncols=2)
+        return _svg(figure, "Line chart: accuracy and cross entropy during training")
+
+
+def accuracy_by_photos(curve: LearningCurve) -> str:
+    """Test accuracy, with its interval, against the number of training photos."""
+    photos = curve.photos.sum(axis=1)
+    found = [curve.accuracy(part) for part in range(len(photos))]
+    shares = [share for share, _ in found]
+    with _figure(3.2) as figure:
+        axes = figure.subplots()
+        axes.fill_between(
+            photos, [i.low for _, i in found], [i.high for _, i in found],
+            color=BLUE, alpha=0.18, linewidth=0,
+        )  # fmt: skip
+        axes.plot(photos, shares, color=BLUE, marker="o", markersize=5)
+        axes.set_xscale("log", base=2)
+        axes.minorticks_off()
+        axes.set_xticks(photos, [str(count) for count in photos.tolist()])
+        axes.set_ylim(top=1.005)
+        _in_percent(axes, "y")
+        axes.set_xlabel("training photos")
+        axes.set_ylabel("test accuracy")
+        return _svg(figure, "Line chart: test accuracy with parts of the training photos")
+
+
+def reliability(after: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin] | None) -> str:
+    """Accuracy against confidence, bin by bin, and how many photos each bin has."""
+    with _figure(4.8) as figure:
+        above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+        above.plot((0, 1), (0, 1), color=INK, linewidth=0.9, dashes=(2, 3))
+        if before is not None:
+            _reliability_line(above, before, ORANGE, "before calibration")
+        _reliability_line(above, after, BLUE, "after calibration" if before else "test photos")
+        low, high = [b.low for b in after], [b.high for b in after]
+        widths = np.subtract(high, low) * 0.9
+        below.bar(low, [b.count for b in after], widths, align="edge", color=BLUE)
+        for axes in (above, below):
+            axes.set_xlim(0, 1)
+        above.set_ylim(0, 1.02)
+        above.set_ylabel("share right")
+        _in_percent(above, "y")
+        _in_percent(below, "x")
+        below.set_ylabel("photos")
+        below.set_xlabel("confidence of the answer")
+        figure.legend(loc="outside upper left", ncols=2)
+        return _svg(figure, "Reliability diagram: share right against confidence")
+
+
+def _reliability_line(axes: "Axes", bins: Sequence[ReliabilityBin], colour: str, name: str) -> None:
+    filled = [(b.confidence, b.accuracy) for b in bins if b.count]
+    axes.plot(*zip(*filled, strict=True), color=colour, marker="o", markersize=4, label=name)
+
+
+def _in_percent(axes: "Axes", which: str) -> None:
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    axis.set_major_formatter(lambda value, _: percent(value, 0))
+
+
+@contextmanager
+def _figure(height: float) -> Iterator["Figure"]:
+    """An empty figure, `height` inches high, in a style that no file of the user's changes."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its caches
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # browsers have it
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield Figure(figsize=(WIDTH, height), layout="constrained")
+
+
+def _svg(figure: "Figure", description: str) -> str:
+    """The drawing as an element for HTML, without names that two drawings would share."""
+    file = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+    text = file.getvalue()
+    for colour, in_page in IN_PAGE.items():
+        text = text.replace(colour, in_page)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # would hold for the whole page
+    text = text.replace("xlink:href", "href")
+    view = re.search(r'viewBox="[^"]*"', text)
+    inside = re.search(r"<svg[^>]*>(.*)</svg>", text, flags=re.DOTALL)
+    assert view and inside
+    return f'<svg class="plot" role="img" aria-label="{description}" {view[0]}>{inside[1]}</svg>'

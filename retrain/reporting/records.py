@@ -1,0 +1,83 @@
+"""What a run leaves behind for people and programs to look at, beside the graph."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retrain.data.split import SETS
+from retrain.evaluation.assessment import Assessment, Calibration
+from retrain.evaluation.metrics import Metrics, metrics_to_json
+from retrain.evaluation.scoring import BLOCK, evaluate
+from retrain.features.dataset import Dataset
+from retrain.utils.files import atomic_path, write_bytes
+from retrain.utils.text import csv_row
+
+EVALUATION, PREDICTIONS = "evaluation.json", "predictions.csv"
+AUDIT_CSV, AUDIT_JSON = "audit.csv", "audit.json"
+
+
+def write_evaluation(
+    path: Path, metrics: Metrics, labels: Sequence[str], more: dict[str, Any] | None = None
+) -> None:
+    """All metrics as JSON, with the labels in the order of the confusion matrix."""
+    facts = {"labels": list(labels), **(more or {}), **metrics_to_json(metrics)}
+    write_bytes(path, json.dumps(facts).encode("utf-8", "surrogateescape") + b"\n")
+
+
+def calibration_facts(assessment: Assessment, calibration: Calibration) -> dict[str, Any]:
+    """What `evaluation.json` says of the calibration."""
+    before = assessment.uncalibrated
+    return {
+        "temperature": calibration.temperature,
+        "unknown_below": calibration.threshold,
+        "uncalibrated": {
+            "log_loss": before.log_loss,
+            "calibration_error": before.calibration_error,
+        },
+    }
+
+
+def write_predictions(
+    path: Path,
+    dataset: Dataset,
+    labels: Sequence[str],
+    calibration: Calibration,
+    csv_safe: bool = False,
+) -> None:
+    """A row for each photo, in the order of the tree: what the exported graph says of it."""
+
+    def rows() -> Iterator[tuple[str, str, str, np.ndarray]]:
+        every = np.arange(len(dataset.keys))
+        for start in range(0, len(every), BLOCK):
+            block = every[start : start + BLOCK]
+            scored = evaluate(calibration.head, dataset.features, dataset.labels, block)
+            for row, scores in zip(block.tolist(), scored.probabilities, strict=True):
+                photo = dataset.index.photos[row]
+                yield photo.path, SETS[dataset.split.sets[row]], labels[photo.label], scores
+
+    write_prediction_rows(path, labels, rows(), csv_safe)
+
+
+def write_prediction_rows(
+    path: Path,
+    labels: Sequence[str],
+    rows: Iterator[tuple[str, str, str, np.ndarray]],
+    csv_safe: bool = False,
+) -> None:
+    """CSV of (path, set, truth, scores (C,)): the prediction, its score, then each class' score.
+
+    `csv_safe`: see text.csv_row.
+    """
+    with atomic_path(path) as temporary, open(
+        temporary, "w", encoding="utf-8", errors="surrogateescape", newline=""
+    ) as file:  # fmt: skip
+        header = ["path", "set", "truth", "prediction", "score", *labels]
+        file.write(csv_row(header, safe=csv_safe))
+        for photo, which, truth, scores in rows:
+            best = int(scores.argmax())
+            cells = [f"{score:.5f}" for score in scores.tolist()]
+            row = [photo, which, truth, labels[best], cells[best], *cells]
+            file.write(csv_row(row, safe=csv_safe))

@@ -1,0 +1,1 @@
+"""TensorBoard: pictures, curves and the projector of a run."""

@@ -1,0 +1,113 @@
+"""How a head did on the test photos, as a run of TensorBoard's beside train and validation."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.image import metadata
+from tensorboard.util.tensor_util import make_tensor_proto
+
+from retrain.errors import counted
+from retrain.evaluation.metrics import Metrics
+from retrain.reporting.tensorboard.confusion import draw_confusion
+from retrain.reporting.tensorboard.gallery import PHOTO, Mistake, draw_mistake, surest_mistakes
+from retrain.reporting.tensorboard.pr_curves import pr_curve_points, pr_curve_value
+from retrain.reporting.tensorboard.thumbnails import read_all, read_inside
+from retrain.utils.event_file import EventFile
+from retrain.utils.files import cannot_write
+from retrain.utils.progress import Talk
+from retrain.utils.text_drawing import printable
+
+RUN = "test"
+MISTAKES = 36
+# Metrics by tag; the first two are what train and validation call theirs, so they share charts.
+SCALARS = {
+    "accuracy_1": "accuracy",
+    "cross_entropy_1": "log_loss",
+    "balanced_accuracy": "balanced_accuracy",
+    "macro_f1": "macro_f1",
+    "macro_auc": "macro_auc",
+    "top5_error": "top5_error",
+    "calibration_error": "calibration_error",
+}
+
+
+def write_test_summaries(
+    folder: Path,
+    step: int,
+    metrics: Metrics,
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    paths: Sequence[str],
+    talk: Talk,
+) -> None:
+    """Writes scalars, the confusion matrix, the surest mistakes, a PR curve for each class.
+
+    `folder`: the training's log folder, in which `test` is made. `metrics` are those of
+    `probabilities` (n, C) and `truth` (n,); `paths`: where the n photos lie. A photo that cannot be
+    read any more is shown blank, with a warning. Raises RetrainError if the disk refuses.
+    """
+    labels = [each.label for each in metrics.classes]
+    mistakes = surest_mistakes(probabilities, truth, paths, MISTAKES)
+    try:
+        with (
+            EventFile(folder / RUN) as events,
+            talk.progress("TensorBoard", len(labels) + len(mistakes), "pictures") as meter,
+        ):
+            events.add(step, _scalars(metrics))
+            events.add(step, [_images("confusion_matrix", [draw_confusion(metrics)], "")])
+            if mistakes:
+                drawn, lost = [], 0
+                chosen = [paths[mistake.row] for mistake in mistakes]
+                photos = read_all(read_inside, chosen, PHOTO)
+                for mistake, path, photo in zip(mistakes, chosen, photos, strict=True):
+                    drawn.append(draw_mistake(photo, mistake, labels, Path(path).name))
+                    lost += photo is None
+                    meter.advance()
+                events.add(
+                    step, [_images("misclassified", drawn, _listing(mistakes, labels, chosen))]
+                )
+                if lost:
+                    talk.warn(f"{counted(lost, 'misclassified photo')} cannot be read any more")
+            for number, label in enumerate(labels):
+                points = pr_curve_points(probabilities[:, number], truth == number)
+                events.add(step, [pr_curve_value(f"pr_curves/{printable(label)}", points)])
+                meter.advance()
+    except OSError as error:
+        raise cannot_write(folder / RUN, error) from error
+
+
+def _scalars(metrics: Metrics) -> list[Summary.Value]:
+    found = {tag: getattr(metrics, name) for tag, name in SCALARS.items()}
+    return [
+        Summary.Value(tag=tag, simple_value=value)
+        for tag, value in found.items()
+        if value is not None
+    ]
+
+
+def _images(tag: str, images: Sequence[Image.Image], about: str) -> Summary.Value:
+    """Several pictures under one tag, as TensorBoard's plugin images takes them."""
+    contents: list[bytes] = [str(length).encode() for length in images[0].size]
+    for image in images:
+        stream = io.BytesIO()
+        image.save(stream, "PNG")
+        contents.append(stream.getvalue())
+    return Summary.Value(
+        tag=tag,
+        metadata=metadata.create_summary_metadata(tag, about),
+        tensor=make_tensor_proto(contents),
+    )
+
+
+def _listing(mistakes: Sequence[Mistake], labels: Sequence[str], paths: Sequence[str]) -> str:
+    """The mistakes as a list in Markdown: browsers have characters that our fonts may lack."""
+    lines = [
+        f"1. {printable(labels[each.truth])} taken for {printable(labels[each.predicted])} "
+        f"({each.probability:.1%}): `{printable(path)}`"
+        for each, path in zip(mistakes, paths, strict=True)
+    ]
+    return "\n".join(lines)

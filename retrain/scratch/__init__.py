@@ -1,1 +1,0 @@
-"""Networks trained from scratch, on the pixels of one's own photos: what transfer is up against."""

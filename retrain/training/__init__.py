@@ -1,0 +1,1 @@
+"""Training a head on features, and networks on photos."""

@@ -1,0 +1,1 @@
+"""Fine-tuning: training a module's own variables."""

@@ -1,0 +1,103 @@
+"""What fine-tuning is told: the photos and how to train."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from retrain.data.decoding.augment import Distortion
+from retrain.errors import UsageFault
+from retrain.utils.ranges import parse_number, shown
+
+HIGHEST, SMALL = 1e-3, 220_000
+
+
+@dataclass(frozen=True)
+class TuningPhotos:
+    """Photo i: `paths[i]`, `keys[i]` (the digest of its bytes) and `labels[i]` of (n,).
+
+    `train` and `validation` are rows of these; no other photo is opened.
+    """
+
+    paths: Sequence[str]
+    keys: Sequence[bytes]
+    labels: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+
+    def digest(self) -> str:
+        """Hex BLAKE2b-128 of the photos of both sets, in their order, with their classes."""
+        digest = hashlib.blake2b(digest_size=16)
+        for rows in (self.train, self.validation):
+            for row in rows.tolist():
+                digest.update(self.keys[row] + int(self.labels[row]).to_bytes(4, "little"))
+            digest.update(b"|")
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """`last`: how many of the module's last layers with weights are trained (see
+    trainee.trained_of), None for all. The head is always trained.
+
+    `learning_rate` is the highest (None: usual_rate): it is reached by a straight line in the first
+    `warm_up` share of the steps and left by half a cosine to 0 at the end of the last epoch.
+    Training ends early after `patience` epochs in a row that do not lower the validation loss; 0:
+    never.
+    `class_weight`: a rule of heads.loss.class_weights. `distortion`: of training photos, drawn
+    anew in each epoch; its `copy` and `seed` are not used. `precision`: of multiplications, `f32`
+    or `bf16`; weights are f32 anyway, and on a GPU everything is.
+    """
+
+    last: int | None = None
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float | None = None
+    warm_up: float = 0.1
+    patience: int = 10
+    class_weight: str = "none"
+    distortion: Distortion = Distortion(True, 10, 25, 20)
+    precision: str = "f32"
+    seed: int = 0
+    resume: bool = False
+
+    def check_numbers(self) -> None:
+        """Raises UsageFault for a number that no run can use."""
+        for name, least in (("last", 1), ("epochs", 1), ("batch_size", 1), ("patience", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageFault(f"fine-tuning: {name} {value}: give {least} or more")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise UsageFault(f"fine-tuning: learning rate {self.learning_rate:g}: give one above 0")
+
+    def text(self) -> str:
+        """Canonical form of all that the result depends on."""
+        facts = asdict(self)
+        del facts["resume"]
+        return json.dumps(facts, sort_keys=True)
+
+
+def usual_rate(parameters: int) -> float:
+    """The highest rate for training so many numbers of a module, when none is given.
+
+    Adam moves each of them by about the rate, however small its gradient, so what a step does to a
+    network's answers grows with their count: above SMALL the sum of what they move is kept. The
+    constants are measured: mobilenet_v1_025_128, of nearly SMALL, gains from HIGHEST;
+    mobilenet_v1_100_224, of fifteen times as many, is destroyed by it, and gains from this.
+    """
+    return HIGHEST * min(1.0, SMALL / parameters)
+
+
+def parse_depth(text: str) -> int | None:
+    """`all` as None, `LAST_3` or `3` as 3: what `TuningSettings.last` takes. Raises UsageFault."""
+    wanted = text.strip().lower()
+    if wanted == "all":
+        return None
+    number = wanted.removeprefix("last_")
+    if not (number.isascii() and number.isdigit() and number.strip("0")):
+        raise UsageFault(
+            f"--fine_tune {shown(text)}: give all, or LAST_3 for the last three layers"
+        )
+    return int(parse_number("fine_tune", number))

@@ -1,0 +1,207 @@
+"""End-to-end training of a module, started from its head; what comes out is a backbone again."""
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+
+from retrain.backbones.backbone import Backbone
+from retrain.errors import counted
+from retrain.training.checkpoint import Checkpoint, Standing, read_checkpoint, write_checkpoint
+from retrain.training.early_stopping import Judges, Kept
+from retrain.training.finetune.checks import check_can_be_tuned
+from retrain.training.finetune.config import TuningPhotos, TuningSettings, usual_rate
+from retrain.training.finetune.freeze import tuned_backbone
+from retrain.training.finetune.input_pipeline import PhotoSource
+from retrain.training.finetune.model import Trainee, gpus
+from retrain.training.head import Head, accuracy
+from retrain.training.loss import class_weights, log_loss
+from retrain.training.optimizers import learning_rate
+from retrain.utils.files import check_folder_can_be_written
+from retrain.utils.progress import Meter, Talk
+from retrain.utils.tensorflow import bfloat16_operations
+
+CHECKPOINT_SECONDS = 30.0  # what a killed run loses at the most, and a step
+
+
+def fine_tune(
+    module: Path,
+    backbone: Backbone,
+    head: Head,
+    photos: TuningPhotos,
+    settings: TuningSettings,
+    folder: Path,
+    talk: Talk,
+) -> tuple[Backbone, Head]:
+    """Trains the module's variables and the head together, on distorted training photos.
+
+    `module`: the SavedModel folder that `backbone` was frozen from; `head`: trained on the
+    backbone's features. The weights with the lowest validation loss, the start among them, become
+    the backbone and the head that are returned; without validation photos, those with the lowest
+    loss on all training photos, not distorted. The backbone is frozen into `folder`, beside the
+    checkpoint from which `settings.resume` goes on.
+    Raises RetrainError.
+    """
+    settings.check_numbers()
+    check_can_be_tuned(module)
+    check_folder_can_be_written(folder, "--output_graph")
+    belongs = {
+        "photos": photos.digest(),
+        "module": backbone.info.fingerprint,
+        "head": _digest([head.weights, head.biases]),
+        "settings": settings.text(),
+    }
+    found = read_checkpoint(folder, belongs, talk.warn) if settings.resume else None
+    if settings.resume and found is None:
+        talk.info(f"No checkpoint in {folder}: fine-tuning starts from the head")
+    devices = gpus()
+    low = settings.precision == "bf16" and not devices
+    talk.info(f"Fine-tuning computes in {'bf16, with weights in f32' if low else 'f32'}")
+    training = _Training(module, backbone, head, photos, settings, devices, talk)
+    with bfloat16_operations() if low else nullcontext():
+        training.begin(found)
+        if not training.over:
+            with training.source.faults():
+                for checkpoint in training.run():
+                    write_checkpoint(folder, checkpoint, belongs)
+    training.say_kept()
+    best = training.best
+    *values, weights, biases = best
+    name, fingerprint = f"{backbone.info.name}_tuned", _digest(best, belongs["module"])
+    tuned = tuned_backbone(module, backbone, values, settings.last, name, fingerprint, folder, talk)
+    return tuned, Head(weights, biases)
+
+
+def _digest(arrays: list[np.ndarray], start: str = "") -> str:
+    digest = hashlib.blake2b(start.encode(), digest_size=16)
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+class _Training:
+    """The epochs; `best` are the weights to keep, `standing` is where it is."""
+
+    def __init__(
+        self,
+        module: Path,
+        backbone: Backbone,
+        head: Head,
+        photos: TuningPhotos,
+        settings: TuningSettings,
+        devices: list[str],
+        talk: Talk,
+    ) -> None:
+        info = backbone.info
+        self.photos, self.settings, self.talk = photos, settings, talk
+        labels = photos.labels[photos.train]
+        self.class_weights = class_weights(labels, len(head.biases), settings.class_weight)
+        self.source = PhotoSource(
+            photos, info.height, info.width, settings.distortion, settings.seed
+        )
+        self.trainee = Trainee(
+            module, info, head, settings.last, self.class_weights, settings.batch_size, devices
+        )
+        self.highest = settings.learning_rate or usual_rate(self.trainee.parameters)
+        self.judges = Judges.of(photos.train, photos.validation)
+        self.standing = Standing()
+        self.best: list[np.ndarray] = []
+        self.steps = settings.epochs * -(-len(photos.train) // settings.batch_size)
+
+    def begin(self, found: Checkpoint | None) -> None:
+        """Goes to where a checkpoint was written, or judges the start."""
+        if found is not None:
+            self.best = found.arrays.pop("best")
+            self.trainee.restore(found.arrays)
+            self.standing = found.standing
+            self.talk.info(
+                f"Resuming fine-tuning in epoch {self.standing.epoch}, "
+                f"after {counted(self.standing.done, 'photo')} of it"
+            )
+        else:
+            with self.source.faults():
+                said = self._judge(0)
+            self.talk.info(f"Fine-tuning starts with the head: {said}")
+
+    @property
+    def over(self) -> bool:
+        patience = self.settings.patience if len(self.photos.validation) else 0
+        return self.standing.over(self.settings.epochs, patience)
+
+    def run(self) -> Iterator[Checkpoint]:
+        """Trains to the end, and says what to keep on disk, now and then and after each epoch."""
+        count, standing = len(self.photos.train), self.standing
+        left = (self.settings.epochs - standing.epoch + 1) * count - standing.done
+        written = time.monotonic()
+        with self.talk.progress("Fine-tuning", left, "photos") as meter:
+            while not self.over:
+                for _ in self._epoch(meter):
+                    if time.monotonic() - written >= CHECKPOINT_SECONDS:
+                        yield self._checkpoint()
+                        written = time.monotonic()
+                self._end_epoch()
+                yield self._checkpoint()
+                written = time.monotonic()
+
+    def _epoch(self, meter: Meter) -> Iterator[None]:
+        """The steps of what is left of an epoch."""
+        standing, settings = self.standing, self.settings
+        rows = self.source.order(standing.epoch)[standing.done :]
+        data = self.source.training(rows, standing.epoch, settings.batch_size)
+        batches = self.trainee.batches(data)
+        while standing.done < len(self.photos.train):
+            rate = self._rate(standing.step)
+            standing.step += 1
+            standing.loss += self.trainee.step(batches, rate, standing.step)
+            done = min(settings.batch_size, len(self.photos.train) - standing.done)
+            standing.done += done
+            meter.advance(done)
+            yield
+
+    def _end_epoch(self) -> None:
+        standing = self.standing
+        loss, epoch = standing.loss / len(self.photos.train), standing.epoch
+        said = self._judge(epoch)
+        rate = self._rate(standing.step - 1)
+        self.talk.info(
+            f"Epoch {epoch} of {self.settings.epochs}: loss {loss:.4f}, {said}, "
+            f"learning rate {rate:.1e}"
+        )
+        standing.epoch, standing.done, standing.loss = epoch + 1, 0, 0.0
+
+    def _rate(self, step: int) -> float:
+        """Of `step`, from 0."""
+        rise = round(self.settings.warm_up * self.steps)
+        if step < rise:
+            return self.highest * (step + 1) / rise
+        return learning_rate("cosine", self.highest, step - rise, self.steps - rise)
+
+    def _judge(self, epoch: int) -> str:
+        """Keeps the average weights if they are the best; what to say of them."""
+        averages, now = self.trainee.averages(), self.trainee.values()
+        rows, standing = self.judges.rows, self.standing
+        self.trainee.assign(self.trainee.variables, averages)
+        data = self.source.plain(rows, self.settings.batch_size)
+        logits = self.trainee.logits(data)
+        self.trainee.assign(self.trainee.variables, now)
+        truth = self.photos.labels[rows]
+        loss = log_loss(logits, truth, self.class_weights)
+        if standing.judge(epoch, loss):
+            self.best = averages
+        right = accuracy(logits, truth)
+        return f"{self.judges.name} accuracy {100 * right:.1f}% (N={len(rows)}), loss {loss:.4f}"
+
+    def say_kept(self) -> None:
+        """What became the result, and why."""
+        standing = self.standing
+        if not math.isfinite(standing.least):  # a checkpoint of a version that kept the last ones
+            return
+        kept = Kept(standing.best_epoch, standing.least, self.judges.name)
+        self.talk.info(kept.sentence("epoch", standing.epoch - 1))
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(self.standing, {**self.trainee.state(), "best": self.best})

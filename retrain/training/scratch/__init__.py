@@ -1,0 +1,1 @@
+"""A small network that is trained on pixels from scratch."""

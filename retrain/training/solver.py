@@ -1,0 +1,198 @@
+"""The head of a run, by the solver that the user chose."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from retrain.commands.graph_writer import Exporter
+from retrain.config import EARLY_STOPPING_PATIENCE, TrainSettings
+from retrain.data.split import VALIDATION
+from retrain.features.dataset import Dataset
+from retrain.features.matrix import FeatureMatrix
+from retrain.training.curve import CurvePoint
+from retrain.training.head import Head, write_checkpoint
+from retrain.training.l2_search import sweep
+from retrain.training.lbfgs import solve
+from retrain.training.loss import SoftmaxLoss, class_weights
+from retrain.training.sgd import SgdSettings, StepResult, train_head
+from retrain.training.tensorboard import TrainingSummaries
+from retrain.utils.progress import Meter, Talk
+
+
+def train_on(
+    settings: TrainSettings,
+    dataset: Dataset,
+    exporter: Exporter,
+    summaries: Path | None,
+    talk: Talk,
+) -> tuple[Head, list[CurvePoint]]:
+    """The trained head, and how it fared at the evaluated steps (none of lbfgs).
+
+    Writes what is asked for on the way: TensorBoard logs, intermediate graphs, a checkpoint.
+    """
+    if settings.solver == "lbfgs":
+        rows, validation = dataset.training_rows, dataset.split.rows(VALIDATION)
+        head = solved_head(
+            settings, dataset.features, dataset.labels, rows, validation, exporter.classes, talk
+        )
+        curve: list[CurvePoint] = []
+    else:
+        head, curve = _stepped_head(settings, dataset, exporter, summaries, talk)
+    if settings.checkpoint_path:
+        steps = curve[-1].step + 1 if curve else 0
+        write_checkpoint(settings.checkpoint_path, head, steps)
+    return head, curve
+
+
+def solved_head(
+    settings: TrainSettings,
+    features: FeatureMatrix,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    validation: np.ndarray,
+    classes: int,
+    talk: Talk,
+) -> Head:
+    """`--solver lbfgs`: the optimum for `rows`; `--l2 auto` is chosen by the `validation` rows."""
+    loss = SoftmaxLoss(
+        class_weights(labels[rows], classes, settings.class_weight), settings.label_smoothing
+    )
+    with talk.progress("Solving", 0, "iterations") as meter:
+        if settings.l2_strength is not None:
+            return solve(
+                features, labels, rows, loss, settings.l2_strength, on_iteration=meter.advance
+            )
+        found = sweep(features, labels, rows, validation, loss, on_iteration=meter.advance)
+    for tried in found.tried:
+        talk.debug(f"l2 {tried.l2:.3g}: validation log loss {tried.loss:.4f}, "
+                   f"accuracy {tried.accuracy:.1%}")  # fmt: skip
+    chosen = "the best for validation photos" if found.tried else "there is no validation photo"
+    talk.info(f"l2 {found.l2:.3g} ({chosen})")
+    return found.head
+
+
+def sgd_settings(settings: TrainSettings) -> SgdSettings:
+    """What the solvers that take steps need to know of a run's settings."""
+    return SgdSettings(
+        steps=settings.how_many_training_steps,
+        learning_rate=settings.rate,
+        train_batch_size=settings.train_batch_size,
+        # Early stopping compares losses, so they have to be of the same photos each time.
+        validation_batch_size=-1 if settings.early_stopping else settings.validation_batch_size,
+        eval_step_interval=settings.eval_step_interval,
+        sampling=settings.sampling,
+        seed=settings.seed,
+        solver=settings.solver,
+        schedule=settings.learning_rate_schedule,
+        l2=settings.l2_strength or 0.0,
+        label_smoothing=settings.label_smoothing,
+        class_weight=settings.class_weight,
+        patience=EARLY_STOPPING_PATIENCE if settings.early_stopping else 0,
+    )
+
+
+def _stepped_head(
+    settings: TrainSettings,
+    dataset: Dataset,
+    exporter: Exporter,
+    summaries: Path | None,
+    talk: Talk,
+) -> tuple[Head, list[CurvePoint]]:
+    with watched(summaries, settings.how_many_training_steps, talk) as watch:
+
+        def on_step(step: int, head: Head) -> None:
+            watch.step()
+            frequency = settings.intermediate_store_frequency
+            if frequency and step > 0 and step % frequency == 0:
+                exporter.write_intermediate(head, step, talk)
+
+        head = train_head(
+            dataset.features,
+            dataset.labels,
+            dataset.training_rows,
+            dataset.split.rows(VALIDATION),
+            exporter.classes,
+            sgd_settings(settings),
+            on_step,
+            watch.evaluation,
+        )
+    watch.say_kept()
+    if settings.early_stopping:
+        watch.warn_if_nothing_stops()
+    return head, watch.curve
+
+
+class Watch:
+    """Follows a training: curve, TensorBoard, progress on a terminal, the ancestor's lines."""
+
+    def __init__(
+        self, steps: int, events: TrainingSummaries | None, meter: Meter | None, talk: Talk
+    ) -> None:
+        self.curve: list[CurvePoint] = []
+        self.last: StepResult | None = None
+        self._steps, self._events, self._meter, self._talk = steps, events, meter, talk
+
+    def step(self) -> None:
+        if self._meter is not None:
+            self._meter.advance()
+
+    def point(self, result: StepResult) -> None:
+        """An evaluated step that is said by others."""
+        self.last = result
+        self.curve.append(_curve_point(result))
+        if self._events is not None:
+            self._events.add(result)
+
+    def say_kept(self) -> None:
+        """Which step's head is kept, if not simply the last one's."""
+        if self.last is not None and self.last.best is not None:
+            self._talk.info(self.last.best.sentence("step", self.last.step))
+
+    def warn_if_nothing_stops(self) -> None:
+        """To be called after a training with early stopping."""
+        if self.last is not None and self.last.validation is None:
+            self._talk.warn("there is no validation photo, so --early_stopping stops nothing")
+
+    def evaluation(self, result: StepResult) -> None:
+        self.point(result)
+        if not self._talk.terminal or result.step == self._steps - 1:
+            _say_step(result, self._talk)
+
+
+@contextmanager
+def watched(summaries: Path | None, steps: int, talk: Talk) -> Iterator[Watch]:
+    """A Watch over a training of so many steps; its TensorBoard logs go to `summaries`, if any."""
+    with ExitStack() as stack:
+        events = stack.enter_context(TrainingSummaries(summaries, steps)) if summaries else None
+        meter = (
+            stack.enter_context(talk.progress("Training", steps, "steps"))
+            if talk.terminal
+            else None
+        )
+        yield Watch(steps, events, meter, talk)
+
+
+def _curve_point(result: StepResult) -> CurvePoint:
+    checked = result.validation
+    return CurvePoint(
+        step=result.step,
+        train_accuracy=result.train.accuracy,
+        train_cross_entropy=result.train.cross_entropy,
+        validation_accuracy=checked.accuracy if checked else None,
+        validation_cross_entropy=checked.cross_entropy if checked else None,
+    )
+
+
+def _say_step(result: StepResult, talk: Talk) -> None:
+    """The ancestor's lines, to the letter: programs read them."""
+    start = f"{datetime.now()}: Step {result.step}:"
+    talk.info(f"{start} Train accuracy = {result.train.accuracy * 100:.1f}%")
+    talk.info(f"{start} Cross entropy = {result.train.cross_entropy:f}")
+    checked = result.validation
+    if checked is not None:
+        talk.info(
+            f"{start} Validation accuracy = {checked.accuracy * 100:.1f}% (N={checked.count})"
+        )

@@ -1,0 +1,33 @@
+"""One process at a time fetches the same thing; the others wait, and then find it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from retrain.utils.files import cannot_write
+from retrain.utils.progress import Talk
+
+
+@contextmanager
+def turn(folder: Path, what: str, talk: Talk) -> Iterator[None]:
+    """Holds the lock of `folder`, into which `what` is fetched; a killed holder loses it.
+
+    The lock is a hidden file beside the folder. Raises RetrainError where none can be made.
+    """
+    path = folder.with_name(f".{folder.name}.retrain-lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            talk.info(f"Waiting for another process that downloads {what}")
+            lock.acquire()
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
