@@ -19,21 +19,18 @@ if TYPE_CHECKING:
 
     from retrain.commands.result import TrainResult
     from retrain.inference.labeller import Labeller
-    from retrain.utils.progress import Talk
 
 
 __all__ = ["__version__", "load", "train"]
 
 
-def train(
-    image_dir: "str | PathLike[str]", *, talk: "Talk | None" = None, **settings: Any
-) -> "TrainResult":
+def train(image_dir: "str | PathLike[str]", **settings: Any) -> "TrainResult":
     """Trains a classifier on the photos below `image_dir`, a folder for each class.
 
     `settings` are the fields of retrain.config.TrainSettings, which are called as the command's
     options; paths may be text. Files are written as the command writes them: the graph, its labels,
-    the report and so on, in the current folder unless said otherwise. `talk` says how the run goes;
-    without it only warnings go to stderr.
+    the report and so on, in the current folder unless said otherwise. How the run goes is logged
+    under the name `retrain`; unless logging is set up, only warnings show.
 
     Raises retrain.errors.RetrainError (UsageFault for settings that make no sense), and TypeError
     for a setting that does not exist.
@@ -41,10 +38,9 @@ def train(
     from retrain.commands.train import train as run
     from retrain.config import settings_of
     from retrain.utils.new_folders import empty_folders_removed
-    from retrain.utils.progress import Talk
 
     with empty_folders_removed():
-        return run(settings_of(image_dir, settings), talk or Talk("WARN"))
+        return run(settings_of(image_dir, settings))
 
 
 def load(

@@ -134,7 +134,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Pa
     """A folder with the outputs of one run on the example flowers with the tiny module."""
     from retrain.commands.train import train
     from retrain.config import TrainSettings
-    from retrain.utils.progress import Talk
 
     folder = tmp_path_factory.mktemp("trained")
     settings = TrainSettings(
@@ -147,5 +146,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Pa
         summaries_dir=folder / "retrain_logs",
         intermediate_output_graphs_dir=folder / "intermediate_graph",
     )
-    train(settings, Talk("WARN"))
+    train(settings)
     return folder

@@ -23,7 +23,7 @@ from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.training.checkpoint import FILE as CHECKPOINT
 from retrain.training.checkpoint import Checkpoint, Standing, read_checkpoint, write_checkpoint
 from retrain.utils.kept import read_kept, write_kept
-from retrain.utils.progress import Talk
+from retrain.utils.logs import warn_once
 
 PAGE = 4096
 TINY = BUNDLED_FOLDER / "mobilenet_v1_025_128"
@@ -115,10 +115,10 @@ class Kind:
 CONTENT = np.random.default_rng(1).bytes(20_000)
 
 
-def _use_file(folder: Path, talk: Talk) -> bytes:
-    found = read_kept(folder / "one.kept", talk.warn_once)
+def _use_file(folder: Path) -> bytes:
+    found = read_kept(folder / "one.kept", warn_once)
     if found is None:
-        write_kept(folder / "one.kept", CONTENT, talk.warn_once)
+        write_kept(folder / "one.kept", CONTENT, warn_once)
         found = CONTENT
     return found
 
@@ -134,14 +134,14 @@ def _make_store(folder: Path) -> None:
     store.publish(KEYS[60:], VECTORS[60:], {})
 
 
-def _use_store(folder: Path, talk: Talk) -> bytes:
+def _use_store(folder: Path) -> bytes:
     store = BottleneckStore(folder, STORE, 300)
     store.refresh()
     store.check(KEYS)
     lost = [number for number, key in enumerate(KEYS) if key not in store]
     if lost:
         for shard in store.damaged:
-            talk.warn(shard)
+            log.warning(shard)
         store.publish([KEYS[number] for number in lost], VECTORS[lost], {})
     assert set(store.failed.values()) <= {"broken"}
     return store.matrix(KEYS).take(np.arange(90)).tobytes()
@@ -156,15 +156,15 @@ def _freeze(built: Path) -> None:
 
 
 def _make_frozen(folder: Path) -> None:
-    FrozenStore(folder).make("Freezing", folder / FINGERPRINT, Talk("ERROR"), _freeze)
+    FrozenStore(folder).make("Freezing", folder / FINGERPRINT, _freeze)
 
 
-def _use_frozen(folder: Path, talk: Talk) -> object:
+def _use_frozen(folder: Path) -> object:
     store = FrozenStore(folder)
-    found = store.find(FINGERPRINT, WANTED, talk)
+    found = store.find(FINGERPRINT, WANTED)
     if found is None:
         _make_frozen(folder)
-        found = store.find(FINGERPRINT, WANTED, talk)
+        found = store.find(FINGERPRINT, WANTED)
     assert found is not None
     content = (found.folder / "frozen_graph.pb").read_bytes()
     return found.info, content, [array.tobytes() for array in found.read_reference()]
@@ -176,26 +176,26 @@ def _make_unpacked(folder: Path) -> None:
         for name in ("saved_model.pb", "variables"):
             tar.add(TINY / name, name)
     (folder / "module.tar.gz").write_bytes(archive.getvalue())
-    _use_unpacked(folder, Talk("ERROR"))
+    _use_unpacked(folder)
 
 
-def _use_unpacked(folder: Path, talk: Talk) -> str:
+def _use_unpacked(folder: Path) -> str:
     store, place = FrozenStore(folder), folder / "unpacked" / "one"
-    if not store.whole(place, talk):
+    if not store.whole(place):
         archive = folder / "module.tar.gz"
-        store.make("Unpacking", place, talk, lambda built: unpack(archive, built / "m", "m"))
+        store.make("Unpacking", place, lambda built: unpack(archive, built / "m", "m"))
     return fingerprint_of(place / "m")
 
 
 def _make_handle(folder: Path) -> None:
-    FrozenStore(folder).remember("https://x/m", FINGERPRINT, folder, Talk("ERROR"))
+    FrozenStore(folder).remember("https://x/m", FINGERPRINT, folder)
 
 
-def _use_handle(folder: Path, talk: Talk) -> object:
+def _use_handle(folder: Path) -> object:
     store = FrozenStore(folder)
-    if store.recall("https://x/m", talk) is None:
+    if store.recall("https://x/m") is None:
         _make_handle(folder)
-    return store.recall("https://x/m", talk)
+    return store.recall("https://x/m")
 
 
 STANDING = Standing(epoch=3, done=2, step=9, loss=0.5)
@@ -207,11 +207,11 @@ def _make_checkpoint(folder: Path) -> None:
     write_checkpoint(folder, Checkpoint(STANDING, ARRAYS), BELONGS)
 
 
-def _use_checkpoint(folder: Path, talk: Talk) -> object:
-    found = read_checkpoint(folder, BELONGS, talk.warn_once)
+def _use_checkpoint(folder: Path) -> object:
+    found = read_checkpoint(folder, BELONGS, warn_once)
     if found is None:  # trained anew
         _make_checkpoint(folder)
-        found = read_checkpoint(folder, BELONGS, talk.warn_once)
+        found = read_checkpoint(folder, BELONGS, warn_once)
     assert found is not None
     arrays = {name: [a.tobytes() for a in group] for name, group in found.arrays.items()}
     return found.standing, arrays
@@ -226,7 +226,7 @@ _frozen_of = {
     for name in ("frozen_graph.pb", "backbone.json", "reference.npz", "retrain-digests.json")
 }
 KINDS: dict[str, Kind] = {
-    "file": Kind(lambda folder: _use_file(folder, Talk("ERROR")), _use_file, "one.kept"),
+    "file": Kind(lambda folder: _use_file(folder), _use_file, "one.kept"),
     **_store_of,
     **_frozen_of,
     "unpacked module": Kind(_make_unpacked, _use_unpacked, "unpacked/one/m/variables/*"),

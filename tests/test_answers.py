@@ -20,7 +20,6 @@ from retrain.inference.labeller import LabelledPhoto, ReadyLabeller
 from retrain.inference.sorting import Sorter
 from retrain.inference.spec.spec import Overrides
 from retrain.inference.writers import CSV, JSON, TEXT, formatted
-from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 Judging = Callable[..., Judged]
@@ -38,9 +37,7 @@ def flowers(folder: Path, count: int, **names: str) -> Path:
 @pytest.fixture
 def judged(trained: Path, tmp_path: Path) -> Judging:
     def judge_tree(which: str | None = None) -> Judged:
-        return judge(
-            trained / "output_graph.pb", str(tmp_path / "t"), Overrides(), None, QUIET, which
-        )
+        return judge(trained / "output_graph.pb", str(tmp_path / "t"), Overrides(), None, which)
 
     return judge_tree
 
@@ -100,7 +97,7 @@ def test_photos_of_one_class_are_audited(tmp_path: Path, photos: int) -> None:
         write_picture(tmp_path / f"t/red/{number}.png", (200, 40, 40), number)
     (tmp_path / "t/blue").mkdir()
     settings = TrainSettings(image_dir=str(tmp_path / "t"), tfhub_module=TINY)
-    audit = audit_tree(settings, [], QUIET)
+    audit = audit_tree(settings, [])
     assert audit.photos == photos and audit.classes == ("red",)
     assert not audit.of_kind("suspected_label") and not audit.of_kind("imbalance")
 

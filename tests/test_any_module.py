@@ -18,7 +18,6 @@ from retrain.backbones.freeze.input_config import InputWanted
 from retrain.backbones.sources.efficientnet_lite import installed_weights
 from retrain.backbones.sources.resolve import resolve
 from retrain.data.decoding.decode import Recipe, decode
-from retrain.utils.progress import Talk
 from retrain.utils.tensorflow import import_tensorflow
 
 # Keras writes files in a way that NumPy 2 warns of.
@@ -159,7 +158,7 @@ def real_pixels(size: tuple[int, int]) -> np.ndarray:
 
 
 def features(backbone: Backbone, engine: str, pixels: np.ndarray) -> np.ndarray:
-    running = choose_engine(engine, backbone, "f32", Talk("ERROR"))
+    running = choose_engine(engine, backbone, "f32")
     return np.stack([vector for _, vector in running.run(enumerate(pixels))])
 
 
@@ -167,7 +166,7 @@ def test_features_are_the_modules_own(kind: Kind, model_dir: Path, tf: Any) -> N
     handle, size, (low, high), answers = kind
     wanted = InputWanted(size if "free" in handle else None)
     talk = Talk("ERROR")
-    backbone = resolve(handle, wanted, model_dir, talk)
+    backbone = resolve(handle, wanted, model_dir)
     assert (backbone.info.height, backbone.info.width) == size
     assert backbone.info.input_range == (low, high)
     pixels = real_pixels(size)
@@ -188,7 +187,7 @@ def test_features_are_the_modules_own(kind: Kind, model_dir: Path, tf: Any) -> N
 def test_the_frozen_graph_is_folded(kind: Kind, model_dir: Path) -> None:
     handle, size, _, _ = kind
     wanted = InputWanted(size if "free" in handle else None)
-    backbone = resolve(handle, wanted, model_dir, Talk("ERROR"))
+    backbone = resolve(handle, wanted, model_dir)
     graph = read_graph(backbone.graph_path)
     ops = {node.op for node in graph.node}
     assert not [op for op in ops if "Variable" in op or "Call" in op or "BatchNorm" in op]
@@ -252,11 +251,9 @@ def test_an_input_range_makes_other_features(
 ) -> None:
     mobilenet.export(tmp_path / "m", verbose=False)
     pixels = real_pixels((96, 96))
-    signed = resolve(
-        str(tmp_path / "m"), InputWanted(value_range=(-1.0, 1.0)), model_dir, Talk("ERROR")
-    )
+    signed = resolve(str(tmp_path / "m"), InputWanted(value_range=(-1.0, 1.0)), model_dir)
     expected = network_answers(mobilenet)(pixels / np.float32(127.5) - np.float32(1))
     given = features(signed, "openvino", pixels)
     assert np.abs(given - expected).max() <= 1e-3 * np.abs(expected).max()
-    plain = resolve(str(tmp_path / "m"), InputWanted(), model_dir, Talk("ERROR"))
+    plain = resolve(str(tmp_path / "m"), InputWanted(), model_dir)
     assert plain.info.fingerprint != signed.info.fingerprint

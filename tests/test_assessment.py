@@ -23,7 +23,6 @@ def flowers_run(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -
     """A run on the example flowers that has something to calibrate and to call unknown."""
     from retrain.commands.train import train
     from retrain.config import TrainSettings
-    from retrain.utils.progress import Talk
 
     folder = tmp_path_factory.mktemp("assessed")
     settings = TrainSettings(
@@ -39,7 +38,7 @@ def flowers_run(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -
         output_labels=folder / "output_labels.txt",
         summaries_dir=None,
     )
-    train(settings, Talk("ERROR"))
+    train(settings)
     return folder
 
 

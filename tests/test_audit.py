@@ -24,7 +24,6 @@ from retrain.evaluation.audit.outliers import outliers
 from retrain.evaluation.audit.suspects import Suspect, suspected_labels
 from retrain.features.dataset import prepare
 from retrain.features.matrix import FeatureMatrix
-from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 NETWORK = Recipe(128, 128)
@@ -51,7 +50,7 @@ def test_unit_vectors_have_length_one_and_point_the_same_way() -> None:
 
 def test_nearest_neighbours_are_those_of_the_whole_table() -> None:
     vectors = units(np.random.default_rng(1).normal(size=(5000, 8)))  # more than one block
-    found = nearest(vectors, 3, QUIET)
+    found = nearest(vectors, 3)
     some = np.arange(0, 5000, 97)
     table = vectors[some] @ vectors.T
     table[np.arange(len(some)), some] = -9
@@ -62,7 +61,7 @@ def test_nearest_neighbours_are_those_of_the_whole_table() -> None:
 
 
 def test_a_row_is_not_its_own_neighbour_among_many_equal_ones() -> None:
-    found = nearest(units(np.ones((30, 4))), 5, QUIET)
+    found = nearest(units(np.ones((30, 4))), 5)
     assert found.rows.shape == (30, 5)
     assert not (found.rows == np.arange(30)[:, None]).any()
 
@@ -84,14 +83,14 @@ def test_near_duplicates_need_both_features_and_pixels() -> None:
         vectors[copy] = vectors[original] + 0.05 * rng.normal(size=32)
     for copy, original in ((30, 3), (32, 5)):  # pixels of a copy, darker and with less contrast
         pictures[copy] = pictures[original] * 0.6 + rng.integers(0, 9, (16, 16))
-    (pair,) = near_duplicates(nearest(units(vectors), 5, QUIET), pictures.astype(np.uint8))
+    (pair,) = near_duplicates(nearest(units(vectors), 5), pictures.astype(np.uint8))
     assert (pair.a, pair.b) == (3, 30)
     assert 0.9 < pair.similarity <= 1
 
 
 def test_blank_pictures_are_not_called_the_same() -> None:
     blank = np.full((4, 16, 16), 200, np.uint8)
-    assert near_duplicates(nearest(units(np.ones((4, 3))), 3, QUIET), blank) == []
+    assert near_duplicates(nearest(units(np.ones((4, 3))), 3), blank) == []
 
 
 def test_photos_like_no_other_are_outliers_and_copies_do_not_hide_them() -> None:
@@ -99,7 +98,7 @@ def test_photos_like_no_other_are_outliers_and_copies_do_not_hide_them() -> None
     features, labels = clusters(rng, 60)
     odd = np.array([7, 8, 9])
     features[odd] = -3 * features[labels == 1].mean(axis=0)  # three copies of one odd picture
-    found = outliers(nearest(units(features), 5, QUIET), labels)
+    found = outliers(nearest(units(features), 5), labels)
     assert {outlier.row for outlier in found} == set(odd.tolist())
     assert all(outlier.score > 3.5 for outlier in found)
 
@@ -110,14 +109,14 @@ def test_a_motley_class_is_not_all_outliers() -> None:
     other = 5 * rng.normal(size=(40, 20))
     features = np.concatenate([features, other])
     labels = np.concatenate([labels, np.full(40, 2)])
-    assert len(outliers(nearest(units(features), 5, QUIET), labels)) < 4
+    assert len(outliers(nearest(units(features), 5), labels)) < 4
 
 
 def suspects_of(
     features: np.ndarray, labels: np.ndarray, groups: list[bytes] | None = None
 ) -> list[Suspect]:
     groups = groups or [str(row).encode() for row in range(len(labels))]
-    return suspected_labels(features.copy(), labels, groups, 0, QUIET)
+    return suspected_labels(features.copy(), labels, groups, 0)
 
 
 def test_wrong_labels_are_suspected_first_with_the_right_suggestion() -> None:
@@ -192,7 +191,7 @@ def noise(width: int, height: int) -> Image.Image:
 )
 def test_odd_files(name: str, picture: Image.Image, kinds: list[str], tmp_path: Path) -> None:
     picture.save(tmp_path / name)
-    (look,) = read_looks([str(tmp_path / name)], QUIET)
+    (look,) = read_looks([str(tmp_path / name)])
     assert (look.width, look.height) == picture.size
     assert [kind for kind, _ in complaints(name, look, NETWORK)] == kinds
 
@@ -200,7 +199,7 @@ def test_odd_files(name: str, picture: Image.Image, kinds: list[str], tmp_path: 
 def test_a_suffix_that_does_not_name_the_content(tmp_path: Path) -> None:
     for name in ("photo.jpg", "photo", "photo.txt"):
         noise(100, 100).save(tmp_path / name, format="PNG")
-        (look,) = read_looks([str(tmp_path / name)], QUIET)
+        (look,) = read_looks([str(tmp_path / name)])
         ((kind, detail),) = complaints(name, look, NETWORK)
         assert kind == "mis_suffixed" and "a PNG file" in detail
 
@@ -211,15 +210,13 @@ def test_a_turned_photo_has_the_thumbnail_that_is_seen(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
-    one, other = read_looks(
-        [str(tmp_path / f"{name}.png") for name in ("upright", "turned")], QUIET
-    )
+    one, other = read_looks([str(tmp_path / f"{name}.png") for name in ("upright", "turned")])
     assert np.abs(one.thumbnail.astype(int) - other.thumbnail).max() <= 1
 
 
 def test_a_photo_that_has_gone_is_an_expected_fault(tmp_path: Path) -> None:
     with pytest.raises(RetrainError, match=r"gone\.jpg could be read before"):
-        read_looks([str(tmp_path / "gone.jpg")], QUIET)
+        read_looks([str(tmp_path / "gone.jpg")])
 
 
 def audit_of(root: Path, session_cache: Path) -> Audit:
@@ -230,8 +227,8 @@ def audit_of(root: Path, session_cache: Path) -> Audit:
         bottleneck_dir=session_cache / "bottlenecks",
         output_graph=root.parent / "g.pb",
     )
-    data = prepare(settings, [], QUIET)
-    return run_audit(data.index, data.keys, data.features, data.split.sets, data.recipe, QUIET)
+    data = prepare(settings, [])
+    return run_audit(data.index, data.keys, data.features, data.split.sets, data.recipe)
 
 
 def pattern(path: Path, seed: int, scale: float = 1, **save: int) -> None:

@@ -12,7 +12,6 @@ from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.config import TrainSettings
 from retrain.evaluation.audit.audit import Audit, leaks, run_audit
 from retrain.features.dataset import prepare
-from retrain.utils.progress import Talk
 
 
 def audited(root: Path, session_cache: Path, module: str = DEFAULT_MODULE) -> Audit:
@@ -24,8 +23,8 @@ def audited(root: Path, session_cache: Path, module: str = DEFAULT_MODULE) -> Au
         output_graph=root.parent / "output_graph.pb",
     )
     talk = Talk("ERROR")
-    data = prepare(settings, [], talk)
-    return run_audit(data.index, data.keys, data.features, data.split.sets, data.recipe, talk)
+    data = prepare(settings, [])
+    return run_audit(data.index, data.keys, data.features, data.split.sets, data.recipe)
 
 
 def photos_of(shared: Path) -> list[Path]:

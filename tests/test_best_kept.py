@@ -12,7 +12,7 @@ from test_finetuning import MODULE, NO_HEAD, photos_of
 from test_finetuning import SETTINGS as TUNING
 from test_hidden import FAST as HIDDEN
 from test_hidden import rings
-from test_simple_cnn import FAST, QUIET, Colours, read_colours, train
+from test_simple_cnn import FAST, Colours, read_colours, train
 
 from retrain.backbones.backbone import read_backbone
 from retrain.features.matrix import FeatureMatrix
@@ -23,7 +23,7 @@ from retrain.training.loss import log_loss
 from retrain.training.scratch import simple_cnn
 from retrain.training.scratch.pixels import features_of_pixels
 from retrain.training.sgd import StepResult
-from retrain.utils.progress import Meter, Talk
+from retrain.utils.progress import Meter
 
 EPOCHS, SPIKE = 20, 19
 PLAIN = np.ones(3, np.float32)
@@ -63,13 +63,13 @@ def test_a_simple_cnn_that_ends_in_a_spike_of_the_loss_is_as_it_was_before_it(
 ) -> None:
     settings, rows = replace(FAST, epochs=EPOCHS), np.array(validated, int)
     judges = Judges.of(np.setdiff1d(np.arange(15), rows), rows)
-    backbone, head, seen = train(photos, tmp_path, settings, rows, Talk(terminal=False))
+    backbone, head, seen = train(photos, tmp_path, settings, rows)
     truth = photos[1][judges.rows]
     results = [one.validation or one.train for one in seen]
     losses = [log_loss(one.logits, truth, PLAIN) for one in results]
     best = int(np.argmin(losses))
     assert best < SPIKE - 1 and losses[-1] > 5 * losses[best]
-    features = features_of_pixels(backbone, photos[0], "openvino", "f32", QUIET)
+    features = features_of_pixels(backbone, photos[0], "openvino", "f32")
     found = head.logits(features.take(judges.rows))
     np.testing.assert_allclose(found, results[best].logits, atol=1e-2)
     why = "is the lowest" + ("" if validated else " (there are no validation photos)")
@@ -145,9 +145,7 @@ def test_fine_tuning_without_validation_photos_keeps_the_least_training_loss(
     photos = replace(photos_of(tree), train=np.arange(15), validation=np.arange(0))
     original = read_backbone(MODULE / "assets.extra")
     settings = replace(TUNING, epochs=3, learning_rate=rate)
-    backbone, head = fine_tune(
-        MODULE, original, NO_HEAD, photos, settings, tmp_path, Talk("INFO", terminal=False)
-    )
+    backbone, head = fine_tune(MODULE, original, NO_HEAD, photos, settings, tmp_path)
     said = capsys.readouterr().err
     if rate == 10:
         assert "Kept epoch 0 of 3: its training loss, 1.099, is the lowest" in said
@@ -156,7 +154,7 @@ def test_fine_tuning_without_validation_photos_keeps_the_least_training_loss(
     losses = [float(text) for text in re.findall(r"training accuracy .* loss (\d+\.\d+)", said)]
     assert len(losses) == 4 and f"Kept epoch {int(np.argmin(losses))} of 3: its training" in said
     pixels = read_colours_at(tree, backbone.info.height)
-    features = features_of_pixels(backbone, pixels, "openvino", "f32", QUIET)
+    features = features_of_pixels(backbone, pixels, "openvino", "f32")
     found = head.logits(features.take(np.arange(15)))
     assert log_loss(found, photos.labels, PLAIN) == pytest.approx(min(losses), rel=1e-2)
 
@@ -166,7 +164,7 @@ def read_colours_at(tree: Path, size: int) -> np.ndarray:
     from retrain.data.decoding.decode import Recipe
     from retrain.training.scratch.pixels import read_pixels
 
-    pixels, _ = read_pixels(photos_of(tree).paths, Recipe(size, size), QUIET)
+    pixels, _ = read_pixels(photos_of(tree).paths, Recipe(size, size))
     return pixels
 
 

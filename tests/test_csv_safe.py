@@ -18,7 +18,6 @@ from retrain.evaluation.audit.listing import write_audit_csv
 from retrain.inference.labeller import LabelledPhoto
 from retrain.inference.writers import formatted
 from retrain.reporting.records import write_prediction_rows
-from retrain.utils.progress import Talk
 
 NAMES = ["=1+2", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "plain", "a=b"]
 FORMULA = tuple("=+-@\t\r")
@@ -38,7 +37,7 @@ def tables(folder: Path, safe: bool) -> dict[str, list[str]]:
     balance = Balance("a", 1, "b", 1)
     write_audit_csv(Audit(8, tuple(NAMES), balance, findings), folder / "a.csv", safe)
     settings = TrainSettings("x", output_graph=folder / "g.pb", csv_safe=safe)
-    report_aside([SetAside(name, name) for name in NAMES], settings, Talk("ERROR"))
+    report_aside([SetAside(name, name) for name in NAMES], settings)
     photos = [LabelledPhoto(name, ((name, 0.5),), None) for name in NAMES]
     found = {
         form: cells("".join(formatted(photos, form, titled=False, labels=1, csv_safe=safe)), sign)

@@ -14,7 +14,7 @@ from retrain.data import digests
 from retrain.data.digests import digest_of, digest_photos
 from retrain.data.folder import read_tree
 from retrain.data.walk import SetAside
-from retrain.utils.progress import Meter, Talk
+from retrain.utils.progress import Meter
 
 SILENT = Talk("ERROR")
 LONG_AGO_NS = time.time_ns() - 3600 * 10**9
@@ -43,7 +43,7 @@ def settled(root: Path) -> Path:
 
 def read(root: Path) -> tuple[dict[str, bytes], list[SetAside], int]:
     settled(root)
-    return digest_photos(read_tree(str(root)), root.parent / "memo", SILENT)
+    return digest_photos(read_tree(str(root)), root.parent / "memo")
 
 
 def expected(root: Path) -> dict[str, bytes]:
@@ -159,7 +159,7 @@ def test_digest_photos_knows_a_root_by_any_spelling(
     read(root)
     monkeypatch.chdir(root)
     index = read_tree("../tree/")
-    assert digest_photos(index, root.parent / "memo", SILENT) == (expected(root), [], 0)
+    assert digest_photos(index, root.parent / "memo") == (expected(root), [], 0)
 
 
 @pytest.mark.parametrize("ahead_ns", [0, 3600 * 10**9])
@@ -222,7 +222,7 @@ def test_digest_photos_unreadable_file_is_set_aside(root: Path) -> None:
     index = read_tree(str(settled(root)))
     content = (root / "a/1").read_bytes()
     (root / "a/1").unlink()
-    found, aside, number = digest_photos(index, root.parent / "memo", SILENT)
+    found, aside, number = digest_photos(index, root.parent / "memo")
     assert found == expected(root)
     assert [one.path for one in aside] == ["a/1"]
     assert aside[0].reason.startswith("cannot be read: No such file")
@@ -236,6 +236,6 @@ def test_digest_photos_unwritable_memo(root: Path) -> None:
     talk = Talk("ERROR")
     for _ in range(2):
         index = read_tree(str(settled(root)))
-        assert digest_photos(index, root.parent / "memo", talk) == (expected(root), [], 4)
+        assert digest_photos(index, root.parent / "memo") == (expected(root), [], 4)
     assert len(talk.warnings) == 1
     assert talk.warnings[0].startswith(f"nothing can be kept in {root.parent / 'memo'} for later")

@@ -19,7 +19,6 @@ from retrain.backbones.sources import download as download_module
 from retrain.backbones.sources.download import download
 from retrain.errors import RetrainError
 from retrain.utils import progress
-from retrain.utils.progress import Talk
 
 SOON_S = 5 * download_module.CONNECT_S  # the system would wait minutes; machines are loaded
 ADVICE = "get it elsewhere and give its folder"
@@ -47,7 +46,7 @@ def hub() -> Iterator[HubServer]:
 def fault_of(url: str, target: Path) -> str:
     """The one line of a download that is refused; nothing is left behind."""
     with pytest.raises(RetrainError) as fault:
-        download(url, target, Talk("ERROR"), ADVICE)
+        download(url, target, ADVICE)
     assert str(fault.value).endswith(f"; {ADVICE}") and "\n" not in str(fault.value)
     assert not target.parent.exists() or not list(target.parent.iterdir())
     return str(fault.value).removesuffix(f"; {ADVICE}")
@@ -55,7 +54,7 @@ def fault_of(url: str, target: Path) -> str:
 
 def test_file_arrives_whole(hub: HubServer, tmp_path: Path) -> None:
     target = tmp_path / "new" / "module.tar.gz"
-    download(f"{hub.url}/module.tar.gz", target, Talk(), ADVICE)
+    download(f"{hub.url}/module.tar.gz", target, ADVICE)
     assert target.read_bytes() == hub.module
     assert os.listdir(target.parent) == ["module.tar.gz"]
     assert hub.asked("/") == 1
@@ -63,7 +62,7 @@ def test_file_arrives_whole(hub: HubServer, tmp_path: Path) -> None:
 
 
 def test_redirects_are_followed(hub: HubServer, tmp_path: Path) -> None:
-    download(f"{hub.url}/hub/m/1?tf-hub-format=compressed", tmp_path / "m", Talk(), ADVICE)
+    download(f"{hub.url}/hub/m/1?tf-hub-format=compressed", tmp_path / "m", ADVICE)
     assert (tmp_path / "m").read_bytes() == hub.module
     assert "Exceeded 30 redirects" in fault_of(f"{hub.url}/loop", tmp_path / "new" / "m")
 
@@ -73,13 +72,13 @@ def test_gzip_encoding_is_not_undone(encoding: str, hub: HubServer, tmp_path: Pa
     """Apache declares `.tar.gz` files so, and would have them stored unpacked."""
     hub.files["m.tar.gz"] = gzip.compress(b"the tar inside" * 100)
     hub.headers["m.tar.gz"] = {"Content_Encoding": encoding, "Content_Type": "application/x-tar"}
-    download(f"{hub.url}/files/m.tar.gz", tmp_path / "m", Talk(), ADVICE)
+    download(f"{hub.url}/files/m.tar.gz", tmp_path / "m", ADVICE)
     assert (tmp_path / "m").read_bytes() == hub.files["m.tar.gz"]
     assert hub.requests[0][1]["Accept-Encoding"] == "identity"
 
 
 def test_an_overloaded_server_gets_time(hub: HubServer, tmp_path: Path) -> None:
-    download(f"{hub.url}/twice/503", tmp_path / "m", Talk(), ADVICE)
+    download(f"{hub.url}/twice/503", tmp_path / "m", ADVICE)
     assert (tmp_path / "m").read_bytes() == hub.module
     assert hub.asked("/twice") == 3
     fault = fault_of(f"{hub.url}/status/503", tmp_path / "new" / "m")
@@ -117,7 +116,7 @@ def test_an_empty_answer_is_no_file(hub: HubServer, tmp_path: Path) -> None:
 def test_a_broken_off_body_is_tried_again(
     path: str, hub: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    download(f"{hub.url}/{path}", tmp_path / "m", Talk(), ADVICE)
+    download(f"{hub.url}/{path}", tmp_path / "m", ADVICE)
     assert (tmp_path / "m").read_bytes() == hub.module
     assert hub.asked("/") == 3
     asked = [headers.get("Range") for _, headers in hub.requests]
@@ -157,7 +156,7 @@ def test_progress_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(progress, "LONG_WORK_S", 0.0)
-    download(f"{hub.url}/{path}", tmp_path / "m", Talk(terminal=False), ADVICE)
+    download(f"{hub.url}/{path}", tmp_path / "m", ADVICE)
     line = re.fullmatch(said, capsys.readouterr().err)
     assert line and int(line[1]) == len(hub.module) // 1000
 
@@ -217,7 +216,6 @@ import sys, time
 from pathlib import Path
 from retrain.backbones.sources.download import download
 from retrain.utils import progress
-from retrain.utils.progress import Talk
 start = time.monotonic()
 try:
     download(sys.argv[1], Path(sys.argv[2]), Talk(), "ADVICE")
@@ -269,7 +267,7 @@ ls -A {tmp_path}/small
 
 def test_a_proxy_is_used(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", hub.url)
-    download("http://module.invalid/module.tar.gz", tmp_path / "m", Talk(), ADVICE)
+    download("http://module.invalid/module.tar.gz", tmp_path / "m", ADVICE)
     assert (tmp_path / "m").read_bytes() == hub.module
     assert hub.requests[0][1]["Host"] == "module.invalid"
 
@@ -302,4 +300,4 @@ def test_what_is_no_url_is_refused(url: str, tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_named(hub: HubServer) -> None:
     with pytest.raises(RetrainError, match=r"^cannot write /proc/no/m: "):
-        download(f"{hub.url}/module.tar.gz", Path("/proc/no/m"), Talk(), ADVICE)
+        download(f"{hub.url}/module.tar.gz", Path("/proc/no/m"), ADVICE)

@@ -10,7 +10,6 @@ from hub_server import HubServer
 from retrain.backbones.sources import download as download_module
 from retrain.backbones.sources.download import download
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
 
 PASSWORD = "hunter2pass"
 
@@ -23,7 +22,7 @@ def hub() -> Iterator[HubServer]:
 
 def fault_of(url: str, folder: Path) -> str:
     with pytest.raises(RetrainError) as fault:
-        download(url, folder / "m", Talk("ERROR"), "get it elsewhere")
+        download(url, folder / "m", "get it elsewhere")
     assert not folder.exists() or not list(folder.iterdir())
     return str(fault.value)
 
@@ -63,7 +62,7 @@ def test_another_host_is_said_and_gets_no_password(
         port = other.url.rpartition(":")[2]
         hub.redirect = f"http://localhost:{port}/module.tar.gz"
         url = hub.url.replace("http://", f"http://u:{PASSWORD}@")
-        download(f"{url}/moved?token=s3cr3t", tmp_path / "m", Talk(terminal=False), "")
+        download(f"{url}/moved?token=s3cr3t", tmp_path / "m", "")
         assert (tmp_path / "m").read_bytes() == other.module
         assert "Authorization" in hub.requests[0][1]
         (_, headers), *_ = other.requests
@@ -77,5 +76,5 @@ def test_the_same_host_is_not_said(
     hub: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hub.redirect = "/module.tar.gz"
-    download(f"{hub.url}/moved", tmp_path / "m", Talk(terminal=False), "")
+    download(f"{hub.url}/moved", tmp_path / "m", "")
     assert "sends the download" not in capsys.readouterr().err

@@ -24,7 +24,6 @@ from retrain.backbones.sources.efficientnet_lite import (
 from retrain.backbones.sources.torch_weights import read_torch_weights
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
 from retrain.utils.tensorflow import import_tensorflow
 
 
@@ -81,7 +80,7 @@ def test_facts(backbone: Backbone) -> None:
 def test_openvino_gives_the_modules_features(
     backbone: Backbone, module: Any, daisies: list[np.ndarray]
 ) -> None:
-    engine = choose_engine("openvino", backbone, "f32", Talk("ERROR"))
+    engine = choose_engine("openvino", backbone, "f32")
     found = np.stack([vector for _, vector in engine.run(enumerate(daisies))])
     expected = module(np.stack(daisies) / np.float32(255), training=False).numpy()
     assert expected.shape == (20, 1280) and expected.min() >= 0 and expected.max() > 1

@@ -16,7 +16,6 @@ from retrain.backbones.bundled import bundled_backbone
 from retrain.backbones.engines.engine import Engine, choose_engine
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
 
 PHOTOS = sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::5]
 
@@ -31,7 +30,7 @@ def features(engine: Engine, photos: list[np.ndarray]) -> np.ndarray:
 
 
 def engine_of(wanted: str, precision: str = "f32") -> Engine:
-    return choose_engine(wanted, bundled_backbone(TINY), precision, Talk("ERROR"))
+    return choose_engine(wanted, bundled_backbone(TINY), precision)
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def test_bf16_is_near(wanted: str) -> None:
 
 def test_auto_falls_back_when_answers_differ(changed_backbone: Backbone) -> None:
     talk = Talk("FATAL")
-    engine = choose_engine("auto", changed_backbone, "f32", talk)
+    engine = choose_engine("auto", changed_backbone, "f32")
     assert engine.name.startswith("TensorFlow")
     assert "differ from TensorFlow's by" in talk.warnings[0]
     assert talk.warnings[0].endswith("using TensorFlow, which is slower")
@@ -83,7 +82,7 @@ def test_auto_falls_back_when_answers_differ(changed_backbone: Backbone) -> None
 
 def test_openvino_asked_for_is_an_error_when_answers_differ(changed_backbone: Backbone) -> None:
     with pytest.raises(RetrainError, match="differ from TensorFlow's by 4.8%"):
-        choose_engine("openvino", changed_backbone, "f32", Talk("FATAL"))
+        choose_engine("openvino", changed_backbone, "f32")
 
 
 def test_auto_falls_back_when_the_graph_cannot_be_read(tmp_path: Path) -> None:
@@ -94,7 +93,7 @@ def test_auto_falls_back_when_the_graph_cannot_be_read(tmp_path: Path) -> None:
     assert content.count(b"Relu6") > 10
     graph.write_bytes(content.replace(b"\x12\x05Relu6", b"\x12\x05Zelu6"))
     with pytest.raises(RetrainError, match="OpenVINO cannot run mobilenet_v1_025_128: "):
-        choose_engine("openvino", read_backbone(folder), "f32", Talk("FATAL"))
+        choose_engine("openvino", read_backbone(folder), "f32")
 
 
 def test_an_engine_ends_cleanly_time_after_time() -> None:
@@ -102,7 +101,6 @@ def test_an_engine_ends_cleanly_time_after_time() -> None:
     script = """
 from retrain.backbones.bundled import bundled_backbone
 from retrain.backbones.engines.engine import choose_engine
-from retrain.utils.progress import Talk
 import numpy as np
 pixels = np.zeros((128, 128, 3), np.uint8)
 for _ in range(30):

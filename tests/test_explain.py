@@ -21,7 +21,6 @@ from retrain.inference.explain.overlay import COLOURS, SIDE, overlay
 from retrain.inference.spec.resolve import describe_graph
 from retrain.inference.spec.spec import GraphInput, Overrides
 from retrain.utils.numerics import softmax
-from retrain.utils.progress import Talk
 
 DAISY = sorted((EXAMPLE_FLOWERS / "daisy").iterdir())[0]
 QUIET = Talk("ERROR")
@@ -361,8 +360,8 @@ def test_the_report_shows_where_a_judged_graph_was_misled(flowers: Path, tmp_pat
         (tmp_path / "tree" / name).mkdir(parents=True)
         for photo in sorted((EXAMPLE_FLOWERS / source).iterdir())[:5]:
             (tmp_path / "tree" / name / photo.name).write_bytes(photo.read_bytes())
-    judged = judge(flowers, str(tmp_path / "tree"), Overrides(), None, QUIET)
-    report_judged(judged, flowers, tmp_path / "report.html", QUIET)
+    judged = judge(flowers, str(tmp_path / "tree"), Overrides(), None)
+    report_judged(judged, flowers, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     wrong = int((judged.probabilities.argmax(axis=1) != judged.truth).sum())
     assert wrong >= 3

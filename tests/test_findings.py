@@ -14,7 +14,6 @@ from retrain.data.split import TEST, TRAIN, VALIDATION, Split
 from retrain.data.summary import report_aside, say_aside, say_found, say_left_out, say_split
 from retrain.data.walk import SetAside
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 20, "--no-report", "--summaries_dir=")
 MANY = 1000
@@ -48,7 +47,7 @@ def test_many_small_classes_are_one_warning() -> None:
     index, labels = index_of(MANY, 3)
     split = Split(np.tile(np.array([TRAIN, TRAIN, VALIDATION], np.int8), MANY))
     talk = Heard()
-    say_split(index, labels, split, TrainSettings(image_dir="t"), talk)
+    say_split(index, labels, split, TrainSettings(image_dir="t"))
     assert len(talk.said) == 2  # few photos; no test photo
     assert f"{MANY} classes have fewer than 20 photos" in talk.said[0]
     assert all(len(text) < 300 for text in talk.said)
@@ -58,7 +57,7 @@ def test_one_small_class_is_named_with_its_photos() -> None:
     index, labels = index_of(1, 3)
     talk = Heard()
     sets = np.array([TRAIN, VALIDATION, TEST], np.int8)
-    say_split(index, labels, Split(sets), TrainSettings(image_dir="t"), talk)
+    say_split(index, labels, Split(sets), TrainSettings(image_dir="t"))
     (text,) = talk.said
     assert "class 'class0000' has 3 photos, fewer than 20" in text
 
@@ -67,7 +66,7 @@ def test_many_untrained_classes_are_one_line() -> None:
     index, labels = index_of(MANY, 1)
     split = Split(np.full(MANY, TEST, np.int8))
     with pytest.raises(RetrainError, match="'class0000' has no photo to train on") as caught:
-        say_split(index, labels, split, TrainSettings(image_dir="t"), Heard())
+        say_split(index, labels, split, TrainSettings(image_dir="t"))
     assert len(str(caught.value)) < 300
 
 
@@ -80,14 +79,14 @@ def test_many_odd_folders_are_a_line_for_each_kind(tmp_path: Path) -> None:
     index = read_tree(str(tmp_path))
     lost = {photo.path: "broken" for photo in index.photos if photo.path.startswith("lost")}
     talk = Heard()
-    say_left_out(without_unusable(index, lost), talk)
+    say_left_out(without_unusable(index, lost))
     assert sorted(text.split(" ", 2)[1] for text in talk.said) == ["40"] * 3
     assert all(len(text) < 300 for text in talk.said)
 
 
 def test_many_broken_files_are_eleven_lines() -> None:
     talk = Heard()
-    say_aside([SetAside(f"a/{n}.jpg", "broken") for n in range(MANY)], talk)
+    say_aside([SetAside(f"a/{n}.jpg", "broken") for n in range(MANY)])
     assert len(talk.said) == 11 and f"{MANY - 10} more files" in talk.said[-1]
 
 
@@ -101,14 +100,14 @@ def test_other_files_are_one_line_and_no_fault(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
     index = read_tree(str(tmp_path))
     talk = Heard()
-    say_found(index, talk)
+    say_found(index)
     sides = {p.path: "no picture" for p in index.photos if not p.path.endswith(".jpg")}
     index = without_unusable(index, sides)
-    say_left_out(index, talk)
+    say_left_out(index)
     settings = TrainSettings(
         image_dir=str(tmp_path), strict=True, output_graph=tmp_path / "out/g.pb"
     )
-    report_aside(index.aside, settings, talk)
+    report_aside(index.aside, settings)
     assert talk.said == [
         "11 files in 2 classes: a 6, b 5",
         "2 files and folders of systems and programs left out: Thumbs.db (1), desktop.ini (1)",

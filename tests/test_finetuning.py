@@ -31,7 +31,6 @@ from retrain.training.finetune.fine_tune import fine_tune
 from retrain.training.finetune.input_pipeline import PhotoSource
 from retrain.training.finetune.model import Trainee
 from retrain.training.head import Head, accuracy, cross_entropy
-from retrain.utils.progress import Talk
 from retrain.utils.tensorflow import bfloat16_operations, import_tensorflow
 
 MODULE = BUNDLED_FOLDER / TINY
@@ -56,14 +55,14 @@ def photos_of(tree: Path) -> TuningPhotos:
 
 def tune(tree: Path, folder: Path, settings: TuningSettings = SETTINGS) -> tuple[Backbone, Head]:
     original = read_backbone(MODULE / "assets.extra")
-    return fine_tune(MODULE, original, NO_HEAD, photos_of(tree), settings, folder, Talk("INFO"))
+    return fine_tune(MODULE, original, NO_HEAD, photos_of(tree), settings, folder)
 
 
 def features(backbone: Backbone, photos: TuningPhotos, rows: np.ndarray) -> np.ndarray:
     """By OpenVINO, (n, D), after its comparison with TensorFlow's answers."""
     recipe = Recipe(backbone.info.height, backbone.info.width)
     pixels = [decode(Path(photos.paths[row]).read_bytes(), recipe) for row in rows]
-    found = dict(choose_engine("openvino", backbone, "f32", Talk("WARN")).run(enumerate(pixels)))
+    found = dict(choose_engine("openvino", backbone, "f32").run(enumerate(pixels)))
     return np.stack([found[number] for number in range(len(rows))])
 
 
@@ -363,9 +362,7 @@ def test_a_rate_that_is_not_given_is_the_usual_one_of_what_is_trained(
     photos = photos_of(tree)
     settings = TuningSettings(last=1, epochs=1, warm_up=0, batch_size=18)
     fine_tune(
-        module, read_backbone(module / "assets.extra"), head, photos, settings, tmp_path,
-        Talk("INFO"),
-    )  # fmt: skip
+        module, read_backbone(module / "assets.extra"), head, photos, settings, tmp_path)  # fmt: skip
     last = 1024 * 1024 + 2 * 1024  # a pointwise kernel, gamma and beta
     assert f"learning rate {usual_rate(last):.1e}" in capsys.readouterr().err
 

@@ -22,7 +22,6 @@ from retrain.backbones.sources.handles import (
 )
 from retrain.config import TrainSettings
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
 
 SECRET, PASSWORD = "s3cr3tT0ken", "hunter2pass"
 MASKED = {
@@ -83,12 +82,12 @@ def test_what_libraries_say_is_cleaned() -> None:
 def test_what_is_shown_finds_what_was_fetched_unless_two_look_alike(tmp_path: Path) -> None:
     store, talk = FrozenStore(tmp_path), Talk("ERROR")
     first, second = (Handle(f"https://host/m?token={SECRET}{n}") for n in (1, 2))
-    store.remember(first, "a" * 32, tmp_path, talk)
-    found = store.recall(str(first), talk)
+    store.remember(first, "a" * 32, tmp_path)
+    found = store.recall(str(first))
     assert found is not None and found.fingerprint == "a" * 32
-    store.remember(second, "b" * 32, tmp_path, talk)
+    store.remember(second, "b" * 32, tmp_path)
     for handle, fingerprint in ((first, "a" * 32), (second, "b" * 32), (str(first), "")):
-        found = store.recall(handle, talk)
+        found = store.recall(handle)
         assert found is not None and found.fingerprint == fingerprint
 
 
@@ -154,4 +153,4 @@ def test_a_masked_url_that_is_not_kept_is_refused_at_once(tmp_path: Path) -> Non
 
     for handle in ("https://host.invalid/m?...", "http://host.invalid?..."):
         with pytest.raises(RetrainError, match="give the whole URL to --tfhub_module"):
-            resolve(handle, InputWanted(), tmp_path, Talk("ERROR"))
+            resolve(handle, InputWanted(), tmp_path)

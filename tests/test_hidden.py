@@ -29,7 +29,6 @@ from retrain.training.hidden_layer import (
 )
 from retrain.training.sgd import StepResult
 from retrain.utils.numerics import softmax
-from retrain.utils.progress import Talk
 
 FAST = HiddenSettings(
     steps=150,
@@ -211,7 +210,7 @@ def test_the_extended_graph_gives_the_layers_outputs(engine: str, tmp_path: Path
     pixels, features = tiny.read_reference()
     expected = np.maximum(features @ layer.weights + layer.biases, 0)
     assert (expected == 0).any() and (expected > 0).any()
-    runner = choose_engine(engine, extended, "f32", Talk("WARN"))
+    runner = choose_engine(engine, extended, "f32")
     found = np.stack([vector for _, vector in runner.run(enumerate(pixels))])
     np.testing.assert_allclose(found, expected, atol=1e-4 * expected.max())
 
@@ -271,7 +270,7 @@ def test_an_onnx_backbone_is_extended_the_same_way(tmp_path: Path) -> None:
     layer = random_layer(3)
     extended = write_extended(frozen, layer, tmp_path / "extended")
     pixels = np.random.default_rng(1).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)
-    engine = choose_engine("openvino", extended, "f32", Talk("WARN"))
+    engine = choose_engine("openvino", extended, "f32")
     found = np.stack([vector for _, vector in engine.run(enumerate(pixels))])
     expected = layer.outputs((pixels / np.float32(255)).mean(axis=(1, 2)))
     np.testing.assert_allclose(found, expected, atol=1e-4)

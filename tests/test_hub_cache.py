@@ -19,7 +19,6 @@ from retrain.backbones.sources.cache import fingerprint_of
 from retrain.backbones.sources.completeness import lack_of
 from retrain.backbones.sources.tfhub import cached_module, fetch_module, hub_cache_folder
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
 
 ADVICE = "get it elsewhere and give its folder"
 
@@ -43,26 +42,26 @@ def folder_of(cache: Path, url: str) -> Path:
 def test_module_is_fetched_once(hub: HubServer, cache: Path) -> None:
     url = f"{hub.url}/hub/google/m/1"
     assert cached_module(url) is None
-    module = fetch_module(url, Talk(), ADVICE)
+    module = fetch_module(url, ADVICE)
     assert module == folder_of(cache, url) == cached_module(url)
     assert fingerprint_of(module) == TINY_FINGERPRINT
     visible = {name for name in os.listdir(cache) if not name.startswith(".")}
     assert visible == {module.name, f"{module.name}.descriptor.txt"}
     described = (cache / f"{module.name}.descriptor.txt").read_text()
     assert described.startswith(f"Module: {url}\nDownload Time: ")
-    assert fetch_module(url, Talk(), ADVICE) == module
+    assert fetch_module(url, ADVICE) == module
     assert hub.asked("/hub") == hub.asked("/module.tar.gz") == 1
 
 
 @pytest.mark.parametrize("query", ["?a=1", "#part", "?a=1#part"])
 def test_queries_are_kept(query: str, hub: HubServer) -> None:
-    assert fetch_module(f"{hub.url}/hub/m/1{query}", Talk(), ADVICE).is_dir()
+    assert fetch_module(f"{hub.url}/hub/m/1{query}", ADVICE).is_dir()
 
 
 def test_any_url_of_an_archive_will_do(hub: HubServer, cache: Path) -> None:
     hub.files["m.tgz"] = module_archive(top="mobilenet/1")
     url = f"{hub.url}/files/m.tgz"
-    module = fetch_module(url, Talk(), ADVICE)
+    module = fetch_module(url, ADVICE)
     assert module == folder_of(cache, url) / "mobilenet" / "1" == cached_module(url)
     assert fingerprint_of(module) == TINY_FINGERPRINT
 
@@ -96,7 +95,7 @@ def test_what_is_no_module_is_refused_and_not_kept(
     hub.files["m.tar.gz"] = content()
     url = f"{hub.url}/files/m.tar.gz"
     with pytest.raises(RetrainError) as fault:
-        fetch_module(url, Talk(), ADVICE)
+        fetch_module(url, ADVICE)
     assert said in str(fault.value) and "\n" not in str(fault.value)
     assert cached_module(url) is None
     assert [name for name in os.listdir(cache) if not name.endswith("-lock")] == []
@@ -131,12 +130,12 @@ def test_a_half_written_folder_is_kept_aside_and_fetched_again(
     spoil: Callable[[Path], object], lack: str, hub: HubServer, cache: Path
 ) -> None:
     url = f"{hub.url}/hub/m/1"
-    module = fetch_module(url, Talk("ERROR"), ADVICE)
+    module = fetch_module(url, ADVICE)
     spoil(module)
     left = {path.name: path.stat().st_size for path in module.rglob("*") if path.is_file()}
     assert cached_module(url) is None
     talk = Talk("ERROR")
-    assert fetch_module(url, talk, ADVICE) == module
+    assert fetch_module(url, ADVICE) == module
     assert fingerprint_of(module) == TINY_FINGERPRINT
     assert talk.warnings == [f"{module} is half-written ({lack}): fetching {url} again"]
     aside = cache / f"{module.name}.half-written-1"
@@ -150,7 +149,7 @@ def test_a_half_written_folder_stays_where_nothing_can_be_fetched(
     folder_of(cache, url).mkdir(parents=True)
     (folder_of(cache, url) / "saved_model.pb").write_bytes(b"half")
     with pytest.raises(RetrainError, match="no such file"):
-        fetch_module(url, Talk("ERROR"), ADVICE)
+        fetch_module(url, ADVICE)
     assert (folder_of(cache, url) / "saved_model.pb").read_bytes() == b"half"
 
 
@@ -162,7 +161,6 @@ def test_whole_modules_lack_nothing(name: str) -> None:
 FETCH = """
 import sys
 from retrain.backbones.sources.tfhub import fetch_module
-from retrain.utils.progress import Talk
 print(fetch_module(sys.argv[1], Talk(), "ADVICE"))
 """
 
@@ -212,7 +210,7 @@ def test_after_a_killed_process_the_next_one_fetches(hub: HubServer, cache: Path
     killed.communicate()
     assert len(unfinished(cache)) == 1 and cached_module(url) is None
     hub.stalling = False
-    assert fetch_module(url, Talk("ERROR"), ADVICE) == folder_of(cache, url) == cached_module(url)
+    assert fetch_module(url, ADVICE) == folder_of(cache, url) == cached_module(url)
 
 
 def test_a_cache_that_cannot_be_written_is_named(
@@ -220,7 +218,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 ) -> None:
     monkeypatch.setenv("TFHUB_CACHE_DIR", "/proc/no")
     with pytest.raises(RetrainError, match="^TFHUB_CACHE_DIR: cannot write into /proc/no: "):
-        fetch_module(f"{hub.url}/hub/m/1", Talk(), ADVICE)
+        fetch_module(f"{hub.url}/hub/m/1", ADVICE)
     assert hub.asked("/") == 0
 
 
@@ -237,7 +235,7 @@ for url in sys.argv[1:]:
 def test_modules_are_shared_with_tensorflow_hub(cache: Path) -> None:
     with HubServer().running() as hub:
         ours, theirs, odd = (f"{hub.url}/hub/{name}" for name in ("ours", "theirs", "odd?b=2"))
-        fetched = fetch_module(ours, Talk("ERROR"), ADVICE)
+        fetched = fetch_module(ours, ADVICE)
         asked = hub.asked("/hub/ours")
         done = subprocess.run(
             [sys.executable, "-c", RESOLVE, ours, theirs, odd],

@@ -15,7 +15,6 @@ from retrain.backbones.sources import kaggle
 from retrain.backbones.sources.cache import fingerprint_of
 from retrain.backbones.sources.kaggle import fetch_kaggle, kaggle_handle
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
 
 MODEL = "google/mobilenet-v2/tensorFlow2/035-128-feature-vector"
 ADVICE = "get it elsewhere and give its folder"
@@ -88,7 +87,7 @@ def cache(tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 def fault_of(handle: str) -> str:
     with pytest.raises(RetrainError) as fault:
-        fetch_kaggle(handle, Talk("ERROR"), ADVICE)
+        fetch_kaggle(handle, ADVICE)
     assert "\n" not in str(fault.value)
     return str(fault.value)
 
@@ -96,7 +95,7 @@ def fault_of(handle: str) -> str:
 def test_model_is_fetched_once(
     hub: HubServer, cache: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    module = fetch_kaggle(f"{MODEL}/2", Talk(terminal=False), ADVICE)
+    module = fetch_kaggle(f"{MODEL}/2", ADVICE)
     assert module == cache / "models" / MODEL / "2"
     assert fingerprint_of(module) == TINY_FINGERPRINT
     said = capfd.readouterr()
@@ -104,9 +103,9 @@ def test_model_is_fetched_once(
     assert said.err.startswith(f"Downloading {MODEL}/2 from Kaggle (once; kept in {cache}/models/")
     assert all(line.startswith("Downloading") for line in said.err.splitlines())
     asked = hub.asked("/")
-    assert fetch_kaggle(f"{MODEL}/2", Talk(), ADVICE) == module
+    assert fetch_kaggle(f"{MODEL}/2", ADVICE) == module
     assert hub.asked("/") == asked
-    assert fetch_kaggle(MODEL, Talk("ERROR"), ADVICE) == module  # asks which one is the newest
+    assert fetch_kaggle(MODEL, ADVICE) == module  # asks which one is the newest
     assert hub.asked("/") == asked + 1
 
 
@@ -120,7 +119,6 @@ def test_what_kagglehub_has_fetched_is_found_without_it(cache: Path) -> None:
 import sys
 sys.modules["kagglehub"] = None
 from retrain.backbones.sources.kaggle import fetch_kaggle
-from retrain.utils.progress import Talk
 for version in ("2", "3"):
     try:
         print(fetch_kaggle("{MODEL}/" + version, Talk(), "ADVICE"))
@@ -160,7 +158,7 @@ def test_after_a_broken_download_the_next_one_is_whole(hub: HubServer) -> None:
     hub.kaggle = "breaks"
     fault_of(f"{MODEL}/2")
     hub.kaggle = ""
-    module = fetch_kaggle(f"{MODEL}/2", Talk("ERROR"), ADVICE)
+    module = fetch_kaggle(f"{MODEL}/2", ADVICE)
     assert fingerprint_of(module) == TINY_FINGERPRINT
 
 
@@ -196,7 +194,6 @@ def test_a_full_disk_is_named(cache: Path) -> None:
     cache.mkdir()
     fetch = f"""
 from retrain.backbones.sources.kaggle import fetch_kaggle
-from retrain.utils.progress import Talk
 try:
     fetch_kaggle("{MODEL}/2", Talk(), "ADVICE")
 except Exception as fault:
@@ -210,7 +207,7 @@ except Exception as fault:
 
 
 def test_a_marked_but_spoilt_model_is_refused(cache: Path) -> None:
-    module = fetch_kaggle(f"{MODEL}/2", Talk("ERROR"), ADVICE)
+    module = fetch_kaggle(f"{MODEL}/2", ADVICE)
     os.truncate(module / "saved_model.pb", 1000)
     fault = fault_of(f"{MODEL}/2")
     assert f"in {module} is no whole TF2 SavedModel: saved_model.pb is cut off; " in fault
@@ -219,7 +216,6 @@ def test_a_marked_but_spoilt_model_is_refused(cache: Path) -> None:
 def test_two_processes_make_one_download(hub: HubServer, cache: Path) -> None:
     fetch = f"""
 from retrain.backbones.sources.kaggle import fetch_kaggle
-from retrain.utils.progress import Talk
 print(fetch_kaggle("{MODEL}/2", Talk(), "ADVICE"))
 """
     both = [

@@ -11,7 +11,6 @@ from retrain.backbones.engines.engine import choose_engine
 from retrain.backbones.freeze.input_config import InputWanted
 from retrain.backbones.sources.resolve import resolve
 from retrain.errors import RetrainError, UsageFault
-from retrain.utils.progress import Talk
 
 onnx = pytest.importorskip("onnx")
 
@@ -69,11 +68,11 @@ def test_features_are_the_networks(
 ) -> None:
     path = write_onnx(tmp_path / "m.onnx", first=first, pooled=pooled, batch=batch)
     wanted = InputWanted(value_range=(-1.0, 1.0))
-    backbone = resolve(str(path), wanted, tmp_path / "modules", Talk("ERROR"))
+    backbone = resolve(str(path), wanted, tmp_path / "modules")
     info = backbone.info
     assert (info.kind, info.height, info.feature_width) == ("ONNX model", 32, 8)
     pixels = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), np.uint8)
-    engine = choose_engine("auto", backbone, "f32", Talk("ERROR"))
+    engine = choose_engine("auto", backbone, "f32")
     given = np.stack([vector for _, vector in engine.run(enumerate(pixels))])
     expected = by_hand(pixels / np.float32(127.5) - np.float32(1), KERNEL)
     np.testing.assert_allclose(given, expected, atol=1e-5)
@@ -81,10 +80,10 @@ def test_features_are_the_networks(
 
 def test_one_channel_gets_grey(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "m.onnx", channels=1)
-    backbone = resolve(str(path), InputWanted(), tmp_path / "modules", Talk("ERROR"))
+    backbone = resolve(str(path), InputWanted(), tmp_path / "modules")
     assert backbone.info.channels == 1
     pixels = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    engine = choose_engine("openvino", backbone, "f32", Talk("ERROR"))
+    engine = choose_engine("openvino", backbone, "f32")
     given = np.stack([vector for _, vector in engine.run(enumerate(pixels))])
     grey = (pixels / np.float32(255)) @ np.array([[0.299], [0.587], [0.114]], np.float32)
     np.testing.assert_allclose(given, by_hand(grey, KERNEL[:, :1]), atol=1e-5)
@@ -145,9 +144,9 @@ def test_files_that_are_no_modules_are_refused(tmp_path: Path) -> None:
         (tmp_path / "two.onnx", "has 2 inputs"),
     ):
         with pytest.raises(RetrainError, match=said):
-            resolve(str(path), InputWanted(), tmp_path / "modules", Talk("ERROR"))
+            resolve(str(path), InputWanted(), tmp_path / "modules")
     with pytest.raises(UsageFault, match="no module is called"):
-        resolve(str(missing), InputWanted(), tmp_path / "modules", Talk("ERROR"))
+        resolve(str(missing), InputWanted(), tmp_path / "modules")
 
 
 def test_label_image_refuses_an_onnx_file_of_others(run: Run, tmp_path: Path) -> None:
@@ -162,4 +161,4 @@ def test_without_the_package_the_pip_line_is_named(
     path = write_onnx(tmp_path / "tiny.onnx")
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(RetrainError, match=r'pip install "retrain\[onnx\]"'):
-        resolve(str(path), InputWanted(), tmp_path / "modules", Talk("ERROR"))
+        resolve(str(path), InputWanted(), tmp_path / "modules")

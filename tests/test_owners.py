@@ -20,7 +20,6 @@ from retrain.errors import RetrainError
 from retrain.inference.compiled_cache import CompiledCache
 from retrain.inference.spec.spec import GraphInput, Overrides
 from retrain.utils.ownership import check_own, distrust, make_own
-from retrain.utils.progress import Talk
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no owners here")
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root")
@@ -82,14 +81,14 @@ def test_folders_are_made_for_their_user_whatever_the_umask(tmp_path: Path) -> N
 def test_frozen_modules(foreign, tmp_path: Path) -> None:
     KINDS["frozen_graph.pb of a frozen module"].make(tmp_path)
     store, talk = FrozenStore(tmp_path), Talk("FATAL")
-    assert store.find(FINGERPRINT, WANTED, talk) is not None
+    assert store.find(FINGERPRINT, WANTED) is not None
     foreign(tmp_path)
     with pytest.raises(RetrainError, match="--model_dir"):
-        store.find(FINGERPRINT, WANTED, talk)
+        store.find(FINGERPRINT, WANTED)
     with pytest.raises(RetrainError, match="--model_dir"):
-        store.make("Freezing", tmp_path / "new", talk, lambda built: None)
+        store.make("Freezing", tmp_path / "new", lambda built: None)
     among_outputs = FrozenStore(tmp_path, flag=None)
-    assert among_outputs.find(FINGERPRINT, WANTED, talk) is not None
+    assert among_outputs.find(FINGERPRINT, WANTED) is not None
 
 
 @pytest.mark.parametrize("foreign", FOREIGN)
@@ -103,7 +102,7 @@ def test_modules_fetched_by_url_or_from_kaggle(
     with pytest.raises(RetrainError, match="^TFHUB_CACHE_DIR "):
         cached_module("https://x/m")
     with pytest.raises(RetrainError, match="^KAGGLEHUB_CACHE "):
-        fetch_kaggle("a/b/tensorFlow2/c/1", Talk("FATAL"), "advice")
+        fetch_kaggle("a/b/tensorFlow2/c/1", "advice")
 
 
 @pytest.mark.parametrize("foreign", [None, *FOREIGN])

@@ -24,7 +24,6 @@ from retrain.data.decoding.upright import read_upright
 from retrain.data.read import read_photo
 from retrain.evaluation.audit.files import read_looks
 from retrain.reporting.html.thumbnails import read_thumbnails
-from retrain.utils.progress import Talk
 
 SMALL = Recipe(32, 32)
 
@@ -213,7 +212,7 @@ def test_thumbnails_and_looks_of_large_photos(three_photos: list[Path]) -> None:
     paths = [str(path) for path in three_photos]
     assert read_upright(paths[1], 100).size == (200, 200)
     assert all(read_thumbnails(paths, 64, 80))
-    assert [look.width for look in read_looks(paths, Talk("ERROR"))] == [40, 4200, 40]
+    assert [look.width for look in read_looks(paths)] == [40, 4200, 40]
 
 
 PEAK = """

@@ -11,14 +11,15 @@ import pytest
 from conftest import TINY, Run
 
 from retrain.utils import progress
-from retrain.utils.progress import Talk
+from retrain.utils.logs import print_result
+from retrain.utils.progress import progress
 
 
 def test_plain_lines_tell_rate_and_time_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "PLAIN_INTERVAL_S", 0.0)
-    with Talk(terminal=False).progress("Reading", 4, "photos") as meter:
+    with progress("Reading", 4, "photos") as meter:
         for aside in (0, 1, 0, 0):
             meter.advance(1, aside=aside)
     lines = capsys.readouterr().err.splitlines()
@@ -27,17 +28,17 @@ def test_plain_lines_tell_rate_and_time_left(
 
 
 def test_short_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with Talk(terminal=False).progress("Reading", 2, "photos") as meter:
+    with progress("Reading", 2, "photos") as meter:
         meter.advance(2)
     assert capsys.readouterr().err == ""
 
 
 def test_verbosity_silences_talk_but_not_results(capsys: pytest.CaptureFixture[str]) -> None:
     talk = Talk("ERROR", terminal=False)
-    talk.info("talk")
-    talk.warn("a warning")
-    talk.result("a result")
-    with talk.progress("Reading", 1, "photos") as meter:
+    log.info("talk")
+    log.warning("a warning")
+    print_result("a result")
+    with progress("Reading", 1, "photos") as meter:
         meter.advance()
     said = capsys.readouterr()
     assert (said.out, said.err) == ("a result\n", "")

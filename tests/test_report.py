@@ -26,7 +26,6 @@ from retrain.reporting.html.thumbnails import read_thumbnails
 from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
 from retrain.utils.numerics import softmax
-from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 
@@ -86,7 +85,7 @@ def inputs_of(root: Path, classes: int, count: int = 200, **changes: object) -> 
 
 
 def page_of(inputs: ReportInputs, folder: Path) -> str:
-    page.write_report(inputs, folder / "report.html", np.random.default_rng(0), QUIET)
+    page.write_report(inputs, folder / "report.html", np.random.default_rng(0))
     return (folder / "report.html").read_text(encoding="utf-8")
 
 

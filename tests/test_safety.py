@@ -30,7 +30,6 @@ from retrain.backbones.freeze.keras_file import read_keras_file
 from retrain.backbones.sources.resolve import resolve
 from retrain.errors import RetrainError
 from retrain.inference.spec.resolve import describe_graph
-from retrain.utils.progress import Talk
 from retrain.utils.tensorflow import import_tensorflow
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -117,7 +116,7 @@ def test_a_module_that_writes_is_refused(kind: str, place: Path, tmp_path: Path)
     with pytest.raises(
         UnsafeGraph, match="op (SaveV2|WriteFile|MergeV2Checkpoints|ShardedFilename) "
     ):
-        resolve(str(tmp_path / "module"), InputWanted(), tmp_path / "store", Talk("ERROR"))
+        resolve(str(tmp_path / "module"), InputWanted(), tmp_path / "store")
     assert not written(place)
 
 
@@ -126,7 +125,7 @@ def test_they_do_write_when_they_may(kind: str, place: Path, tmp_path: Path) -> 
     MODULES[kind](tmp_path / "module", place)
     said: list[str] = []
     with unsafe_allowed(True, said.append):
-        resolve(str(tmp_path / "module"), InputWanted(), tmp_path / "store", Talk("ERROR"))
+        resolve(str(tmp_path / "module"), InputWanted(), tmp_path / "store")
     assert written(place)
     assert "op WriteFile can write files" in said[0] and "--allow_unsafe_module" in said[0]
 
@@ -142,7 +141,7 @@ def test_a_module_from_the_network_or_an_archive(place: Path, tmp_path: Path) ->
     with hub.running():
         for handle in (f"{hub.url}/files/module.tar.gz", str(tmp_path / "module.tar.gz")):
             with pytest.raises(UnsafeGraph, match="op WriteFile can write files"):
-                resolve(handle, InputWanted(), tmp_path / "store", Talk("ERROR"))
+                resolve(handle, InputWanted(), tmp_path / "store")
     assert not written(place)
 
 
@@ -153,7 +152,7 @@ def test_ordinary_modules_are_let_through(shared: Path, tmp_path: Path) -> None:
     ):
         check_saved_model(folder)
     hostile.tf1_module(tmp_path / "honest", tmp_path / "place", "honest")
-    backbone = resolve(str(tmp_path / "honest"), InputWanted(), tmp_path / "store", Talk("ERROR"))
+    backbone = resolve(str(tmp_path / "honest"), InputWanted(), tmp_path / "store")
     assert backbone.info.feature_width == 3
 
 

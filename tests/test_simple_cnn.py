@@ -29,7 +29,6 @@ from retrain.training.scratch.pixels import features_of_pixels, read_pixels
 from retrain.training.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
 from retrain.training.sgd import StepResult
 from retrain.utils.numerics import softmax
-from retrain.utils.progress import Talk
 
 FAST = CnnSettings(epochs=6, batch_size=8, seed=1)
 QUIET = Talk("WARN")
@@ -42,7 +41,7 @@ Colours = tuple[np.ndarray, np.ndarray]
 def read_colours(tree: Path) -> Colours:
     index = read_tree(str(tree), ignore=[])
     paths = [index.full_path(photo) for photo in index.photos]
-    pixels, broken = read_pixels(paths, Recipe(20, 24), QUIET)
+    pixels, broken = read_pixels(paths, Recipe(20, 24))
     assert broken == {}
     return pixels, np.array([photo.label for photo in index.photos], np.int32)
 
@@ -59,11 +58,7 @@ def photos(tree: Path) -> Colours:
 
 
 def train(
-    photos: Colours,
-    folder: Path,
-    settings: CnnSettings = FAST,
-    validated: np.ndarray = NONE,
-    talk: Talk = QUIET,
+    photos: Colours, folder: Path, settings: CnnSettings = FAST, validated: np.ndarray = NONE
 ) -> tuple[Backbone, Head, list[StepResult]]:
     """The checkpoint is kept in `folder`, the network below it."""
     pixels, labels = photos
@@ -72,7 +67,7 @@ def train(
     below = folder / "below"
     below.mkdir(parents=True, exist_ok=True)
     backbone, head = train_simple_cnn(
-        CnnPhotos(pixels, labels, 3, rows, validated), settings, below, folder, talk, seen.append
+        CnnPhotos(pixels, labels, 3, rows, validated), settings, below, folder, seen.append
     )
     return backbone, head, seen
 
@@ -83,7 +78,7 @@ def test_fifteen_photos_are_enough_to_learn_three_colours(photos: Colours, tmp_p
     backbone, head, seen = train(photos, tmp_path / "cnn", settings, validated)
     info = backbone.info
     assert (info.height, info.width, info.channels, info.feature_width) == (20, 24, 3, 256)
-    features = features_of_pixels(backbone, photos[0], "openvino", "f32", QUIET)
+    features = features_of_pixels(backbone, photos[0], "openvino", "f32")
     found = head.probabilities(features.take(np.arange(15)))
     assert accuracy(found, photos[1]) == 1
     assert [result.step for result in seen] == list(range(1, 26))
@@ -120,9 +115,9 @@ def test_without_colour_two_photos_of_equal_brightness_are_the_same(
     coloured[:] = (100, 100, 100)
     tinted = coloured.copy()
     tinted[:] = (159, 70, 100)  # 0.2989 R + 0.5870 G + 0.1140 B is the same within 0.1 %
-    pair = features_of_pixels(
-        backbone, np.concatenate([coloured, tinted]), "openvino", "f32", QUIET
-    ).take(np.arange(2))
+    pair = features_of_pixels(backbone, np.concatenate([coloured, tinted]), "openvino", "f32").take(
+        np.arange(2)
+    )
     assert pair.max() > 0
     np.testing.assert_allclose(pair[0], pair[1], atol=0.01 * pair.max())
 
@@ -148,7 +143,7 @@ def test_some_epochs_are_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(simple_cnn, "LINES", 2)
-    train(photos, tmp_path, validated=np.arange(3), talk=Talk(terminal=False))
+    train(photos, tmp_path, validated=np.arange(3))
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Epoch")]
     assert [line.split(":")[0] for line in said] == ["Epoch 3 of 6", "Epoch 6 of 6"]
     assert "train accuracy" in said[0] and "validation accuracy" in said[0] and "(N=3)" in said[0]
@@ -208,7 +203,7 @@ def test_a_checkpoint_of_another_training_is_left_alone_or_refused(
     photos: Colours, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     short, talk = replace(FAST, epochs=1), Talk(terminal=False)
-    train(photos, tmp_path, replace(short, resume=True), talk=talk)
+    train(photos, tmp_path, replace(short, resume=True))
     assert f"No checkpoint in {tmp_path}: training starts" in capsys.readouterr().err
     with pytest.raises(RetrainError, match="of a training with other settings"):
         train(photos, tmp_path, replace(short, seed=2, resume=True))
@@ -228,7 +223,7 @@ def test_early_stopping_keeps_the_best_weights_and_resumes_to_them(
     checked = [one.validation for one in seen if one.validation is not None]
     best = int(np.argmin([one.cross_entropy for one in checked]))
     assert len(seen) == best + 1 + 2 < 40 and seen[-1].best.number == best + 1
-    features = features_of_pixels(backbone, photos[0][validated], "openvino", "f32", QUIET)
+    features = features_of_pixels(backbone, photos[0][validated], "openvino", "f32")
     found = head.probabilities(features.take(np.arange(3)))
     np.testing.assert_allclose(found, softmax(checked[best].logits), atol=1e-4)
     again, _, seen = train(wrong, tmp_path, replace(settings, resume=True), validated)
@@ -251,8 +246,7 @@ def test_smoothed_labels_and_class_weights_reach_the_loss(photos: Colours, tmp_p
         (tmp_path / rule).mkdir()
         train_simple_cnn(
             CnnPhotos(pixels, labels, 3, few, rows), settings, tmp_path / rule,
-            tmp_path / rule / "kept", QUIET, seen.append,
-        )  # fmt: skip
+            tmp_path / rule / "kept", seen.append)  # fmt: skip
         assert seen[-1].validation is not None
         mean[rule] = softmax(seen[-1].validation.logits)[:, 0].mean()
     assert mean["balanced"] < mean["none"] - 0.1  # of the large class
@@ -274,6 +268,6 @@ def test_what_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
     paths = [index.full_path(photo) for photo in index.photos]
     Path(paths[2]).write_bytes(b"no picture")
     Path(paths[4]).unlink()
-    pixels, broken = read_pixels(paths, Recipe(16, 16), QUIET)
+    pixels, broken = read_pixels(paths, Recipe(16, 16))
     assert broken.keys() == {2, 4} and "not a JPEG" in broken[2]
     assert (pixels[[2, 4]] == 0).all() and all(pixels[row].any() for row in (0, 1, 3, 5))

@@ -18,7 +18,7 @@ from retrain.errors import RetrainError
 from retrain.features.matrix import RowsOnDemand
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.utils.files import home_expanded, run_folder, user_cache_dir
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 
 PHOTO = next((EXAMPLE_FLOWERS / "daisy").glob("*.jpg"))
 SHORT = ("--tfhub_module", TINY, "--how_many_training_steps", 20, "--no-report",
@@ -104,8 +104,8 @@ def test_a_deleted_folder(command: tuple[object, ...], shell: Shell) -> None:
 def test_talk_without_stderr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setattr(sys, "stderr", None)
     talk = Talk()
-    talk.info("nobody gets this")
-    with talk.progress("Working", 3, "steps") as meter:
+    log.info("nobody gets this")
+    with progress("Working", 3, "steps") as meter:
         meter.advance()
     assert capsys.readouterr().out == ""
 

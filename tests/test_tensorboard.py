@@ -26,7 +26,6 @@ from retrain.reporting.tensorboard.gallery import surest_mistakes
 from retrain.reporting.tensorboard.projector import write_projector
 from retrain.reporting.tensorboard.summaries import write_test_summaries
 from retrain.reporting.tensorboard.thumbnails import read_inside, read_square
-from retrain.utils.progress import Talk
 from retrain.utils.text_drawing import printable
 
 # More than ASCII, a byte that is no UTF-8 as Python reads it from a folder's name, a tab.
@@ -77,8 +76,8 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
     talk = Talk("FATAL")
     run = folder / "logs" / "20260101-120000"
     os.unlink(paths[2])  # of the first class, and taken for the second with probability 1
-    write_test_summaries(run, STEP, metrics, probabilities, truth, paths, talk)
-    write_projector(run, matrix, index, index.classes, sets, talk)
+    write_test_summaries(run, STEP, metrics, probabilities, truth, paths)
+    write_projector(run, matrix, index, index.classes, sets)
     with tensorboard(folder / "logs", "--load_fast=false") as plugins:
         yield Logs(plugins, index, features, probabilities, truth, metrics, talk.warnings)
 
@@ -182,7 +181,7 @@ def test_many_photos_are_thinned_evenly(tmp_path: Path, monkeypatch: pytest.Monk
     count = len(index.photos)
     features = np.arange(count * 2, dtype=np.float32).reshape(count, 2)
     matrix = FeatureMatrix([features], np.zeros(count, int), np.arange(count), 2)
-    write_projector(tmp_path, matrix, index, index.classes, np.zeros(count, np.int8), Talk("FATAL"))
+    write_projector(tmp_path, matrix, index, index.classes, np.zeros(count, np.int8))
     chosen = np.fromfile(tmp_path / "projector/bottlenecks.bytes", "<f4").reshape(-1, 2)
     assert (chosen[:, 0] / 2).tolist() == [0, 15, 30, 44, 59]
 
@@ -246,7 +245,6 @@ import numpy as np
 from retrain.evaluation.metrics import compute_metrics
 from retrain.evaluation.tensorboard import projector
 from retrain.reporting.tensorboard.summaries import write_test_summaries
-from retrain.utils.progress import Talk
 rng, scores, truth = np.random.default_rng(0), np.eye(2), np.array([0, 0])
 metrics = compute_metrics(scores, truth, "ab", rng)
 write_test_summaries(Path(sys.argv[1]), 1, metrics, scores, truth, "xy", Talk())

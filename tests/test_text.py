@@ -8,7 +8,7 @@ import pytest
 
 from retrain.cli.command import _run
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
+from retrain.utils.logs import print_result
 from retrain.utils.text import csv_row, decoded, lines_of, markdown, printable, read_text
 
 TEXT = "blau\nMöwe\n茶"
@@ -75,9 +75,9 @@ def test_what_is_shown_moves_nothing(name: str, capsys: pytest.CaptureFixture[st
     assert shown.isprintable() and shown.encode() and shown != name
     assert printable(shown) == shown
     talk = Talk("DEBUG", terminal=False)
-    talk.warn(f"class {name}")
-    talk.info(name)
-    talk.result(name)
+    log.warning(f"class {name}")
+    log.info(name)
+    print_result(name)
 
     @click.command()
     def command() -> None:

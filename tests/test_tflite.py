@@ -20,7 +20,6 @@ from retrain.export.onnx import onnx_from_graph
 from retrain.export.parity import compare
 from retrain.export.runtimes import own_scores
 from retrain.export.tflite import tflite_bytes
-from retrain.utils.progress import Talk
 
 
 def manifest_of(graph: Path) -> Manifest:
@@ -89,7 +88,7 @@ def test_int8_is_small_and_agrees_on_flowers(
         summaries_dir=None,
         report=False,
     )
-    train(settings, Talk("ERROR"))
+    train(settings)
     manifest = manifest_of(graph)
     learned = decoded(sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::10], manifest)
     sizes, scores = {}, {}

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from retrain.cli.command import GroupedCommand
+from retrain.cli.command import GroupedCommand, start_console
 from retrain.cli.options import (
     csv_safe,
     image_dir,
@@ -17,7 +17,7 @@ from retrain.cli.options import (
     talk_options,
 )
 from retrain.config import TrainSettings
-from retrain.utils.progress import Talk
+from retrain.utils.logs import print_result
 
 
 @click.command(cls=GroupedCommand, name="retrain audit")
@@ -48,7 +48,7 @@ def command(
     take_architecture(ctx, architecture, given)
     settings = TrainSettings(**given)
     settings.check_numbers()
-    talk = Talk(logging_verbosity)
+    start_console(logging_verbosity)
 
     from retrain.commands.audit import audit_tree
     from retrain.data.split import check_percentages
@@ -60,11 +60,11 @@ def command(
 
     check_percentages(settings.testing_percentage, settings.validation_percentage)
     check_folder_can_be_written(output_dir, "--output_dir")
-    audit = audit_tree(settings, [settings.features_folder, settings.modules_folder], talk)
+    audit = audit_tree(settings, [settings.features_folder, settings.modules_folder])
     for line in audit_lines(audit):
-        talk.result(line)
+        print_result(line)
     write_audit_csv(audit, output_dir / AUDIT_CSV, settings.csv_safe)
     write_audit_json(audit, output_dir / AUDIT_JSON)
     for name in (AUDIT_CSV, AUDIT_JSON):
-        talk.result(f"Audit: {(output_dir / name).absolute()}")
+        print_result(f"Audit: {(output_dir / name).absolute()}")
     check_leaks(len(leaks(audit)), settings.max_leaks)

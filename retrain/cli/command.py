@@ -21,6 +21,7 @@ from retrain.cli.surroundings import (
 )
 from retrain.errors import RetrainError
 from retrain.utils.files import home_expanded
+from retrain.utils.logs import Console, console
 from retrain.utils.new_folders import empty_folders_removed
 from retrain.utils.ranges import number_of, parse_number
 from retrain.utils.text import printable
@@ -250,9 +251,9 @@ def _complain(name: str, text: str) -> None:
         print(f"{name}: {_flat(text)}", file=sys.stderr)
 
 
-def say(text: str) -> None:
-    """Prints one line of results."""
-    click.echo(printable(text))
+def start_console(verbosity: str = "INFO") -> Console:
+    """Makes the running command talk: records from `verbosity` on go to stderr until it ends."""
+    return click.get_current_context().with_resource(console(verbosity))
 
 
 def _flat(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from retrain.cli.command import GroupedCommand
+from retrain.cli.command import GroupedCommand, start_console
 from retrain.cli.options import (
     TRAINING,
     image_dir,
@@ -16,7 +16,6 @@ from retrain.cli.options import (
 )
 from retrain.cli.tables import compared, print_table
 from retrain.config import TrainSettings
-from retrain.utils.progress import Talk
 
 
 @click.command(cls=GroupedCommand, name="retrain compare-heads")
@@ -45,7 +44,8 @@ def command(
     rows: list[Sequence[str]] = [
         ("solver", "accuracy", "interval", "difference", "interval", "seconds")
     ]
-    for one in compare_heads(settings, Talk(logging_verbosity)):
+    start_console(logging_verbosity)
+    for one in compare_heads(settings):
         figures = compared(one.accuracy, one.interval, one.against_first)
         rows.append((one.name, *figures, f"{one.seconds:.2f}"))
     print_table(rows, left=(0,))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_console
 from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
 from retrain.cli.options import (
     PHOTOS,
@@ -16,7 +16,7 @@ from retrain.cli.options import (
     report_options,
     talk_options,
 )
-from retrain.utils.progress import Talk
+from retrain.utils.logs import print_result
 
 
 @click.command(cls=GroupedCommand, name="retrain evaluate")
@@ -82,19 +82,19 @@ def command(
     )
     from retrain.utils.files import check_file_can_be_written, check_folder_can_be_written
 
-    talk = Talk(logging_verbosity)
+    start_console(logging_verbosity)
     page = (report_file or output_dir / "report.html") if report else None
     check_folder_can_be_written(output_dir, "--output_dir")
     if page is not None:
         check_file_can_be_written(page, "--report")
-    judged = judge(graph, image_dir, Overrides(**overrides_of(given)), labels, talk, which)
+    judged = judge(graph, image_dir, Overrides(**overrides_of(given)), labels, which)
     check_recall_labels(assert_recall, judged.labels)
-    say_metrics(judged.metrics, talk)
+    say_metrics(judged.metrics)
     write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)
     write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows(), csv_safe)
     if page is not None:
-        report_judged(judged, graph, page, talk)
-        talk.result(f"Report: {page.absolute()}")
-    talk.result(f"Evaluation: {(output_dir / EVALUATION).absolute()}")
-    talk.result(f"Predictions: {(output_dir / PREDICTIONS).absolute()}")
+        report_judged(judged, graph, page)
+        print_result(f"Report: {page.absolute()}")
+    print_result(f"Evaluation: {(output_dir / EVALUATION).absolute()}")
+    print_result(f"Predictions: {(output_dir / PREDICTIONS).absolute()}")
     check_gates(judged.metrics, assert_accuracy, assert_recall)

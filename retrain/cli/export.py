@@ -1,10 +1,11 @@
 """`retrain export`: a finished graph in other formats."""
 
+import logging
 from pathlib import Path
 
 import click
 
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_console
 from retrain.cli.options import (
     ALLOW_UNSAFE,
     OUTPUTS,
@@ -15,7 +16,9 @@ from retrain.cli.options import (
 )
 from retrain.errors import UsageFault
 from retrain.export.config import INT8, Wanted
-from retrain.utils.progress import Talk
+from retrain.utils.logs import print_result
+
+log = logging.getLogger(__name__)
 
 
 @click.command(cls=GroupedCommand, name="retrain export")
@@ -77,7 +80,7 @@ def command(
     Each is run by its own runtime on photos of --image_dir (without: on three test pictures), and
     must give the graph's answers. Labels, the manifest and a model card are written beside.
     """
-    talk = Talk(logging_verbosity)
+    start_console(logging_verbosity)
     wanted = _wanted(places, tflite_quantization, parity_min_agreement)
     if wanted.quantization == INT8 and image_dir is None:
         raise UsageFault(
@@ -91,10 +94,10 @@ def command(
 
     check_exports(wanted)
     manifest = read_exportable(graph)
-    with unsafe_allowed(allow_unsafe_module, talk.warn):
-        exports = write_exports(wanted, graph, manifest, photos_in(image_dir), talk)
+    with unsafe_allowed(allow_unsafe_module, log.warning):
+        exports = write_exports(wanted, graph, manifest, photos_in(image_dir))
     for export in exports:
-        talk.result(f"{export.kind}: {export.path.absolute()}")
+        print_result(f"{export.kind}: {export.path.absolute()}")
     check_agreement(exports)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption, debug_option, say
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, debug_option
+from retrain.utils.logs import print_result
 
 
 @click.command(cls=GroupedCommand, name="retrain inspect")
@@ -45,4 +46,4 @@ def command(file: Path, all_labels: bool, as_json: bool) -> None:
     rows = list(found.rows(all_labels))
     width = max(len(word) for word, _ in rows)
     for word, text in rows:
-        say(f"{word:<{width}}  {text}")
+        print_result(f"{word:<{width}}  {text}")

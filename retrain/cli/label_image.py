@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from retrain._version import __version__
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption, Number, debug_option, run
+from retrain.cli.command import (
+    FILE,
+    GroupedCommand,
+    GroupedOption,
+    Number,
+    debug_option,
+    run,
+    start_console,
+)
 from retrain.cli.graph_options import (
     GRAPH,
     explain_input_option,
@@ -160,13 +168,13 @@ def label_image(
 
     from retrain import load
     from retrain.inference.batch import Batch, label_batch
-    from retrain.utils.progress import Talk
 
     labeller = load(graph, labels=labels, **overrides_of(given))
     batch = Batch(
         names, top_k, threshold, form, output, sort_into, sort_by == "link", explain, csv_safe
     )
-    return 1 if label_batch(labeller, batch, Talk()) else 0
+    start_console()
+    return 1 if label_batch(labeller, batch) else 0
 
 
 def main() -> None:

@@ -1,16 +1,19 @@
 """`retrain modules`: which modules there are, getting them, comparing them."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from retrain.cli.command import FILE, HELP, GroupedCommand, GroupedOption, say
+from retrain.cli.command import FILE, HELP, GroupedCommand, GroupedOption, start_console
 from retrain.cli.options import ALLOW_UNSAFE, number
 from retrain.cli.tables import compared, print_table
 from retrain.config import TrainSettings, default_modules_folder
-from retrain.utils.progress import LEVELS, Talk
+from retrain.utils.logs import LEVELS, print_result
+
+log = logging.getLogger(__name__)
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -83,7 +86,7 @@ def show_command(name: str, model_dir: Path | None, verbosity: str) -> None:
     rows = facts_of(name, model_dir or default_modules_folder())
     width = max(len(key) for key, _ in rows)
     for key, value in rows:
-        say(f"{key:<{width}}  {value}")
+        print_result(f"{key:<{width}}  {value}")
 
 
 @command.command("fetch", cls=GroupedCommand)
@@ -103,11 +106,11 @@ def fetch_command(
     from retrain.backbones.freeze.input_config import InputWanted
     from retrain.backbones.sources.resolve import resolve
 
-    talk = Talk(verbosity)
+    start_console(verbosity)
     for name in names:
-        with unsafe_allowed(allow_unsafe_module, talk.warn):
-            backbone = resolve(name, InputWanted(), model_dir or default_modules_folder(), talk)
-        talk.result(f"{backbone.info.name}: {backbone.folder.absolute()}")
+        with unsafe_allowed(allow_unsafe_module, log.warning):
+            backbone = resolve(name, InputWanted(), model_dir or default_modules_folder())
+        print_result(f"{backbone.info.name}: {backbone.folder.absolute()}")
 
 
 @command.command("verify", cls=GroupedCommand)
@@ -120,11 +123,11 @@ def verify_command(names: tuple[str, ...], model_dir: Path | None, verbosity: st
     """
     from retrain.backbones.sources.inventory import verify
 
-    talk = Talk(verbosity)
+    start_console(verbosity)
     damaged = 0
-    for name, fault in verify(names, model_dir or default_modules_folder(), talk):
+    for name, fault in verify(names, model_dir or default_modules_folder()):
         damaged += fault is not None
-        talk.result(f"{name}: {fault or 'ok'}")
+        print_result(f"{name}: {fault or 'ok'}")
     return 1 if damaged else 0
 
 
@@ -180,7 +183,8 @@ def compare_command(names: tuple[str, ...], verbosity: str, **given: Any) -> Non
     rows: list[Sequence[str]] = [
         ("module", "accuracy", "interval", "difference", "interval", "photos/s", "MB", "features")
     ]
-    for one in compare_modules(names, settings, Talk(verbosity)):
+    start_console(verbosity)
+    for one in compare_modules(names, settings):
         rows.append(
             (
                 one.name,

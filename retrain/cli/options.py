@@ -11,7 +11,7 @@ from retrain.cli.command import FILE, GroupedOption, Number, Parsed, Wrap, debug
 from retrain.config import TrainSettings
 from retrain.errors import UsageFault
 from retrain.evaluation.gates import parse_recall
-from retrain.utils.progress import LEVELS
+from retrain.utils.logs import LEVELS
 from retrain.utils.ranges import CHOICES, RANGES
 
 DEFAULTS = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}

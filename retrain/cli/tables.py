@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from retrain.cli.command import say
 from retrain.evaluation.intervals import Interval, PairedDifference
+from retrain.utils.logs import print_result
 from retrain.utils.text import printable
 
 
@@ -16,7 +16,7 @@ def print_table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:
             f"{cell:<{width}}" if column in left else f"{cell:>{width}}"
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        say("  ".join(cells).rstrip())
+        print_result("  ".join(cells).rstrip())
 
 
 def compared(

@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from retrain._version import __version__
 from retrain.artifacts.onnx import SUFFIX as ONNX
-from retrain.cli.command import FILE, GroupedCommand, GroupedOption
+from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_console
 from retrain.cli.options import (
     DISTORTIONS,
     OUTPUTS,
@@ -30,7 +30,6 @@ from retrain.cli.options import (
     was_given,
 )
 from retrain.config import settings_of
-from retrain.utils.progress import Talk
 
 SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_MAP: "config"}
 
@@ -236,7 +235,7 @@ def retrain(
     if given["tfhub_module"].lower().endswith(ONNX) and not was_given(ctx, "output_graph"):
         given["output_graph"] = given["output_graph"].with_suffix(ONNX)
     settings = settings_of(given.pop("image_dir"), given)
-    talk = Talk(logging_verbosity)
+    talk = start_console(logging_verbosity)
 
     from retrain.commands.train import train  # after the command line is known to be right
 
@@ -244,13 +243,13 @@ def retrain(
         name: SOURCES.get(ctx.get_parameter_source(name) or ParameterSource.DEFAULT, "default")
         for name in ("image_dir", *given)
     }
-    result = train(settings, talk, sources, ctx.meta.get(RECORDED))
+    result = train(settings, sources, ctx.meta.get(RECORDED))
     from retrain.cli.closing import close_run
     from retrain.evaluation.audit.audit import leaks
     from retrain.evaluation.gates import check_gates
     from retrain.export.export import check_agreement
 
-    close_run(settings, result, talk)
+    close_run(settings, result, talk.warnings)
     check_agreement(result.exports)
     leaking = len(leaks(result.audit)) if result.audit is not None else 0
     check_gates(

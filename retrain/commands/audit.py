@@ -20,11 +20,11 @@ from retrain.features.dataset import Dataset, read_photos
 from retrain.features.matrix import FeatureMatrix
 from retrain.features.store import BottleneckStore
 from retrain.utils.kept import SUFFIX, read_kept, write_kept
-from retrain.utils.progress import Talk
+from retrain.utils.logs import warn_once
 
 
 def audit_of(
-    settings: TrainSettings, dataset: Dataset | None, outputs: Sequence[Path], talk: Talk
+    settings: TrainSettings, dataset: Dataset | None, outputs: Sequence[Path]
 ) -> Audit | None:
     """The audit for the report and for --max_leaks; None if neither is wanted.
 
@@ -34,7 +34,7 @@ def audit_of(
         return None
     if dataset is None:
         module = replace(settings, tfhub_module=DEFAULT_MODULE, input_size=None, input_range=None)
-        return audit_tree(module, outputs, talk)
+        return audit_tree(module, outputs)
     return _audited(
         settings.features_folder / "audits",
         dataset.index,
@@ -43,16 +43,15 @@ def audit_of(
         dataset.split.sets,
         dataset.recipe,
         dataset.store,
-        talk,
     )
 
 
-def audit_tree(settings: TrainSettings, outputs: Sequence[Path], talk: Talk) -> Audit:
+def audit_tree(settings: TrainSettings, outputs: Sequence[Path]) -> Audit:
     """Audits an image tree without any training; `outputs`: folders in it that are no classes.
 
     Raises RetrainError.
     """
-    photos = read_photos(settings, outputs, talk, least_classes=1)
+    photos = read_photos(settings, outputs, least_classes=1)
     photos.extractor.say_done()
     split = split_index(
         photos.index,
@@ -69,7 +68,6 @@ def audit_tree(settings: TrainSettings, outputs: Sequence[Path], talk: Talk) -> 
         split.sets,
         photos.recipe,
         photos.store,
-        talk,
     )
 
 
@@ -81,7 +79,6 @@ def _audited(
     sets: np.ndarray,
     recipe: Recipe,
     store: BottleneckStore,
-    talk: Talk,
 ) -> Audit:
     """The audit that is kept for just these photos, or a new one, which is kept."""
     digest = hashlib.blake2b(digest_size=16)
@@ -89,9 +86,9 @@ def _audited(
     for photo, key, which in zip(index.photos, keys, sets.tolist(), strict=True):
         digest.update(repr((photo.path, photo.label, key, which)).encode())
     path = folder / f"{digest.hexdigest()}{SUFFIX}"
-    kept = read_kept(path, talk.warn_once)
+    kept = read_kept(path, warn_once)
     if kept is not None:
         return audit_from_json(json.loads(kept))
-    audit = run_audit(index, keys, features, sets, recipe, talk)
-    write_kept(path, json.dumps(audit_to_json(audit)).encode(), talk.warn_once)
+    audit = run_audit(index, keys, features, sets, recipe)
+    write_kept(path, json.dumps(audit_to_json(audit)).encode(), warn_once)
     return audit

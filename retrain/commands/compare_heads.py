@@ -19,7 +19,7 @@ from retrain.training.lbfgs import solve
 from retrain.training.loss import SoftmaxLoss, class_weights
 from retrain.training.sgd import train_head
 from retrain.training.solver import sgd_settings
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 
 ADAM_RATE = 0.001  # Kingma & Ba's; the ancestor's 0.01 overshoots
 
@@ -37,18 +37,18 @@ class HeadContender:
     photos: int
 
 
-def compare_heads(settings: TrainSettings, talk: Talk) -> Iterator[HeadContender]:
+def compare_heads(settings: TrainSettings) -> Iterator[HeadContender]:
     """Cross-validates each solver on the module's features, with the same five folds for each.
 
     Raises RetrainError.
     """
-    photos = read_photos(settings, [], talk)
+    photos = read_photos(settings, [])
     photos.extractor.say_done()
     fold_of = folds_of(photos, settings.seed)
     features, labels = photos.features(), photos.labels
     first: np.ndarray | None = None
     for name, train in _solvers(settings, photos, fold_of).items():
-        with talk.progress(f"{name} on folds", FOLDS, "folds") as meter:
+        with progress(f"{name} on folds", FOLDS, "folds") as meter:
 
             def train_and_count(
                 rows: np.ndarray, train: Callable[[np.ndarray], Scorer] = train

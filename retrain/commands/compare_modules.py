@@ -1,5 +1,6 @@
 """Several modules on the same photos: which is worth its time?"""
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,9 @@ from retrain.features.dataset import Photos, read_photos
 from retrain.training.head import Head
 from retrain.training.sgd import train_head
 from retrain.training.solver import sgd_settings
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
+
+log = logging.getLogger(__name__)
 
 FOLDS = 5
 
@@ -46,9 +49,7 @@ class Contender:
     photos: int
 
 
-def compare_modules(
-    handles: Sequence[str], settings: TrainSettings, talk: Talk
-) -> Iterator[Contender]:
+def compare_modules(handles: Sequence[str], settings: TrainSettings) -> Iterator[Contender]:
     """Cross-validates the default head on each module's features, with the same folds for each.
 
     Photos that belong together (equal bytes, `_nohash_` names) share a fold. Yields a contender
@@ -56,8 +57,8 @@ def compare_modules(
     """
     first: np.ndarray | None = None
     for handle in handles:
-        photos = read_photos(replace(settings, tfhub_module=handle), [], talk)
-        right = _right_answers(photos, settings, talk)
+        photos = read_photos(replace(settings, tfhub_module=handle), [])
+        right = _right_answers(photos, settings)
         if first is not None and len(first) != len(right):
             raise RetrainError("the photos changed while modules were compared: run again")
         backbone = photos.backbone
@@ -66,7 +67,7 @@ def compare_modules(
             accuracy=float(right.mean()),
             interval=wilson(int(right.sum()), len(right)),
             against_first=None if first is None else paired_difference(right, first),
-            photos_per_second=_rate(photos, settings, talk),
+            photos_per_second=_rate(photos, settings),
             megabytes=backbone.graph_path.stat().st_size / 1e6,
             feature_width=backbone.info.feature_width,
             photos=len(right),
@@ -74,12 +75,12 @@ def compare_modules(
         first = right if first is None else first
 
 
-def _right_answers(photos: Photos, settings: TrainSettings, talk: Talk) -> np.ndarray:
+def _right_answers(photos: Photos, settings: TrainSettings) -> np.ndarray:
     """(n,) bool, for each photo: whether a head that did not see it names its class."""
     labels, features = photos.labels, photos.features()
     plan = sgd_settings(settings)
     plan = replace(plan, eval_step_interval=plan.steps)  # nobody looks
-    with talk.progress("Training on folds", FOLDS, "folds") as meter:
+    with progress("Training on folds", FOLDS, "folds") as meter:
 
         def train(rows: np.ndarray) -> Head:
             classes = len(photos.index.classes)
@@ -98,10 +99,10 @@ def folds_of(photos: Photos, seed: int) -> np.ndarray:
     return folds(photos.labels, [number.hex() for number in numbers.tolist()], FOLDS, seed)
 
 
-def _rate(photos: Photos, settings: TrainSettings, talk: Talk) -> float:
+def _rate(photos: Photos, settings: TrainSettings) -> float:
     """Photos per second from file to features, measured anew: cached features tell nothing."""
-    talk.info(f"Measuring how fast {photos.backbone.info.name} is ({RATE_SECONDS:g} s at most)")
-    engine = choose_engine(settings.engine, photos.backbone, settings.precision, talk)
+    log.info(f"Measuring how fast {photos.backbone.info.name} is ({RATE_SECONDS:g} s at most)")
+    engine = choose_engine(settings.engine, photos.backbone, settings.precision)
     paths = [photos.index.full_path(photo) for photo in photos.index.photos]
     end = time.monotonic() + RATE_SECONDS
 

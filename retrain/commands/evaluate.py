@@ -1,5 +1,6 @@
 """`retrain evaluate`: any exported or old graph on any labelled image tree."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,9 @@ from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.inference.classifier import Classifier, open_classifier
 from retrain.inference.spec.resolve import describe_graph
 from retrain.inference.spec.spec import GraphInput, Overrides
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
+
+log = logging.getLogger(__name__)
 
 SEED = 0  # of the bootstrap
 ALL = "all"
@@ -48,12 +51,7 @@ class Judged:
 
 
 def judge(
-    graph: Path,
-    image_dir: str,
-    said: Overrides,
-    labels_file: Path | None,
-    talk: Talk,
-    which: str | None = None,
+    graph: Path, image_dir: str, said: Overrides, labels_file: Path | None, which: str | None = None
 ) -> Judged:
     """Labels the photos of a tree and compares with the folders they lie in, matched by name
     (`images.names`).
@@ -63,28 +61,28 @@ def judge(
     the graph does not know are left out. Raises RetrainError.
     """
     spec = describe_graph(graph, said)
-    index = _of_set(read_tree(image_dir, least_classes=1), which, talk)
-    say_found(index, talk)
+    index = _of_set(read_tree(image_dir, least_classes=1), which)
+    say_found(index)
     classifier = open_classifier(graph, spec, labels_file=labels_file)
     for remark in classifier.remarks:
-        talk.warn(remark)
-    label_of = _matched(index, classifier.labels, graph, talk)
+        log.warning(remark)
+    label_of = _matched(index, classifier.labels, graph)
     wanted = [photo for photo in index.photos if photo.label in label_of]
     unusable: dict[str, str] = {}
     rows: list[np.ndarray] = []
     judged: list[Photo] = []
-    with talk.progress("Judging", len(wanted), "photos") as meter:
+    with progress("Judging", len(wanted), "photos") as meter:
         decoded = _decoded(classifier, index, wanted, unusable)
         for position, scores in classifier.scores(decoded):
             judged.append(wanted[position])
             rows.append(scores)
             meter.advance()
     index = without_unusable(index, unusable)
-    say_left_out(index, talk)
+    say_left_out(index)
     if not judged:
         files = counted(len(unusable), "file")
         raise RetrainError(f"no photo in {index.root} can be judged: {files} cannot be used")
-    say_aside(index.aside, talk)
+    say_aside(index.aside)
     probabilities = np.stack(rows)
     truth = np.array([label_of[photo.label] for photo in judged], np.int64)
     rng = np.random.default_rng(SEED)
@@ -100,14 +98,14 @@ def judge(
     )
 
 
-def _of_set(index: Index, which: str | None, talk: Talk) -> Index:
+def _of_set(index: Index, which: str | None) -> Index:
     """The index with the photos of one set, or all. Raises RetrainError if that set has none."""
     given = {photo.given_set for photo in index.photos} - {None}
     if which == ALL or (which is None and not given):
         return index
     if which is None:
         which = next(each for each in DEFAULT_SETS if each in given)
-        talk.info(f"{index.root} has sets: the {which} photos are judged (--set names others)")
+        log.info(f"{index.root} has sets: the {which} photos are judged (--set names others)")
     if which not in given:
         there = ", ".join(sorted(filter(None, given)))
         raise RetrainError(
@@ -137,7 +135,7 @@ def _decoded(
             yield position, result
 
 
-def _matched(index: Index, labels: Sequence[str], graph: Path, talk: Talk) -> dict[int, int]:
+def _matched(index: Index, labels: Sequence[str], graph: Path) -> dict[int, int]:
     """The graph's class for each class of the tree that it knows by name."""
     found = match_names(index.classes, labels)
     judged = set(found.values())
@@ -155,13 +153,13 @@ def _matched(index: Index, labels: Sequence[str], graph: Path, talk: Talk) -> di
     ]
     if otherwise:
         more = f", and {len(otherwise) - 3} more" if len(otherwise) > 3 else ""
-        talk.info(f"names that the graph writes otherwise: {', '.join(otherwise[:3])}{more}")
+        log.info(f"names that the graph writes otherwise: {', '.join(otherwise[:3])}{more}")
     if strange:
-        talk.warn(
+        log.warning(
             f"the graph does not know {few(strange, 10)}; photos in such folders are left out"
         )
     if unseen:
-        talk.warn(
+        log.warning(
             f"there are no photos of {counted(len(unseen), 'class', 'classes')} of the graph: "
             f"{few(unseen, 10)}"
         )

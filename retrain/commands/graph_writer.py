@@ -1,5 +1,6 @@
 """What a run writes: graphs with their manifests, labels, checkpoints."""
 
+import logging
 import platform
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +21,8 @@ from retrain.export.onnx_classifier import onnx_bytes
 from retrain.features.dataset import Dataset
 from retrain.training.head import Head, write_checkpoint
 from retrain.utils.files import write_bytes
-from retrain.utils.progress import Talk
+
+log = logging.getLogger(__name__)
 
 RECORDED_SETTINGS = (
     "split",
@@ -100,13 +102,13 @@ class Exporter:
             versions=_versions(),
         )
 
-    def write_intermediate(self, head: Head, step: int, talk: Talk) -> None:
+    def write_intermediate(self, head: Head, step: int) -> None:
         name = f"intermediate_{step}{self.settings.output_graph.suffix}"
         path = self.settings.intermediate_output_graphs_dir / name
         write_bytes(path, self._bytes(head, self.manifest()))
         if self.settings.checkpoint_path:
             write_checkpoint(self.settings.checkpoint_path, head, step)
-        talk.info(f"Saved intermediate graph {path}")
+        log.info(f"Saved intermediate graph {path}")
 
     def write_final(self, calibration: Calibration, assessment: Assessment) -> bytes:
         """Writes the graph of the calibrated head and its labels; returns the graph's bytes."""

@@ -25,12 +25,11 @@ from retrain.reporting.html.page import write_report
 from retrain.training.head import Head
 from retrain.training.l2_search import sweep
 from retrain.training.loss import SoftmaxLoss
-from retrain.utils.progress import Talk
 
 CURVE_PHOTOS = 20_000  # with more to learn from, nobody asks whether more would help
 
 
-def report_run(settings: TrainSettings, result: TrainResult, page: Path, talk: Talk) -> None:
+def report_run(settings: TrainSettings, result: TrainResult, page: Path) -> None:
     """Writes the page of a training run. Raises RetrainError."""
     dataset, assessment = result.dataset, result.assessment
     evaluation = assessment.evaluation
@@ -56,10 +55,10 @@ def report_run(settings: TrainSettings, result: TrainResult, page: Path, talk: T
         audit=result.audit,
         outputs=files_written(settings, result),
     )
-    write_report(inputs, page, np.random.default_rng(settings.seed), talk)
+    write_report(inputs, page, np.random.default_rng(settings.seed))
 
 
-def report_judged(judged: Judged, graph: Path, page: Path, talk: Talk) -> None:
+def report_judged(judged: Judged, graph: Path, page: Path) -> None:
     """Writes the page of a graph that was judged by an image tree. Raises RetrainError."""
     photos = JudgedPhotos(
         [photo.path for photo in judged.photos], judged.truth, judged.probabilities
@@ -80,7 +79,7 @@ def report_judged(judged: Judged, graph: Path, page: Path, talk: Talk) -> None:
         image_dir=judged.image_dir,
         maps=_maps_of_mistakes(graph, judged.spec, photos, judged.image_dir),
     )
-    write_report(inputs, page, np.random.default_rng(0), talk)
+    write_report(inputs, page, np.random.default_rng(0))
 
 
 def _of_sets(judged: Judged) -> str:

@@ -1,6 +1,7 @@
 """Ways to train more than a linear head. Each ends with another backbone and a linear head on it,
 so that all that follows a training is the same."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +30,8 @@ from retrain.training.scratch.pixels import features_of_pixels, read_pixels
 from retrain.training.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
 from retrain.training.solver import sgd_settings, watched
 from retrain.utils.new_folders import make_folder
-from retrain.utils.progress import Talk
+
+log = logging.getLogger(__name__)
 
 TUNING_FOLDER, CNN_FOLDER = "fine_tuning", "simple_cnn"  # beside the graph
 CNN_SIZE = (100, 100)  # the tutorials'
@@ -54,19 +56,14 @@ class Tuning:
 
 
 def with_hidden_layer(
-    settings: TrainSettings,
-    dataset: Dataset,
-    classes: int,
-    summaries: Path | None,
-    folder: Path,
-    talk: Talk,
+    settings: TrainSettings, dataset: Dataset, classes: int, summaries: Path | None, folder: Path
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
     """`--hidden_units`: a ReLU layer between the features and the head, which becomes a part of
     the backbone that is written into `folder`."""
     plan = HiddenSettings(
         **vars(sgd_settings(settings)), units=settings.hidden_units, dropout=settings.dropout
     )
-    with watched(summaries, plan.steps, talk) as watch:
+    with watched(summaries, plan.steps) as watch:
         trained = train_hidden(
             dataset.features,
             dataset.labels,
@@ -86,7 +83,7 @@ def with_hidden_layer(
 
 
 def fine_tuned(
-    settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk
+    settings: TrainSettings, dataset: Dataset, head: Head
 ) -> tuple[Dataset, Head, Tuning | None]:
     """`--fine_tune`: the module's own weights trained on, from the head that was trained before.
 
@@ -120,15 +117,14 @@ def fine_tuned(
         ),
         tuning,
         folder,
-        talk,
     )
     if np.array_equal(tuned_head.weights, head.weights):
         by = Judges.of(dataset.split.rows(TRAIN), dataset.split.rows(VALIDATION)).name
-        talk.warn(
+        log.warning(
             f"no epoch of fine-tuning was better than its start by the {by} photos, so the "
             "module is as it was: give a smaller --fine_tune_learning_rate"
         )
-    tuned = on_backbone(settings, dataset, backbone, talk)
+    tuned = on_backbone(settings, dataset, backbone)
     rows = dataset.split.rows(TEST)
     if not len(rows):
         return tuned, tuned_head, None
@@ -144,7 +140,7 @@ def fine_tuned(
 
 
 def from_scratch(
-    settings: TrainSettings, outputs: list[Path], summaries: Path | None, folder: Path, talk: Talk
+    settings: TrainSettings, outputs: list[Path], summaries: Path | None, folder: Path
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
     """`--architecture simple_cnn`: a small network trained on the pixels alone.
 
@@ -154,22 +150,22 @@ def from_scratch(
     check_size(height, width)
     recipe = Recipe(height, width)
     index = read_tree(settings.image_dir, ignore=outputs)
-    say_found(index, talk)
-    digests, unreadable, _ = digest_photos(index, settings.features_folder / "digests", talk)
+    say_found(index)
+    digests, unreadable, _ = digest_photos(index, settings.features_folder / "digests")
     readable = [photo for photo in index.photos if photo.path in digests]
     paths = [index.full_path(photo) for photo in readable]
-    pixels, broken = read_pixels(paths, recipe, talk)
+    pixels, broken = read_pixels(paths, recipe)
     failed = {digests[readable[position].path]: why for position, why in broken.items()}
     index = usable_photos(index, digests, unreadable, failed)
-    say_left_out(index, talk)
-    report_aside(index.aside, settings, talk)
+    say_left_out(index)
+    report_aside(index.aside, settings)
     usable = {photo.path for photo in index.photos}
     pixels = pixels[[position for position, p in enumerate(readable) if p.path in usable]]
     labels = np.array([photo.label for photo in index.photos], np.int32)
     split = split_index(
         index, digests, settings.testing_percentage, settings.validation_percentage, settings.split
     )
-    say_split(index, labels, split, settings, talk)
+    say_split(index, labels, split, settings)
     plan = CnnSettings(
         grayscale=settings.grayscale,
         epochs=settings.epochs or CNN_EPOCHS,
@@ -184,8 +180,8 @@ def from_scratch(
         pixels, labels, len(index.classes), split.rows(TRAIN), split.rows(VALIDATION)
     )
     checkpoints = settings.beside(CNN_FOLDER)
-    with watched(summaries, plan.epochs, talk) as watch:
-        backbone, head = train_simple_cnn(photos, plan, folder, checkpoints, talk, watch.point)
+    with watched(summaries, plan.epochs) as watch:
+        backbone, head = train_simple_cnn(photos, plan, folder, checkpoints, watch.point)
     if settings.early_stopping:
         watch.warn_if_nothing_stops()
     info = backbone.info
@@ -194,7 +190,7 @@ def from_scratch(
         index=index,
         keys=[digests[photo.path] for photo in index.photos],
         labels=labels,
-        features=features_of_pixels(backbone, pixels, settings.engine, settings.precision, talk),
+        features=features_of_pixels(backbone, pixels, settings.engine, settings.precision),
         training_rows=split.rows(TRAIN),
         split=split,
         backbone=backbone,

@@ -1,5 +1,6 @@
 """The main job: an image tree in, a frozen graph and its labels out."""
 
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,14 +47,15 @@ from retrain.training.head import Head
 from retrain.training.solver import train_on
 from retrain.training.tensorboard import new_run_folder
 from retrain.utils.files import run_folder
-from retrain.utils.progress import Talk
+from retrain.utils.logs import print_result
+
+log = logging.getLogger(__name__)
 
 PARITY_PHOTOS = 16
 
 
 def train(
     settings: TrainSettings,
-    talk: Talk,
     sources: Mapping[str, str] | None = None,
     recorded: RecordedPhotos | None = None,
 ) -> TrainResult:
@@ -68,10 +70,10 @@ def train(
                settings.beside(CNN_FOLDER)]  # fmt: skip
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
     with (
-        unsafe_allowed(settings.allow_unsafe_module, talk.warn),
+        unsafe_allowed(settings.allow_unsafe_module, log.warning),
         run_folder(beside=settings.output_graph) as scratch,
     ):
-        return _train(settings, outputs, scratch, sources or {}, recorded, talk)
+        return _train(settings, outputs, scratch, sources or {}, recorded)
 
 
 def _train(
@@ -80,21 +82,20 @@ def _train(
     scratch: Path,
     sources: Mapping[str, str],
     recorded: RecordedPhotos | None,
-    talk: Talk,
 ) -> TrainResult:
     """`scratch`: for a backbone that is trained here and lives on in the exported graph only."""
     laps = _Laps()
     summaries = new_run_folder(settings.summaries_dir) if settings.summaries_dir else None
     tuning = None
     if settings.from_scratch:
-        dataset, head, curve = from_scratch(settings, outputs, summaries, scratch, talk)
+        dataset, head, curve = from_scratch(settings, outputs, summaries, scratch)
         audited = None
-        _say_difference(recorded, dataset, talk)
+        _say_difference(recorded, dataset)
         labels = labels_of(dataset.index.classes, settings.legacy_labels)
         check_recall_labels(settings.assert_recall, labels)
     else:
-        dataset = audited = prepare(settings, outputs, talk)
-        _say_difference(recorded, dataset, talk)
+        dataset = audited = prepare(settings, outputs)
+        _say_difference(recorded, dataset)
         labels = labels_of(dataset.index.classes, settings.legacy_labels)
         check_recall_labels(settings.assert_recall, labels)
         laps.end("features")
@@ -102,40 +103,39 @@ def _train(
             check_can_be_tuned(source_of(dataset.backbone))
         if settings.hidden_units:
             dataset, head, curve = with_hidden_layer(
-                settings, dataset, len(labels), summaries, scratch, talk
+                settings, dataset, len(labels), summaries, scratch
             )
         else:
             steps = Exporter(settings, dataset, labels)  # writes graphs on the way
-            head, curve = train_on(settings, dataset, steps, summaries, talk)
+            head, curve = train_on(settings, dataset, steps, summaries)
         if settings.fine_tune is not None:
             laps.end("head")
-            dataset, head, tuning = fine_tuned(settings, dataset, head, talk)
+            dataset, head, tuning = fine_tuned(settings, dataset, head)
             if tuning is not None:
-                talk.result(tuning.sentence())
+                print_result(tuning.sentence())
     laps.end("training")
     exporter = Exporter(settings, dataset, labels)
-    calibration = calibrate(settings, dataset, head, talk)
-    assessment = assess(settings, dataset, labels, head, calibration, talk)
+    calibration = calibrate(settings, dataset, head)
+    assessment = assess(settings, dataset, labels, head, calibration)
     exporter.write_final(calibration, assessment)
-    parity = _check_export(settings, dataset, calibration.head, assessment.evaluation, talk)
+    parity = _check_export(settings, dataset, calibration.head, assessment.evaluation)
     laps.end("test and export")
     exports = write_exports(
         settings.exports,
         settings.output_graph,
         exporter.manifest((calibration, assessment)),
         _photos_for_exports(dataset, assessment.evaluation),
-        talk,
     )
     if exports:
         laps.end("other formats")
     # Features that were trained on these labels would find nothing wrong with them.
-    audit = audit_of(settings, audited, outputs, talk)
+    audit = audit_of(settings, audited, outputs)
     laps.end("audit")
     comparison = None
     if settings.compare_with is not None:
-        comparison = compare_with(settings.compare_with, dataset, labels, assessment, talk)
+        comparison = compare_with(settings.compare_with, dataset, labels, assessment)
         if comparison is not None:
-            talk.result(comparison.sentence())
+            print_result(comparison.sentence())
     result = TrainResult(
         head=head,
         labels=labels,
@@ -152,15 +152,15 @@ def _train(
         seconds=tuple(laps.seconds),
     )
     write_run_record(settings, sources, result)
-    _write_records(settings, result, talk)
+    _write_records(settings, result)
     return result
 
 
-def _say_difference(recorded: RecordedPhotos | None, dataset: Dataset, talk: Talk) -> None:
+def _say_difference(recorded: RecordedPhotos | None, dataset: Dataset) -> None:
     """Of the photos to those of the run that is repeated, if there is one."""
     difference = recorded.difference(dataset) if recorded is not None else None
     if difference is not None:
-        talk.warn(difference)
+        log.warning(difference)
 
 
 class _Laps:
@@ -176,7 +176,7 @@ class _Laps:
         self._start = now
 
 
-def _write_records(settings: TrainSettings, result: TrainResult, talk: Talk) -> None:
+def _write_records(settings: TrainSettings, result: TrainResult) -> None:
     """What people and programs look at: figures, predictions, TensorBoard's pictures, the page."""
     write_evaluation(
         settings.beside(EVALUATION),
@@ -201,25 +201,22 @@ def _write_records(settings: TrainSettings, result: TrainResult, talk: Talk) -> 
             evaluation.probabilities,
             evaluation.truth,
             [dataset.index.full_path(photo) for photo in photos],
-            talk,
         )
         if settings.tensorboard_projector:
             sets = dataset.split.sets
-            write_projector(
-                result.summaries, dataset.features, dataset.index, result.labels, sets, talk
-            )
+            write_projector(result.summaries, dataset.features, dataset.index, result.labels, sets)
     if settings.page is not None:
-        report_run(settings, result, settings.page, talk)
+        report_run(settings, result, settings.page)
 
 
 def _check_export(
-    settings: TrainSettings, dataset: Dataset, head: Head, evaluation: Evaluation, talk: Talk
+    settings: TrainSettings, dataset: Dataset, head: Head, evaluation: Evaluation
 ) -> Parity:
     """Scores photos through the written file. Raises ParityFault."""
     which, tested = _to_check(dataset, evaluation)
     spread = np.linspace(0, len(tested) - 1, min(PARITY_PHOTOS, len(tested))).astype(int)
     rows = tested[spread]
-    pixels = [dataset.read_pixels(row, talk) for row in rows.tolist()]
+    pixels = [dataset.read_pixels(row) for row in rows.tolist()]
     expected = head.probabilities(dataset.features.take(rows))
     parity = check_parity(settings.output_graph, pixels, expected)
     said = (
@@ -232,7 +229,7 @@ def _check_export(
             f"{settings.output_graph.absolute()} does not say what was trained: only {said}; "
             "do not use it, and run again with --engine tensorflow"
         )
-    talk.info(f"Checked: {said}")
+    log.info(f"Checked: {said}")
     return parity
 
 

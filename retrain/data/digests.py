@@ -12,8 +12,9 @@ from retrain.data.folder import Index, Photo
 from retrain.data.walk import SetAside
 from retrain.utils.files import Identity
 from retrain.utils.kept import SUFFIX, read_kept, write_kept
+from retrain.utils.logs import warn_once
 from retrain.utils.prefetch import map_ahead
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 
 DIGEST_BYTES = 16
 CHUNK = 32  # files that one thread reads at a go: handing over each alone would cost more
@@ -30,15 +31,13 @@ def digest_of(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
-def digest_photos(
-    index: Index, memo_dir: Path, talk: Talk
-) -> tuple[dict[str, bytes], list[SetAside], int]:
+def digest_photos(index: Index, memo_dir: Path) -> tuple[dict[str, bytes], list[SetAside], int]:
     """Digest of each photo by path, the unreadable files, and how many files were read.
 
     A file whose path and identity are as remembered in `memo_dir` is not read.
     """
     memo_path = memo_dir / f"{_tree_name(index.root)}{SUFFIX}"
-    memo = _read_memo(memo_path, talk)
+    memo = _read_memo(memo_path)
     known: dict[str, bytes] = {}
     fresh: list[Photo] = []
     for photo in index.photos:
@@ -48,11 +47,11 @@ def digest_photos(
         else:
             fresh.append(photo)
     started = time.time_ns()
-    read, aside = _read_digests(index, fresh, talk) if fresh else ({}, [])
+    read, aside = _read_digests(index, fresh) if fresh else ({}, [])
     if fresh:
         settled = {p.path for p in fresh if p.path in read and _is_settled(p, started)}
         keep = [p for p in index.photos if p.path in known or p.path in settled]
-        _write_memo(memo_path, keep, [(known.get(p.path) or read[p.path]) for p in keep], talk)
+        _write_memo(memo_path, keep, [(known.get(p.path) or read[p.path]) for p in keep])
     return known | read, aside, len(fresh)
 
 
@@ -62,16 +61,14 @@ def _is_settled(photo: Photo, now: int) -> bool:
     return modified < now - SETTLED_NS and changed < now - TICK_NS
 
 
-def _read_digests(
-    index: Index, photos: Sequence[Photo], talk: Talk
-) -> tuple[dict[str, bytes], list[SetAside]]:
+def _read_digests(index: Index, photos: Sequence[Photo]) -> tuple[dict[str, bytes], list[SetAside]]:
     def read(chunk: Sequence[Photo]) -> list[bytes | OSError]:
         return [_file_digest(index.full_path(photo)) for photo in chunk]
 
     digests: dict[str, bytes] = {}
     aside: list[SetAside] = []
     chunks = [photos[start : start + CHUNK] for start in range(0, len(photos), CHUNK)]
-    with talk.progress("Reading", len(photos), "photos") as meter:
+    with progress("Reading", len(photos), "photos") as meter:
         for chunk, results in map_ahead(read, chunks):
             for photo, result in zip(chunk, results, strict=True):
                 if isinstance(result, bytes):
@@ -101,9 +98,9 @@ def _tree_name(root: Path) -> str:
     return hashlib.blake2b(os.fsencode(root.resolve()), digest_size=8).hexdigest()
 
 
-def _read_memo(path: Path, talk: Talk) -> dict[str, tuple[Identity, bytes]]:
+def _read_memo(path: Path) -> dict[str, tuple[Identity, bytes]]:
     """(identity, digest) by relative path; a missing or damaged memo is an empty one."""
-    stored = read_kept(path, talk.warn_once)
+    stored = read_kept(path, warn_once)
     if stored is None:
         return {}
     head, _, rest = stored.partition(b"\0")
@@ -116,7 +113,7 @@ def _read_memo(path: Path, talk: Talk) -> dict[str, tuple[Identity, bytes]]:
     return dict(zip(paths, zip(identities, digests, strict=True), strict=True))
 
 
-def _write_memo(path: Path, photos: Sequence[Photo], digests: Sequence[bytes], talk: Talk) -> None:
+def _write_memo(path: Path, photos: Sequence[Photo], digests: Sequence[bytes]) -> None:
     """Keeps how many photos there are, their identities (n,) IDENTITY, digests and paths."""
     if not photos:
         return
@@ -126,4 +123,4 @@ def _write_memo(path: Path, photos: Sequence[Photo], digests: Sequence[bytes], t
         *digests,
         os.fsencode("\0".join(p.path for p in photos)),
     ]
-    write_kept(path, b"".join(parts), talk.warn_once)
+    write_kept(path, b"".join(parts), warn_once)

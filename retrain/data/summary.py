@@ -1,5 +1,6 @@
 """What a run says about the photos it found: counts, warnings, files set aside."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -13,8 +14,10 @@ from retrain.data.split import SETS, TEST, TRAIN, VALIDATION, Split
 from retrain.data.walk import SetAside
 from retrain.errors import RetrainError, counted, few
 from retrain.utils.files import write_bytes
-from retrain.utils.progress import Talk
+from retrain.utils.logs import print_result
 from retrain.utils.text import csv_row, printable
+
+log = logging.getLogger(__name__)
 
 FEW_PHOTOS = 20  # the ancestor's limit for a warning
 FEW_CLASSES = 5  # that get a warning each; more share one
@@ -25,29 +28,29 @@ def aside_csv(settings: TrainSettings) -> Path:
     return settings.output_graph.parent / "set_aside.csv"
 
 
-def say_found(index: Index, talk: Talk) -> None:
+def say_found(index: Index) -> None:
     """Says what the tree holds by the names of its files, before any is opened."""
     counts = Counter(photo.label for photo in index.photos if not is_side_file(photo.path))
     each = [f"{name} {counts[label]}" for label, name in enumerate(index.classes)]
     named = ", ".join(each[:10]) + (", ..." if len(each) > 10 else "")
     files, classes = counted(counts.total(), "file"), counted(len(each), "class", "classes")
-    talk.info(f"{files} in {classes}: {named}")
+    log.info(f"{files} in {classes}: {named}")
     if index.litter:
         what = _by_kind(PurePosixPath(path).name for path in index.litter)
-        talk.info(
+        log.info(
             f"{counted(len(index.litter), 'file or folder', 'files and folders')} of systems and "
             f"programs left out: {what}"
         )
 
 
-def say_left_out(index: Index, talk: Talk) -> None:
+def say_left_out(index: Index) -> None:
     """Says what is odd about the tree, and which files in it are no pictures."""
     for remark in index.remarks:
-        talk.warn(remark)
+        log.warning(remark)
     if index.others:
         suffixes = (PurePosixPath(path).suffix.lower() for path in index.others)
         what = _by_kind(suffix or "without a suffix" for suffix in suffixes)
-        talk.info(f"{counted(len(index.others), 'other file')} left out: {what}")
+        log.info(f"{counted(len(index.others), 'other file')} left out: {what}")
 
 
 def _by_kind(kinds: Iterable[str]) -> str:
@@ -59,7 +62,7 @@ def _by_kind(kinds: Iterable[str]) -> str:
     )
 
 
-def report_aside(aside: Sequence[SetAside], settings: TrainSettings, talk: Talk) -> None:
+def report_aside(aside: Sequence[SetAside], settings: TrainSettings) -> None:
     path = aside_csv(settings)
     if aside or path.exists():
         rows = [("file", "reason"), *((file.path, file.reason) for file in aside)]
@@ -70,48 +73,46 @@ def report_aside(aside: Sequence[SetAside], settings: TrainSettings, talk: Talk)
             f"--strict: {counted(len(aside), 'file')} cannot be used, the first: {aside[0].path} "
             f"({aside[0].reason}); all are listed in {path.absolute()}; repair or remove them"
         )
-    say_aside(aside, talk, f": see {path.absolute()}")
+    say_aside(aside, f": see {path.absolute()}")
 
 
-def say_aside(aside: Sequence[SetAside], talk: Talk, where: str = "") -> None:
+def say_aside(aside: Sequence[SetAside], where: str = "") -> None:
     """Names the first files that cannot be used; `where` all are listed."""
     for file in aside[:10]:
-        talk.warn(f"set aside {file.path}: {file.reason}")
+        log.warning(f"set aside {file.path}: {file.reason}")
     if len(aside) > 10:
-        talk.warn(f"{counted(len(aside) - 10, 'more file')} set aside{where}")
+        log.warning(f"{counted(len(aside) - 10, 'more file')} set aside{where}")
 
 
-def say_narrow(paths: Sequence[str], talk: Talk) -> None:
+def say_narrow(paths: Sequence[str]) -> None:
     """`paths`: of the photos of 16 bits whose values fill little of their range."""
     if paths:
-        talk.warn(
+        log.warning(
             f"{counted(len(paths), '16-bit photo')} whose values fill less than a quarter of the "
             f"range (the first: {printable(paths[0])}): the network sees them nearly of one "
             "brightness; if they have 10, 12 or 14 bits of data, stretch them to the whole range"
         )
 
 
-def say_split(
-    index: Index, labels: np.ndarray, split: Split, settings: TrainSettings, talk: Talk
-) -> None:
+def say_split(index: Index, labels: np.ndarray, split: Split, settings: TrainSettings) -> None:
     table = split.counts(labels, len(index.classes))
     names = [printable(name) for name in index.classes]
     width = max(len(name) for name in (*names, "class", "total"))
-    talk.result(f"{'class':<{width}}" + "".join(f"{name:>12}" for name in SETS))
+    print_result(f"{'class':<{width}}" + "".join(f"{name:>12}" for name in SETS))
     for name, row in [
         *zip(names, table.tolist(), strict=True),
         ("total", table.sum(0).tolist()),
     ]:
-        talk.result(f"{name:<{width}}" + "".join(f"{count:>12}" for count in row))
+        print_result(f"{name:<{width}}" + "".join(f"{count:>12}" for count in row))
     for remark in split.remarks:
-        talk.warn(remark)
-    _warn_of_few(index, table.sum(1).tolist(), talk)
+        log.warning(remark)
+    _warn_of_few(index, table.sum(1).tolist())
     shares = {VALIDATION: settings.validation_percentage, TEST: settings.testing_percentage}
     for which, share in shares.items():
         empty = [index.classes[label] for label in np.flatnonzero(table[:, which] == 0)]
         if share and empty:
             classes = counted(len(empty), "class", "classes")
-            talk.warn(f"no {SETS[which]} photo in {classes} ({few(empty)})")
+            log.warning(f"no {SETS[which]} photo in {classes} ({few(empty)})")
     untrained = [index.classes[label] for label in np.flatnonzero(table[:, TRAIN] == 0)]
     if untrained:
         more = f" (nor have {few(untrained[1:])})" if len(untrained) > 1 else ""
@@ -120,11 +121,11 @@ def say_split(
         )
 
 
-def _warn_of_few(index: Index, counts: list[int], talk: Talk) -> None:
+def _warn_of_few(index: Index, counts: list[int]) -> None:
     small = [label for label, count in enumerate(counts) if count < FEW_PHOTOS]
     if len(small) <= FEW_CLASSES:
         for label in small:
-            talk.warn(
+            log.warning(
                 f"class {index.classes[label]!r} has {counted(counts[label], 'photo')}, fewer than "
                 f"{FEW_PHOTOS}: its results will be unsure"
             )
@@ -132,7 +133,7 @@ def _warn_of_few(index: Index, counts: list[int], talk: Talk) -> None:
         small.sort(key=lambda label: counts[label])
         each = [f"{index.classes[label]!r} {counts[label]}" for label in small[:5]]
         named = ", ".join(each) + ", ..."
-        talk.warn(
+        log.warning(
             f"{len(small)} classes have fewer than {FEW_PHOTOS} photos, and their results will be "
             f"unsure: {named}"
         )

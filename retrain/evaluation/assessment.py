@@ -1,5 +1,6 @@
 """How good a trained head is, and what its scores are made to mean before it is exported."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,9 @@ from retrain.evaluation.scoring import Evaluation, evaluate, logits_of
 from retrain.features.dataset import Dataset
 from retrain.training.head import Head
 from retrain.training.sampler import Sampler
-from retrain.utils.progress import Talk
+from retrain.utils.logs import print_result
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,13 @@ class Assessment:
     uncalibrated: Metrics
 
 
-def calibrate(settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk) -> Calibration:
+def calibrate(settings: TrainSettings, dataset: Dataset, head: Head) -> Calibration:
     """Fits a temperature, which no answer depends on, and the threshold that was asked for."""
     rows = dataset.split.rows(VALIDATION)
     logits, truth = logits_of(head, dataset.features, rows), dataset.labels[rows]
     temperature = fit_temperature(logits, truth) if settings.calibration else 1.0
     if settings.calibration and len(rows):
-        talk.info(f"Calibrated on {len(rows)} validation photos: temperature {temperature:.3f}")
+        log.info(f"Calibrated on {len(rows)} validation photos: temperature {temperature:.3f}")
     divisor = np.float32(temperature)
     divided = Head(head.weights / divisor, head.biases / divisor)
     threshold = None
@@ -51,21 +54,21 @@ def calibrate(settings: TrainSettings, dataset: Dataset, head: Head, talk: Talk)
         scores = calibrated(logits, temperature)
         threshold = fit_threshold(scores, truth, settings.reject_precision)
         word = unknown_answer(labels_of(dataset.index.classes, settings.legacy_labels))
-        _say_threshold(settings.reject_precision, threshold, scores, word, talk)
+        _say_threshold(settings.reject_precision, threshold, scores, word)
     return Calibration(divided, temperature, threshold)
 
 
 def _say_threshold(
-    precision: float, threshold: float | None, scores: np.ndarray, word: str, talk: Talk
+    precision: float, threshold: float | None, scores: np.ndarray, word: str
 ) -> None:
     if threshold is None:
-        talk.warn(
+        log.warning(
             f"no score is right in {precision:.1%} of the {len(scores)} validation photos, so "
             f"nothing is called {word}: see --reject_precision"
         )
         return
     answered = float((scores.max(axis=1) >= threshold).mean())
-    talk.info(
+    log.info(
         f"{word.capitalize()} below a score of {threshold:.4f}: {answered:.1%} of {len(scores)} "
         f"validation photos are answered, {precision:.1%} of those or more rightly"
     )
@@ -77,7 +80,6 @@ def assess(
     labels: tuple[str, ...],
     head: Head,
     calibration: Calibration,
-    talk: Talk,
 ) -> Assessment:
     """The final test: the accuracy line, as the ancestor wrote it, is a result."""
     seeds = np.random.SeedSequence(settings.seed).spawn(5)
@@ -87,11 +89,11 @@ def assess(
     evaluation = evaluate(calibration.head, dataset.features, dataset.labels, rows)
     metrics = compute_metrics(evaluation.probabilities, evaluation.truth, labels, resample)
     if evaluation.count:
-        talk.result(
+        print_result(
             f"Final test accuracy = {evaluation.accuracy * 100:.1f}% (N={evaluation.count})"
         )
     else:
-        talk.warn("there is no test photo, so no test accuracy: see --testing_percentage")
+        log.warning("there is no test photo, so no test accuracy: see --testing_percentage")
     plain = evaluate(head, dataset.features, dataset.labels, rows)
     uncalibrated = compute_metrics(plain.probabilities, plain.truth, labels, resample)
     return Assessment(evaluation, metrics, uncalibrated)

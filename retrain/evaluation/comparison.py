@@ -1,5 +1,6 @@
 """The new classifier against an earlier one, on the test photos that both can be asked about."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from retrain.evaluation.intervals import PairedDifference, paired_difference
 from retrain.features.dataset import Dataset
 from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Comparison:
 
 
 def compare_with(
-    earlier: Path, dataset: Dataset, labels: tuple[str, ...], assessment: Assessment, talk: Talk
+    earlier: Path, dataset: Dataset, labels: tuple[str, ...], assessment: Assessment
 ) -> Comparison | None:
     """Asks the earlier graph about the test photos whose class it knows by name; None if none.
 
@@ -45,7 +48,7 @@ def compare_with(
     """
     classifier = open_classifier(earlier, describe_graph(earlier))
     for remark in classifier.remarks:
-        talk.warn(f"{earlier.name}: {remark}")
+        log.warning(f"{earlier.name}: {remark}")
     known = match_names(labels, classifier.labels)  # the earlier graph's class for each of ours
     evaluation = assessment.evaluation
     rows, first = np.unique(evaluation.rows, return_index=True)
@@ -63,7 +66,7 @@ def compare_with(
 
     theirs, ours = [], []
     predicted = evaluation.predicted
-    with talk.progress("Asking the earlier graph", len(paths), "photos") as meter:
+    with progress("Asking the earlier graph", len(paths), "photos") as meter:
         for number, scores in classifier.scores(pictures()):
             position = asked[number][1]
             truth = int(evaluation.truth[position])
@@ -72,7 +75,7 @@ def compare_with(
             ours.append(bool(predicted[position] == truth))
             meter.advance()
     if not theirs:
-        talk.warn(f"{earlier} knows the class of no test photo, so nothing can be compared")
+        log.warning(f"{earlier} knows the class of no test photo, so nothing can be compared")
         return None
     old, new = np.array(theirs), np.array(ours)
     return Comparison(

@@ -1,5 +1,6 @@
 """From a finished frozen graph to the formats that travel, each checked by its own runtime."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -31,8 +32,10 @@ from retrain.export.saved_model import (
 from retrain.export.tflite import tflite_bytes
 from retrain.utils.files import cannot_write, check_file_can_be_written, write_bytes
 from retrain.utils.optional import require
-from retrain.utils.progress import Meter, Talk
+from retrain.utils.progress import Meter, progress
 from retrain.utils.temporary import temporary_name
+
+log = logging.getLogger(__name__)
 
 MOST_CHECKED = 200
 REPRESENTATIVE = 100
@@ -91,7 +94,7 @@ def check_exports(wanted: Wanted) -> None:
 
 
 def write_exports(
-    wanted: Wanted, graph: Path, manifest: Manifest, photos: Photos, talk: Talk
+    wanted: Wanted, graph: Path, manifest: Manifest, photos: Photos
 ) -> tuple[Export, ...]:
     """Makes what is wanted of the frozen `graph`, with labels, manifest and a model card beside.
 
@@ -110,16 +113,16 @@ def write_exports(
     content = graph.read_bytes()
     made = []
     for target in wanted.targets():
-        talk.info(f"Making {target.kind}")
+        log.info(f"Making {target.kind}")
         with _place_of(target) as (place, path):
             _write(target, place, content, manifest, photos, recipe)
-            with talk.progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
+            with progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
                 found = own_scores(place, manifest, _counted(pixels, meter))
             parity, least = compare(found, expected), wanted.least(target)
             made.append(Export(target.kind, path, _size(place), what, parity, least))
             if target.format == SAVED_MODEL:
                 _write_beside(place / EXTRA, manifest, made[-1:])
-        talk.info(f"Checked {target.kind}: {made[-1].sentence()}")
+        log.info(f"Checked {target.kind}: {made[-1].sentence()}")
     files = [export for export in made if export.kind != SAVED_MODEL]
     for folder in dict.fromkeys(export.path.parent for export in files):
         _write_beside(folder, manifest, [one for one in files if one.path.parent == folder])

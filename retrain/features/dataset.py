@@ -1,6 +1,7 @@
 """From an image tree to features, labels and sets: all that comes before a head is trained."""
 
 import hashlib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,9 @@ from retrain.features.extract import extract, look_again, missing
 from retrain.features.matrix import FeatureMatrix
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.utils.files import check_folder_can_be_written
-from retrain.utils.progress import Talk
+from retrain.utils.logs import warn_once
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,12 @@ class Dataset:
             digest.update(key + name.encode("utf-8", "surrogateescape") + b"\0")
         return digest.hexdigest()
 
-    def read_pixels(self, row: int, talk: Talk) -> np.ndarray:
+    def read_pixels(self, row: int) -> np.ndarray:
         """The photo as the network sees it, (H, W, 3) uint8; kept, so that it is read once.
 
         Raises RetrainError if it is gone or has changed since its features were computed.
         """
-        pixels = self.store.read_pixels(self.keys[row], talk.warn_once)
+        pixels = self.store.read_pixels(self.keys[row], warn_once)
         if pixels is None or pixels.shape != (self.recipe.height, self.recipe.width, 3):
             path = Path(self.index.full_path(self.index.photos[row]))
             try:
@@ -82,19 +85,19 @@ class Dataset:
                 raise RetrainError(
                     f"{path} could be read before and cannot now ({one_line(error)}): run again"
                 ) from error
-            self.store.keep_pixels(self.keys[row], pixels, talk.warn_once)
+            self.store.keep_pixels(self.keys[row], pixels, warn_once)
         return pixels
 
 
-def prepare(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Dataset:
+def prepare(settings: TrainSettings, outputs: Iterable[Path]) -> Dataset:
     """Reads the photos, splits them, adds the distorted copies.
 
     `outputs`: folders of this run that are no classes, should they lie in the tree.
     Raises RetrainError.
     """
-    photos = read_photos(settings, outputs, talk)
+    photos = read_photos(settings, outputs)
     index, extractor = photos.index, photos.extractor
-    report_aside(index.aside, settings, talk)
+    report_aside(index.aside, settings)
     split = split_index(
         index,
         photos.digests,
@@ -103,7 +106,7 @@ def prepare(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Dat
         settings.split,
     )
     labels, keys = photos.labels, photos.keys
-    say_split(index, labels, split, settings, talk)
+    say_split(index, labels, split, settings)
 
     train_rows = split.rows(TRAIN)
     train_keys = [keys[row] for row in train_rows]
@@ -130,14 +133,12 @@ def prepare(settings: TrainSettings, outputs: Iterable[Path], talk: Talk) -> Dat
     )
 
 
-def on_backbone(
-    settings: TrainSettings, dataset: Dataset, backbone: Backbone, talk: Talk
-) -> Dataset:
+def on_backbone(settings: TrainSettings, dataset: Dataset, backbone: Backbone) -> Dataset:
     """The same photos and split with the features of another backbone, without distorted copies.
 
     Raises RetrainError.
     """
-    extractor = _Extractor(settings, backbone, 0, talk)
+    extractor = _Extractor(settings, backbone, 0)
     photos = dataset.index.photos
     paths = {
         key: dataset.index.full_path(photo) for key, photo in zip(dataset.keys, photos, strict=True)
@@ -184,40 +185,36 @@ class Photos:
         return self.store.matrix(self.keys)
 
 
-def read_photos(
-    settings: TrainSettings, outputs: Iterable[Path], talk: Talk, least_classes: int = 2
-) -> Photos:
+def read_photos(settings: TrainSettings, outputs: Iterable[Path], least_classes: int = 2) -> Photos:
     """Reads the tree, computes the missing features, leaves out what is broken.
 
     `outputs` as in `prepare`. Raises RetrainError, also for fewer than `least_classes` classes.
     """
-    with unsafe_allowed(settings.allow_unsafe_module, talk.warn):
-        return _read_photos(settings, outputs, talk, least_classes)
+    with unsafe_allowed(settings.allow_unsafe_module, log.warning):
+        return _read_photos(settings, outputs, least_classes)
 
 
-def _read_photos(
-    settings: TrainSettings, outputs: Iterable[Path], talk: Talk, least_classes: int
-) -> Photos:
+def _read_photos(settings: TrainSettings, outputs: Iterable[Path], least_classes: int) -> Photos:
     index = read_tree(settings.image_dir, outputs, least_classes)
-    backbone = resolve(settings.tfhub_module, settings.input_wanted, settings.modules_folder, talk)
-    say_found(index, talk)
-    digests, unreadable, read = digest_photos(index, settings.features_folder / "digests", talk)
-    extractor = _Extractor(settings, backbone, read, talk)
+    backbone = resolve(settings.tfhub_module, settings.input_wanted, settings.modules_folder)
+    say_found(index)
+    digests, unreadable, read = digest_photos(index, settings.features_folder / "digests")
+    extractor = _Extractor(settings, backbone, read)
     recipe = Recipe(backbone.info.height, backbone.info.width)
     paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
     store = extractor.features_of(paths, recipe)
     failed = {key: store.failed[key] for key in paths if key not in store}
     usable = usable_photos(index, digests, unreadable, failed, least_classes)
-    say_left_out(usable, talk)
-    say_narrow([p.path for p in usable.photos if digests[p.path] in store.narrow], talk)
+    say_left_out(usable)
+    say_narrow([p.path for p in usable.photos if digests[p.path] in store.narrow])
     return Photos(usable, digests, backbone, recipe, store, extractor)
 
 
 class _Extractor:
     """Fills one store after another; the engine is started when the first feature is missing."""
 
-    def __init__(self, settings: TrainSettings, backbone: Backbone, read: int, talk: Talk) -> None:
-        self.settings, self.backbone, self.read, self.talk = settings, backbone, read, talk
+    def __init__(self, settings: TrainSettings, backbone: Backbone, read: int) -> None:
+        self.settings, self.backbone, self.read = settings, backbone, read
         self.computed = self.cached = 0
         self._engine: Engine | None = None
 
@@ -231,26 +228,24 @@ class _Extractor:
         look_again(paths, store)
         store.check(list(paths))
         wanted = missing(list(paths), store)
-        self.talk.debug(f"features in {store.folder}: {len(wanted)} of {len(paths)} missing")
+        log.debug(f"features in {store.folder}: {len(wanted)} of {len(paths)} missing")
         if wanted and store.damaged:
             first, more = store.damaged[0], len(store.damaged) - 1
             where = f"{first} and {more} more" if more else first
-            self.talk.warn(f"cached features in {where} are damaged and computed again")
+            log.warning(f"cached features in {where} are damaged and computed again")
         if wanted:
             check_folder_can_be_written(store.folder / "shards", "--bottleneck_dir")
             if self._engine is None:
-                self._engine = choose_engine(
-                    self.settings.engine, self.backbone, precision, self.talk
-                )
-                self.talk.info(f"{info.name} ({precision}) with {self._engine.name}")
+                self._engine = choose_engine(self.settings.engine, self.backbone, precision)
+                log.info(f"{info.name} ({precision}) with {self._engine.name}")
             subset = {key: paths[key] for key in wanted}
-            extract(subset, store, self._engine, recipe, self.talk)
+            extract(subset, store, self._engine, recipe)
         self.computed += sum(key in store for key in wanted)
         self.cached += len(paths) - len(wanted)
         return store
 
     def say_done(self) -> None:
-        self.talk.info(
+        log.info(
             f"{counted(self.computed, 'feature')} computed, {self.cached} cached; "
             f"{counted(self.read, 'photo')} read for their digests"
         )

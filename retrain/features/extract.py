@@ -13,7 +13,7 @@ from retrain.data.read import content_of, read_otherwise_before
 from retrain.errors import one_line
 from retrain.features.store import BottleneckStore
 from retrain.utils.prefetch import map_ahead
-from retrain.utils.progress import Meter, Talk
+from retrain.utils.progress import Meter, progress
 
 UNIT = 512  # photos in a shard: what a killed run can lose at the most, some seconds of work
 
@@ -35,11 +35,7 @@ def look_again(paths: Mapping[bytes, str], store: BottleneckStore) -> None:
 
 
 def extract(
-    paths: Mapping[bytes, str],
-    store: BottleneckStore,
-    engine: Engine,
-    recipe: Recipe,
-    talk: Talk,
+    paths: Mapping[bytes, str], store: BottleneckStore, engine: Engine, recipe: Recipe
 ) -> None:
     """Computes and publishes the features of the photos at `paths`, by key, in digest order.
 
@@ -48,7 +44,7 @@ def extract(
     """
     order = sorted(paths)
     units = [_Unit(order[start : start + UNIT]) for start in range(0, len(order), UNIT)]
-    with talk.progress("Computing features", len(order), "photos") as meter:
+    with progress("Computing features", len(order), "photos") as meter:
         try:
             decoded = _decoded(paths, order, recipe, units, store, meter)
             for position, vector in engine.run(decoded):

@@ -1,5 +1,6 @@
 """Labelling as `label-image` does it: whatever is named, into one list of rows."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +19,9 @@ from retrain.utils.files import (
     check_file_can_be_written,
     check_folder_can_be_written,
 )
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
+
+log = logging.getLogger(__name__)
 
 Write = Callable[[str], object]
 
@@ -44,7 +47,7 @@ class Batch:
     csv_safe: bool = False
 
 
-def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
+def label_batch(labeller: Labeller, batch: Batch) -> int:
     """Writes a row for each photo, in order; gives the number of those with a problem.
 
     Raises RetrainError if the graph cannot be used or a result cannot be written, UsageFault for
@@ -54,14 +57,14 @@ def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
     if batch.explain is not None:
         _check_explain(batch.explain, batch.names)
     total = count_inputs(batch.names, batch.sort_into)
-    ready = _opened(labeller, batch, total, lambda text: talk.info(f"label-image: {text}"))
+    ready = _opened(labeller, batch, total, lambda text: log.info(f"label-image: {text}"))
     sorter = None
     if batch.sort_into is not None:
         from retrain.inference.sorting import Sorter  # its imports are felt by one photo's label
 
         sorter = Sorter(batch.sort_into, ready.labels, batch.link)
         if batch.threshold and sorter.unknown != UNKNOWN:
-            talk.info(f"label-image: photos without a label go into {sorter.unknown}/, because "
+            log.info(f"label-image: photos without a label go into {sorter.unknown}/, because "
                       f"{UNKNOWN!r} is a class of this graph")  # fmt: skip
     inputs = list_inputs(batch.names, batch.sort_into)
     done = failed = 0
@@ -69,7 +72,7 @@ def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
     shows_bar = total != 1 and (batch.output is not None or not sys.stdout.isatty())
     with (
         _writer(batch) as write,
-        (talk if shows_bar else Talk("WARN")).progress("Labelling", total or 0, "photos") as meter,
+        progress("Labelling", total or 0, "photos", shown=shows_bar) as meter,
     ):
 
         def watched() -> Iterator[LabelledPhoto]:
@@ -79,7 +82,7 @@ def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
                     sorter.place(row)
                 yield row
                 if row.problem is not None and batch.format == TEXT:
-                    talk.info(f"label-image: {row.name}: {row.problem}")
+                    log.info(f"label-image: {row.name}: {row.problem}")
                 done += 1
                 failed += row.problem is not None
                 meter.advance(aside=int(row.problem is not None))
@@ -91,7 +94,7 @@ def label_batch(labeller: Labeller, batch: Batch, talk: Talk) -> int:
         ):
             write(piece)
     if failed and batch.format != TEXT:
-        talk.info(f"label-image: {failed} of {counted(done, 'photo')} could not be labelled: "
+        log.info(f"label-image: {failed} of {counted(done, 'photo')} could not be labelled: "
                   "the field 'error' says why")  # fmt: skip
     return failed
 

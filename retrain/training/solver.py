@@ -1,5 +1,6 @@
 """The head of a run, by the solver that the user chose."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -19,15 +20,13 @@ from retrain.training.lbfgs import solve
 from retrain.training.loss import SoftmaxLoss, class_weights
 from retrain.training.sgd import SgdSettings, StepResult, train_head
 from retrain.training.tensorboard import TrainingSummaries
-from retrain.utils.progress import Meter, Talk
+from retrain.utils.progress import Meter, progress, shows_bars
+
+log = logging.getLogger(__name__)
 
 
 def train_on(
-    settings: TrainSettings,
-    dataset: Dataset,
-    exporter: Exporter,
-    summaries: Path | None,
-    talk: Talk,
+    settings: TrainSettings, dataset: Dataset, exporter: Exporter, summaries: Path | None
 ) -> tuple[Head, list[CurvePoint]]:
     """The trained head, and how it fared at the evaluated steps (none of lbfgs).
 
@@ -36,11 +35,11 @@ def train_on(
     if settings.solver == "lbfgs":
         rows, validation = dataset.training_rows, dataset.split.rows(VALIDATION)
         head = solved_head(
-            settings, dataset.features, dataset.labels, rows, validation, exporter.classes, talk
+            settings, dataset.features, dataset.labels, rows, validation, exporter.classes
         )
         curve: list[CurvePoint] = []
     else:
-        head, curve = _stepped_head(settings, dataset, exporter, summaries, talk)
+        head, curve = _stepped_head(settings, dataset, exporter, summaries)
     if settings.checkpoint_path:
         steps = curve[-1].step + 1 if curve else 0
         write_checkpoint(settings.checkpoint_path, head, steps)
@@ -54,23 +53,22 @@ def solved_head(
     rows: np.ndarray,
     validation: np.ndarray,
     classes: int,
-    talk: Talk,
 ) -> Head:
     """`--solver lbfgs`: the optimum for `rows`; `--l2 auto` is chosen by the `validation` rows."""
     loss = SoftmaxLoss(
         class_weights(labels[rows], classes, settings.class_weight), settings.label_smoothing
     )
-    with talk.progress("Solving", 0, "iterations") as meter:
+    with progress("Solving", 0, "iterations") as meter:
         if settings.l2_strength is not None:
             return solve(
                 features, labels, rows, loss, settings.l2_strength, on_iteration=meter.advance
             )
         found = sweep(features, labels, rows, validation, loss, on_iteration=meter.advance)
     for tried in found.tried:
-        talk.debug(f"l2 {tried.l2:.3g}: validation log loss {tried.loss:.4f}, "
+        log.debug(f"l2 {tried.l2:.3g}: validation log loss {tried.loss:.4f}, "
                    f"accuracy {tried.accuracy:.1%}")  # fmt: skip
     chosen = "the best for validation photos" if found.tried else "there is no validation photo"
-    talk.info(f"l2 {found.l2:.3g} ({chosen})")
+    log.info(f"l2 {found.l2:.3g} ({chosen})")
     return found.head
 
 
@@ -95,19 +93,15 @@ def sgd_settings(settings: TrainSettings) -> SgdSettings:
 
 
 def _stepped_head(
-    settings: TrainSettings,
-    dataset: Dataset,
-    exporter: Exporter,
-    summaries: Path | None,
-    talk: Talk,
+    settings: TrainSettings, dataset: Dataset, exporter: Exporter, summaries: Path | None
 ) -> tuple[Head, list[CurvePoint]]:
-    with watched(summaries, settings.how_many_training_steps, talk) as watch:
+    with watched(summaries, settings.how_many_training_steps) as watch:
 
         def on_step(step: int, head: Head) -> None:
             watch.step()
             frequency = settings.intermediate_store_frequency
             if frequency and step > 0 and step % frequency == 0:
-                exporter.write_intermediate(head, step, talk)
+                exporter.write_intermediate(head, step)
 
         head = train_head(
             dataset.features,
@@ -128,12 +122,10 @@ def _stepped_head(
 class Watch:
     """Follows a training: curve, TensorBoard, progress on a terminal, the ancestor's lines."""
 
-    def __init__(
-        self, steps: int, events: TrainingSummaries | None, meter: Meter | None, talk: Talk
-    ) -> None:
+    def __init__(self, steps: int, events: TrainingSummaries | None, meter: Meter | None) -> None:
         self.curve: list[CurvePoint] = []
         self.last: StepResult | None = None
-        self._steps, self._events, self._meter, self._talk = steps, events, meter, talk
+        self._steps, self._events, self._meter = steps, events, meter
 
     def step(self) -> None:
         if self._meter is not None:
@@ -149,30 +141,26 @@ class Watch:
     def say_kept(self) -> None:
         """Which step's head is kept, if not simply the last one's."""
         if self.last is not None and self.last.best is not None:
-            self._talk.info(self.last.best.sentence("step", self.last.step))
+            log.info(self.last.best.sentence("step", self.last.step))
 
     def warn_if_nothing_stops(self) -> None:
         """To be called after a training with early stopping."""
         if self.last is not None and self.last.validation is None:
-            self._talk.warn("there is no validation photo, so --early_stopping stops nothing")
+            log.warning("there is no validation photo, so --early_stopping stops nothing")
 
     def evaluation(self, result: StepResult) -> None:
         self.point(result)
-        if not self._talk.terminal or result.step == self._steps - 1:
-            _say_step(result, self._talk)
+        if not shows_bars() or result.step == self._steps - 1:
+            _say_step(result)
 
 
 @contextmanager
-def watched(summaries: Path | None, steps: int, talk: Talk) -> Iterator[Watch]:
+def watched(summaries: Path | None, steps: int) -> Iterator[Watch]:
     """A Watch over a training of so many steps; its TensorBoard logs go to `summaries`, if any."""
     with ExitStack() as stack:
         events = stack.enter_context(TrainingSummaries(summaries, steps)) if summaries else None
-        meter = (
-            stack.enter_context(talk.progress("Training", steps, "steps"))
-            if talk.terminal
-            else None
-        )
-        yield Watch(steps, events, meter, talk)
+        meter = stack.enter_context(progress("Training", steps, "steps")) if shows_bars() else None
+        yield Watch(steps, events, meter)
 
 
 def _curve_point(result: StepResult) -> CurvePoint:
@@ -186,13 +174,11 @@ def _curve_point(result: StepResult) -> CurvePoint:
     )
 
 
-def _say_step(result: StepResult, talk: Talk) -> None:
+def _say_step(result: StepResult) -> None:
     """The ancestor's lines, to the letter: programs read them."""
     start = f"{datetime.now()}: Step {result.step}:"
-    talk.info(f"{start} Train accuracy = {result.train.accuracy * 100:.1f}%")
-    talk.info(f"{start} Cross entropy = {result.train.cross_entropy:f}")
+    log.info(f"{start} Train accuracy = {result.train.accuracy * 100:.1f}%")
+    log.info(f"{start} Cross entropy = {result.train.cross_entropy:f}")
     checked = result.validation
     if checked is not None:
-        talk.info(
-            f"{start} Validation accuracy = {checked.accuracy * 100:.1f}% (N={checked.count})"
-        )
+        log.info(f"{start} Validation accuracy = {checked.accuracy * 100:.1f}% (N={checked.count})")

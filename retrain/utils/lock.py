@@ -1,5 +1,6 @@
 """One process at a time fetches the same thing; the others wait, and then find it."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from retrain.utils.files import cannot_write
-from retrain.utils.progress import Talk
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
-def turn(folder: Path, what: str, talk: Talk) -> Iterator[None]:
+def turn(folder: Path, what: str) -> Iterator[None]:
     """Holds the lock of `folder`, into which `what` is fetched; a killed holder loses it.
 
     The lock is a hidden file beside the folder. Raises RetrainError where none can be made.
@@ -23,7 +25,7 @@ def turn(folder: Path, what: str, talk: Talk) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            talk.info(f"Waiting for another process that downloads {what}")
+            log.info(f"Waiting for another process that downloads {what}")
             lock.acquire()
     except OSError as error:
         raise cannot_write(path, error) from error

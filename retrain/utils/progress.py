@@ -1,5 +1,6 @@
-"""What a run says while it works: remarks, warnings that come back at the end, progress."""
+"""Progress of long work: bars on a terminal, log lines elsewhere."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from retrain.utils.text import printable
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+log = logging.getLogger(__name__)
 PLAIN_INTERVAL_S = 5.0
 LONG_WORK_S = 1.0  # after which the end is told, too
 
@@ -22,83 +23,81 @@ class Meter(Protocol):
     def advance(self, done: int = 1, aside: int = 0) -> None: ...
 
 
-class Talk:
-    """Talk goes to stderr: bars on a terminal, plain lines elsewhere. Each text is one line,
-    whatever names stand in it."""
+_on_console = False
+_bar: "Progress | None" = None
 
-    def __init__(self, verbosity: str = "INFO", *, terminal: bool | None = None) -> None:
-        self.threshold = LEVELS.index(verbosity)
-        self.terminal = _is_terminal() if terminal is None else terminal
-        self.warnings: list[str] = []
-        self._bar: Progress | None = None
 
-    def _say(self, level: str, text: str) -> None:
-        if LEVELS.index(level) < self.threshold:
-            return
-        text = printable(text)
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            _print(text)
+def shows_bars() -> bool:
+    """Whether progress is shown as bars: in a command whose stderr is a terminal."""
+    return _on_console and sys.stderr is not None and sys.stderr.isatty()
 
-    def result(self, text: str) -> None:
-        """A result of the run, for people and scripts: the only thing that goes to stdout."""
-        print(printable(text), flush=True)
 
-    def debug(self, text: str) -> None:
-        self._say("DEBUG", text)
+@contextmanager
+def on_console() -> Iterator[None]:
+    """Allows bars, which are for people before a terminal and not for programs' logs."""
+    global _on_console
+    before, _on_console = _on_console, True
+    try:
+        yield
+    finally:
+        _on_console = before
 
-    def info(self, text: str) -> None:
-        self._say("INFO", text)
 
-    def warn(self, text: str) -> None:
-        """Says it now and remembers it, for the list at the end of the run."""
-        self.warnings.append(text)
-        self._say("WARN", f"warning: {text}")
+@contextmanager
+def progress(what: str, total: int, unit: str, *, shown: bool = True) -> Iterator[Meter]:
+    """Shows how far a piece of work has come, its rate and its ETA: a bar, or a log line now and
+    then. Nothing is shown where the level of the logger `retrain` hides INFO.
 
-    def warn_once(self, text: str) -> None:
-        """The same, unless it was said before."""
-        if text not in self.warnings:
-            self.warn(text)
+    Args:
+        what: The work, as the first word of the line.
+        total: The number of units; 0 where it is not known.
+        unit: What is counted, in the plural.
+        shown: False where a bar would break up rows that go to the same terminal.
+    """
+    global _bar
+    what = printable(what)
+    if not (shown and log.isEnabledFor(logging.INFO)):
+        yield _Silent()
+    elif shows_bars():
+        with _rich_progress() as bar:
+            _bar = bar
+            try:
+                yield _Bar(
+                    bar, bar.add_task(what, total=total or None, unit=unit, rate="", aside="")
+                )
+            finally:
+                _bar = None
+    else:
+        meter = _Lines(what, total, unit)
+        yield meter
+        meter.finish()
 
-    @contextmanager
-    def progress(self, what: str, total: int, unit: str) -> Iterator[Meter]:
-        """Shows how far a piece of work of `total` units has come, its rate and its ETA.
 
-        A total of 0 is one that is not known.
-        """
-        what = printable(what)
-        if self.threshold > LEVELS.index("INFO"):
-            yield _Silent()
-        elif self.terminal:
-            with self._rich_progress() as bar:
-                self._bar = bar
-                try:
-                    yield _Bar(
-                        bar, bar.add_task(what, total=total or None, unit=unit, rate="", aside="")
-                    )
-                finally:
-                    self._bar = None
-        else:
-            meter = _Lines(what, total, unit)
-            yield meter
-            meter.finish()
+def print_line(line: str) -> None:
+    """Prints to stderr, above the bar if there is one. A line that nobody can get, because stderr
+    is full or closed, does not end the work."""
+    if _bar is not None:
+        _bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+    elif sys.stderr is not None:  # None would mean stdout to print()
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
 
-    def _rich_progress(self) -> "Progress":
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn as EtaColumn
 
-        return Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}", markup=False),
-            EtaColumn(),
-            TextColumn("{task.fields[aside]}", markup=False),
-            console=Console(stderr=True),
-            transient=False,
-        )
+def _rich_progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as EtaColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        EtaColumn(),
+        TextColumn("{task.fields[aside]}", markup=False),
+        console=Console(stderr=True),
+        transient=False,
+    )
 
 
 class _Silent:
@@ -152,20 +151,9 @@ class _Lines:
         aside = f", {self.aside} set aside" if self.aside else ""
         done = f"{self.done} of {self.total}" if self.total else str(self.done)
         line = f"{self.what}: {done} {self.unit}, {_pace(rate)}{tail}{aside}"
-        _print(line)
+        log.info(line)
 
 
 def _pace(rate: float, unit: str = "") -> str:
     """Units per second, or the time for one where that is more than a second."""
     return f"{rate:.0f}{unit}/s" if rate >= 1 or not rate else f"{1 / rate:.1f} s each"
-
-
-def _is_terminal() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()
-
-
-def _print(line: str) -> None:
-    """To stderr. Talk that nobody can get, for stderr is full or closed, must not end the work."""
-    if sys.stderr is not None:  # None would mean stdout to print()
-        with suppress(OSError):
-            print(line, file=sys.stderr, flush=True)

@@ -19,7 +19,6 @@ from retrain.backbones.backbone import Backbone
 from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.backbones.freeze.input_config import InputWanted
 from retrain.backbones.sources.resolve import resolve
-from retrain.utils.progress import Talk
 
 # A command as a process; its last word is the most memory it had beyond the page cache, in KB.
 PROCESS = """
@@ -112,10 +111,7 @@ class Bench:
             "Inception-v3-shaped": str(self.inception_folder),
         }
         cache = self.folder / "cache" / "modules"
-        return {
-            name: resolve(handle, InputWanted(), cache, Talk("ERROR"))
-            for name, handle in handles.items()
-        }
+        return {name: resolve(handle, InputWanted(), cache) for name, handle in handles.items()}
 
     def run(self, command: str, *arguments: object) -> Finished:
         """Runs `retrain` or `label-image` as a process. Raises if it fails."""

@@ -21,7 +21,6 @@ from retrain.data.digests import digest_of
 from retrain.features.extract import extract
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.utils.prefetch import map_ahead
-from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 TARGETS = {  # against the ancestor's way, against Keras' way
@@ -78,7 +77,7 @@ def peaks(bench: Bench) -> Iterator[Row]:
     work = gflop_per_photo(backbone)
     pixels = ready_pixels(backbone, bench.some(20, 40))
     for precision in ("f32", "bf16"):
-        engine = choose_engine("openvino", backbone, precision, QUIET)
+        engine = choose_engine("openvino", backbone, precision)
         run_all(engine, pixels[:4])
         found, machine = [], []
         for _ in range(bench.repeats):
@@ -117,7 +116,7 @@ def extract_all(
     paths = {digest_of(photo.read_bytes()): str(photo) for photo in photos}
     info = backbone.info
     identity = StoreIdentity(info.name, info.fingerprint, recipe.text, "f32")
-    extract(paths, BottleneckStore(folder, identity, info.feature_width), engine, recipe, QUIET)
+    extract(paths, BottleneckStore(folder, identity, info.feature_width), engine, recipe)
 
 
 def extraction(bench: Bench) -> Iterator[Row]:
@@ -133,7 +132,7 @@ def extraction(bench: Bench) -> Iterator[Row]:
         if mobile:
             keras.extract(tree)
         engines = {
-            precision: choose_engine("openvino", backbone, precision, QUIET)
+            precision: choose_engine("openvino", backbone, precision)
             for precision in ("f32", "bf16")
         }
         pixels = ready_pixels(backbone, len(photos))
@@ -219,7 +218,7 @@ def large_photos(bench: Bench) -> Iterator[Row]:
         ">= 3.5x",
         ratio >= 3.5,
     )
-    engine = choose_engine("openvino", bench.backbones["MobileNet v1"], "f32", QUIET)
+    engine = choose_engine("openvino", bench.backbones["MobileNet v1"], "f32")
     pairs = [(decode(content, recipe), full(content)) for content in contents]
     reduced = np.stack([v for _, v in engine.run(enumerate(pair[0] for pair in pairs))])
     whole = np.stack([v for _, v in engine.run(enumerate(pair[1] for pair in pairs))])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.bench import Bench, median, timed
-from benchmarks.extraction import QUIET, decode_all, ready_pixels, run_all
+from benchmarks.extraction import decode_all, ready_pixels, run_all
 from benchmarks.table import Row
 from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest
@@ -59,7 +59,7 @@ def label_folder(bench: Bench) -> Iterator[Row]:
     graph = write_graph(bench, "folder", backbone)
     photos = bench.spread(bench.some(200, 1000))
     recipe = Recipe(backbone.info.height, backbone.info.width)
-    engine = choose_engine("openvino", backbone, "f32", QUIET)
+    engine = choose_engine("openvino", backbone, "f32")
     pixels = ready_pixels(backbone, len(photos))
     folder = bench.subset("labelled", len(photos))
     shares, rates, bounds, first, tables = [], [], [], [], []

@@ -11,7 +11,6 @@ from benchmarks.table import Row
 from retrain.data.digests import digest_photos
 from retrain.data.folder import read_tree
 from retrain.data.split import split_index
-from retrain.utils.progress import Talk
 
 QUIET = Talk("ERROR")
 
@@ -29,7 +28,7 @@ def large_tree(bench: Bench) -> Iterator[Row]:
 
     def index_and_split() -> None:
         index = read_tree(str(root))
-        digests, _, _ = digest_photos(index, memo, QUIET)
+        digests, _, _ = digest_photos(index, memo)
         split_index(index, digests, 10, 10, "content")
 
     def plain() -> None:

@@ -1,5 +1,6 @@
 """Engines run a backbone's frozen graph: OpenVINO, or TensorFlow as the reference."""
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ import numpy as np
 
 from retrain.backbones.backbone import FEATURE_NODE, Backbone
 from retrain.errors import RetrainError, UsageFault, one_line
-from retrain.utils.progress import Talk
+
+log = logging.getLogger(__name__)
 
 Token = TypeVar("Token")
 
@@ -30,7 +32,7 @@ class Engine(Protocol):
         ...
 
 
-def choose_engine(wanted: str, backbone: Backbone, precision: str, talk: Talk) -> Engine:
+def choose_engine(wanted: str, backbone: Backbone, precision: str) -> Engine:
     """The engine for `auto`, `openvino` or `tensorflow`, at precision `f32` or `bf16`.
 
     `auto` is TensorFlow where there is an NVIDIA GPU, else OpenVINO. OpenVINO is first compared
@@ -52,7 +54,7 @@ def choose_engine(wanted: str, backbone: Backbone, precision: str, talk: Talk) -
     except RetrainError as error:
         if wanted == "openvino":
             raise
-        talk.warn(f"{error}; using TensorFlow, which is slower")
+        log.warning(f"{error}; using TensorFlow, which is slower")
         return _tensorflow(backbone, precision)
 
 

@@ -10,6 +10,7 @@ folder is sealed (kept.seal_folder); what is damaged is made anew in its place.
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -35,8 +36,10 @@ from retrain.utils.kept import (
     seal_folder,
     write_kept,
 )
+from retrain.utils.logs import warn_once
 from retrain.utils.ownership import check_own, make_own
-from retrain.utils.progress import Talk
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class FrozenStore:
     def __init__(self, folder: Path, flag: str | None = "--model_dir") -> None:
         self.folder, self.flag = folder, flag
 
-    def find(self, fingerprint: str, wanted: InputWanted, talk: Talk) -> Backbone | None:
+    def find(self, fingerprint: str, wanted: InputWanted) -> Backbone | None:
         """The frozen module, if it has been frozen with this input before and is not damaged.
 
         Raises RetrainError if others may have put it there.
@@ -69,11 +72,11 @@ class FrozenStore:
         self._check_own()
         why = damage_in(folder) if is_sealed(folder) else _damage_in_old(folder)
         if why is not None:
-            talk.warn_once(damaged(folder, why))
+            warn_once(damaged(folder, why))
             return None
         return read_backbone(folder)
 
-    def whole(self, folder: Path, talk: Talk) -> bool:
+    def whole(self, folder: Path) -> bool:
         """Whether a folder that `make` made is there, and as it was made; damage is said.
 
         What an earlier version made without a seal is not believed.
@@ -83,16 +86,16 @@ class FrozenStore:
         self._check_own()
         why = damage_in(folder)
         if why is not None:
-            talk.warn_once(damaged(folder, why))
+            warn_once(damaged(folder, why))
         return why is None
 
-    def make(self, what: str, folder: Path, talk: Talk, write: Callable[[Path], object]) -> None:
+    def make(self, what: str, folder: Path, write: Callable[[Path], object]) -> None:
         """Lets `write` fill a temporary folder, which becomes `folder`; two runs may do so at once.
 
         Takes the place of what is damaged there. Raises RetrainError when the disk refuses, or
         what `write` raises.
         """
-        talk.info(f"{what} (once; kept in {folder})")
+        log.info(f"{what} (once; kept in {folder})")
         self._check_own()
         with suppress(OSError):  # it is said below
             make_own(self.folder)
@@ -117,7 +120,7 @@ class FrozenStore:
                 folder.rename(scratch / "damaged")
                 built.rename(folder)
 
-    def remember(self, handle: str, fingerprint: str, module: Path, talk: Talk) -> None:
+    def remember(self, handle: str, fingerprint: str, module: Path) -> None:
         """Keeps what the handle stands for, under its whole text and under what is shown of it.
 
         Where handles that are shown alike stand for different modules, the latter says nothing.
@@ -126,16 +129,16 @@ class FrozenStore:
         facts = {"handle": handle, "fingerprint": fingerprint, "module": str(module.absolute())}
         shown = str(handle)
         if shown != whole(handle):
-            known = self.recall(shown, talk)
+            known = self.recall(shown)
             alike = known is None or known.fingerprint == fingerprint
             either = facts if alike else {**facts, "fingerprint": "", "module": ""}
-            write_kept(self._record(shown), json.dumps(either).encode(), talk.warn_once)
-        write_kept(self._record(handle), json.dumps(facts).encode(), talk.warn_once)
+            write_kept(self._record(shown), json.dumps(either).encode(), warn_once)
+        write_kept(self._record(handle), json.dumps(facts).encode(), warn_once)
 
-    def recall(self, handle: str, talk: Talk) -> Remembered | None:
+    def recall(self, handle: str) -> Remembered | None:
         """What `remember` was told; None for a handle that is new here."""
         path = self._record(handle)
-        kept = read_kept(path, talk.warn_once)
+        kept = read_kept(path, warn_once)
         # Earlier versions wrote no seal: what they say is proved by the module that is found so.
         with suppress(OSError, ValueError, TypeError):
             text = path.with_suffix(".json").read_bytes() if kept is None else kept

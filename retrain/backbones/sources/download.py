@@ -25,7 +25,9 @@ from retrain.backbones.sources.completeness import MOST_BYTES
 from retrain.backbones.sources.handles import Handle, whole, without_secrets
 from retrain.errors import RetrainError, one_line
 from retrain.utils.files import atomic_path
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
+
+log = logging.getLogger(__name__)
 
 CONNECT_S = 3.0  # for looking the name up and connecting, together
 READ_S = 20.0  # between two blocks from the server
@@ -63,7 +65,7 @@ class _BrokenOff(_Refused):
     """A body that ended before its end: the next try may be luckier."""
 
 
-def download(url: str, target: Path, talk: Talk, advice: str) -> None:
+def download(url: str, target: Path, advice: str) -> None:
     """Writes the bytes that an http(s) URL serves to `target`, whole or not at all.
 
     They are stored as they are sent: an archive that a server declares as gzip-encoded stays one.
@@ -78,7 +80,7 @@ def download(url: str, target: Path, talk: Talk, advice: str) -> None:
         if unreachable is not None:
             raise NoNetwork(f"cannot download {url}: {unreachable}; {advice}")
         with atomic_path(target) as temporary, open(temporary, "wb") as file, _session() as session:
-            _Transfer(session, url, file, talk).run()
+            _Transfer(session, url, file).run()
     except _Refused as reason:
         why = without_secrets(str(reason))
         raise RetrainError(f"cannot download {url}: {why}; {advice}") from None
@@ -164,8 +166,8 @@ class _Transfer:
     """One file on its way. A new try goes on where the last broke off, if the server can do that
     and says (by its ETag) that the file is still the same."""
 
-    def __init__(self, session: requests.Session, url: str, file: BinaryIO, talk: Talk) -> None:
-        self.session, self.url, self.file, self.talk = session, url, file, talk
+    def __init__(self, session: requests.Session, url: str, file: BinaryIO) -> None:
+        self.session, self.url, self.file = session, url, file
         self.tag = ""
         self.told = ""  # the host that it was said to have moved to
 
@@ -179,7 +181,7 @@ class _Transfer:
                     tries = len(BODY_PAUSES_S) + 1
                     raise _Refused(f"it broke off {tries} times ({reason})") from reason
                 megabytes = self.file.tell() / 1e6
-                self.talk.info(f"The download broke off after {megabytes:.1f} MB; trying again")
+                log.info(f"The download broke off after {megabytes:.1f} MB; trying again")
                 time.sleep(pause)
         if not self.file.tell():
             raise _Refused("the server sent an empty file")
@@ -233,14 +235,14 @@ class _Transfer:
         here = f"{end.scheme}://{end.hostname}"
         if here != self.told:
             self.told = here
-            self.talk.info(f"{start.hostname} sends the download on to {here}")
+            log.info(f"{start.hostname} sends the download on to {here}")
 
     def _receive(self, response: requests.Response, held: int) -> None:
         declared = response.headers.get("Content-Length", "")
         total = held + int(declared) if declared.isascii() and declared.isdigit() else 0
         self._check_size(total)
         name = urlsplit(self.url).path.rstrip("/").rsplit("/", 1)[-1] or self.url
-        with self.talk.progress(f"Downloading {name}", total // 1000, "kB") as meter:
+        with progress(f"Downloading {name}", total // 1000, "kB") as meter:
             meter.advance(held // 1000)
             blocks = _blocks(response)
             little = f"less than {BLOCK_BYTES >> 10} kB"

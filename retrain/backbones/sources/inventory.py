@@ -22,7 +22,6 @@ from retrain.backbones.sources.catalogue import (
 from retrain.backbones.sources.efficientnet_lite import installed_weights
 from retrain.errors import RetrainError, UsageFault
 from retrain.utils.kept import damage_in, is_sealed
-from retrain.utils.progress import Talk
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def facts_of(name: str, model_dir: Path) -> list[tuple[str, str]]:
     return rows
 
 
-def verify(names: Sequence[str], model_dir: Path, talk: Talk) -> Iterator[tuple[str, str | None]]:
+def verify(names: Sequence[str], model_dir: Path) -> Iterator[tuple[str, str | None]]:
     """The name of each module on this machine (or of `names`) and what is wrong with it, if any.
 
     Sound: the graph is, byte for byte, what was frozen, and the engine gives the answers that the
@@ -112,10 +111,10 @@ def verify(names: Sequence[str], model_dir: Path, talk: Talk) -> Iterator[tuple[
             yield folder.name, f"its facts cannot be read; remove the folder {folder.absolute()}"
     for backbone in here:
         if not names or backbone.info.name in wanted:
-            yield backbone.info.name, _fault(backbone, talk)
+            yield backbone.info.name, _fault(backbone)
 
 
-def _fault(backbone: Backbone, talk: Talk) -> str | None:
+def _fault(backbone: Backbone) -> str | None:
     again = f"remove the folder {backbone.folder.absolute()} and fetch it again"
     try:
         if digest_of_graph(backbone.folder) != backbone.info.graph_digest:
@@ -123,7 +122,7 @@ def _fault(backbone: Backbone, talk: Talk) -> str | None:
         why = damage_in(backbone.folder) if is_sealed(backbone.folder) else None
         if why is not None:
             return f"{why}; {again}"
-        choose_engine("openvino", backbone, "f32", talk)
+        choose_engine("openvino", backbone, "f32")
     except (OSError, ValueError, KeyError, RetrainError) as error:
         return f"{error}; {again}"
     return None

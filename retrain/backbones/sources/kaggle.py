@@ -4,6 +4,7 @@ kagglehub sends requests without any time-out and writes to stdout and stderr as
 works in a process of its own, silently, and is ended when its folder stops growing.
 """
 
+import logging
 import os
 import re
 import time
@@ -18,7 +19,9 @@ from retrain.errors import RetrainError, one_line
 from retrain.utils.files import cannot_write, home_expanded
 from retrain.utils.lock import turn
 from retrain.utils.ownership import check_own
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
+
+log = logging.getLogger(__name__)
 
 STALL_S = 40.0  # without LEAST_BYTES more in the folder: a byte now and then is no download
 LEAST_BYTES = 1 << 16
@@ -55,7 +58,7 @@ def kaggle_handle(text: str) -> str | None:
     return f"{model}/{spelled}/{variation}" + (f"/{int(version)}" if version else "")
 
 
-def fetch_kaggle(handle: str, talk: Talk, advice: str) -> Path:
+def fetch_kaggle(handle: str, advice: str) -> Path:
     """The SavedModel folder of a Kaggle model (a handle as from `kaggle_handle`), downloaded if
     this version is not yet in kagglehub's cache.
 
@@ -76,8 +79,8 @@ def fetch_kaggle(handle: str, talk: Talk, advice: str) -> Path:
                 f'pip install "retrain[kaggle]"; or {advice}'
             )
         folder = _variation_folder(handle)
-        with turn(folder, handle, talk):
-            module = _cached(handle) or _download(handle, folder, talk, advice)
+        with turn(folder, handle):
+            module = _cached(handle) or _download(handle, folder, advice)
     saved_model = find_saved_model(module)
     lack = lack_of(saved_model) if saved_model else "it holds no saved_model.pb"
     if saved_model is None or lack is not None:
@@ -103,16 +106,16 @@ def _cached(handle: str) -> Path | None:
     return folder if marked and folder.is_dir() else None
 
 
-def _download(handle: str, folder: Path, talk: Talk, advice: str) -> Path:
+def _download(handle: str, folder: Path, advice: str) -> Path:
     """What kagglehub gives for the handle, while `folder` shows how far it has come."""
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_run_kagglehub, args=(handle, sender), daemon=True)
-    talk.info(f"Downloading {handle} from Kaggle (once; kept in {folder})")
+    log.info(f"Downloading {handle} from Kaggle (once; kept in {folder})")
     process.start()
     sender.close()
     try:
-        reason = _follow(receiver, folder, f"Downloading {handle}", talk)
+        reason = _follow(receiver, folder, f"Downloading {handle}")
         path, fault = ("", reason) if reason is not None else receiver.recv()
     except EOFError:
         path, fault = "", "kagglehub ended without an answer"
@@ -127,13 +130,11 @@ def _download(handle: str, folder: Path, talk: Talk, advice: str) -> Path:
     return Path(path)
 
 
-def _follow(
-    receiver: "Connection[object, object]", folder: Path, what: str, talk: Talk
-) -> str | None:
+def _follow(receiver: "Connection[object, object]", folder: Path, what: str) -> str | None:
     """Returns when there is an answer to read; or the reason why it is waited for no longer."""
     start = seen = most = _size_below(folder)
     moved = time.monotonic()
-    with talk.progress(what, 0, "kB") as meter:
+    with progress(what, 0, "kB") as meter:
         while not receiver.poll(POLL_S):
             size = _size_below(folder)
             if size - start > MOST_BYTES:

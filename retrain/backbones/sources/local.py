@@ -1,5 +1,6 @@
 """Modules that lie on this machine: SavedModel folders, archives of them, Keras and ONNX files."""
 
+import logging
 from pathlib import Path
 
 from retrain.artifacts.onnx import SUFFIX as ONNX
@@ -9,7 +10,8 @@ from retrain.backbones.sources.archive import find_saved_model, unpack
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
 from retrain.errors import RetrainError
 from retrain.utils.kept import damage_in, is_sealed
-from retrain.utils.progress import Talk
+
+log = logging.getLogger(__name__)
 
 SOURCE_FILE = "source.txt"  # beside a frozen graph: where the module itself lies
 KERAS = (".keras", ".h5", ".hdf5")
@@ -20,7 +22,6 @@ def local_backbone(
     path: Path,
     wanted: InputWanted,
     store: FrozenStore,
-    talk: Talk,
     name: str | None = None,
     fingerprint: str | None = None,
 ) -> Backbone:
@@ -29,9 +30,9 @@ def local_backbone(
     `name`: what to call it; else the folder's or file's own name. `fingerprint`: what to know it
     by; else its content. Raises RetrainError.
     """
-    module = _module_in(path, store, talk)
+    module = _module_in(path, store)
     fingerprint = fingerprint or fingerprint_of(module)
-    known = store.find(fingerprint, wanted, talk)
+    known = store.find(fingerprint, wanted)
     if known is not None:
         return known
     called = name or _plain_name(path)
@@ -48,7 +49,7 @@ def local_backbone(
 
         network = read_saved_model(module) if module.is_dir() else read_keras_file(module)
         for remark in network.remarks:
-            talk.warn(f"{path}: {remark}")
+            log.warning(f"{path}: {remark}")
         freeze(network, module, called, fingerprint, wanted, folder)
 
     def write_with_source(folder: Path) -> None:
@@ -56,9 +57,9 @@ def local_backbone(
         (folder / SOURCE_FILE).write_text(str(module.absolute()), encoding="utf-8")
 
     store.make(
-        f"Freezing {called}", store.folder / (fingerprint + wanted.suffix), talk, write_with_source
+        f"Freezing {called}", store.folder / (fingerprint + wanted.suffix), write_with_source
     )
-    found = store.find(fingerprint, wanted, talk)
+    found = store.find(fingerprint, wanted)
     if found is None:
         raise RetrainError(f"{store.folder.absolute()} lost a module just frozen: run again")
     return found
@@ -90,19 +91,16 @@ def is_module_file(path: Path) -> bool:
     return path.name.lower().endswith((*ARCHIVES, *KERAS, ONNX))
 
 
-def _module_in(path: Path, store: FrozenStore, talk: Talk) -> Path:
+def _module_in(path: Path, store: FrozenStore) -> Path:
     """The SavedModel folder or single file to read."""
     if path.is_dir():
         return _saved_model_in(path, path)
     if not path.name.lower().endswith(ARCHIVES):
         return path
     folder = store.folder / "unpacked" / fingerprint_of(path)
-    if not store.whole(folder, talk):
+    if not store.whole(folder):
         store.make(
-            f"Unpacking {path}",
-            folder,
-            talk,
-            lambda built: unpack(path, built / "module", str(path)),
+            f"Unpacking {path}", folder, lambda built: unpack(path, built / "module", str(path))
         )
     return _saved_model_in(folder, path)
 

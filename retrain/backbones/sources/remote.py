@@ -1,5 +1,6 @@
 """Modules behind a URL or on Kaggle."""
 
+import logging
 import re
 
 from retrain.backbones.backbone import Backbone
@@ -11,7 +12,8 @@ from retrain.backbones.sources.kaggle import fetch_kaggle
 from retrain.backbones.sources.local import local_backbone
 from retrain.backbones.sources.tfhub import fetch_module
 from retrain.errors import RetrainError
-from retrain.utils.progress import Talk
+
+log = logging.getLogger(__name__)
 
 INSTEAD = (
     "without network, download it elsewhere and give its folder or .tar.gz to --tfhub_module, or "
@@ -24,7 +26,6 @@ def remote_backbone(
     on_kaggle: bool,
     wanted: InputWanted,
     store: FrozenStore,
-    talk: Talk,
     name: str | None = None,
     advice: str = INSTEAD,
 ) -> Backbone:
@@ -32,7 +33,7 @@ def remote_backbone(
 
     `advice` ends the one line that says why it could not be fetched (RetrainError).
     """
-    known = recalled(handle, wanted, store, talk)
+    known = recalled(handle, wanted, store)
     if known is not None:
         return known
     if lacks_secret(handle) and not on_kaggle:
@@ -40,23 +41,23 @@ def remote_backbone(
             f"module {handle} is not kept here, and its query was left out where this was "
             "written: give the whole URL to --tfhub_module"
         )
-    module = (fetch_kaggle if on_kaggle else fetch_module)(handle, talk, advice)
-    backbone = local_backbone(module, wanted, store, talk, name or _name_of(handle))
+    module = (fetch_kaggle if on_kaggle else fetch_module)(handle, advice)
+    backbone = local_backbone(module, wanted, store, name or _name_of(handle))
     saved_model = find_saved_model(module) or module
-    fingerprint, before = fingerprint_of(saved_model), store.recall(handle, talk)
+    fingerprint, before = fingerprint_of(saved_model), store.recall(handle)
     if before is not None and before.fingerprint != fingerprint:
-        talk.warn(
+        log.warning(
             f"{saved_model} holds another module than was fetched before from the same place: its "
             "features are computed anew"
         )
-    store.remember(handle, fingerprint, saved_model, talk)
+    store.remember(handle, fingerprint, saved_model)
     return backbone
 
 
-def recalled(handle: str, wanted: InputWanted, store: FrozenStore, talk: Talk) -> Backbone | None:
+def recalled(handle: str, wanted: InputWanted, store: FrozenStore) -> Backbone | None:
     """The backbone of a handle that was fetched before, if nothing has to be fetched again."""
-    memory = store.recall(handle, talk)
-    return store.find(memory.fingerprint, wanted, talk) if memory else None
+    memory = store.recall(handle)
+    return store.find(memory.fingerprint, wanted) if memory else None
 
 
 def _name_of(handle: str) -> str:

@@ -1,5 +1,6 @@
 """From the handle that a user gives to a backbone that can run."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from retrain.backbones.sources.named import named_backbone
 from retrain.backbones.sources.remote import remote_backbone
 from retrain.errors import UsageFault
 from retrain.utils.files import home_expanded
-from retrain.utils.progress import Talk
+
+log = logging.getLogger(__name__)
 
 
-def resolve(handle: str, wanted: InputWanted, model_dir: Path, talk: Talk) -> Backbone:
+def resolve(handle: str, wanted: InputWanted, model_dir: Path) -> Backbone:
     """The backbone for a catalogue name, folder, archive, Keras or ONNX file, URL, Kaggle handle.
 
     Names come before files: `./resnet50` is a folder called so. A module is fetched and frozen
@@ -26,8 +28,8 @@ def resolve(handle: str, wanted: InputWanted, model_dir: Path, talk: Talk) -> Ba
     a module that cannot be had or used.
     """
     store = FrozenStore(model_dir)
-    backbone = _resolve(Handle(handle), wanted, store, talk)
-    talk.info(described(backbone))
+    backbone = _resolve(Handle(handle), wanted, store)
+    log.info(described(backbone))
     return backbone
 
 
@@ -43,10 +45,10 @@ def described(backbone: Backbone) -> str:
     )
 
 
-def _resolve(handle: str, wanted: InputWanted, store: FrozenStore, talk: Talk) -> Backbone:
+def _resolve(handle: str, wanted: InputWanted, store: FrozenStore) -> Backbone:
     entry = find(handle)
     if entry is not None:
-        return named_backbone(entry, wanted, store, talk)
+        return named_backbone(entry, wanted, store)
     on_kaggle = kaggle_handle(handle)
     if "://" in handle:
         if on_kaggle is None and not handle.startswith(("http://", "https://")):
@@ -57,17 +59,17 @@ def _resolve(handle: str, wanted: InputWanted, store: FrozenStore, talk: Talk) -
         known = find_by_url(handle)
         if known is not None:  # TF Hub's older modules do not say their size
             wanted = replace(wanted, usual_size=(known.size, known.size))
-        return remote_backbone(on_kaggle or handle, on_kaggle is not None, wanted, store, talk)
+        return remote_backbone(on_kaggle or handle, on_kaggle is not None, wanted, store)
     path = home_expanded(handle)
     if path.is_dir() or (path.exists() and is_module_file(path)):
-        return local_backbone(path, wanted, store, talk)
+        return local_backbone(path, wanted, store)
     if path.exists():
         raise UsageFault(
             f"module {path.absolute()} is neither a folder nor a .tar.gz, .keras, .h5 or .onnx "
             "file: give a SavedModel folder or one of these"
         )
     if on_kaggle is not None and not is_module_file(path):
-        return remote_backbone(on_kaggle, True, wanted, store, talk)
+        return remote_backbone(on_kaggle, True, wanted, store)
     near = nearest(handle)
     hint = f"did you mean {near}?" if near else f"bundled modules are {', '.join(BUNDLED)};"
     raise UsageFault(

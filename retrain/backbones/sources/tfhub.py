@@ -13,6 +13,7 @@ there is only taken where the folder belongs to this user.
 
 import datetime
 import hashlib
+import logging
 import os
 import socket
 import tempfile
@@ -34,7 +35,8 @@ from retrain.utils.files import (
 from retrain.utils.kept import damage_in, is_sealed, seal_folder
 from retrain.utils.lock import turn
 from retrain.utils.ownership import check_own, distrust, make_own
-from retrain.utils.progress import Talk
+
+log = logging.getLogger(__name__)
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
 FOLDER = "tfhub_modules"
@@ -63,7 +65,7 @@ def cached_module(url: str) -> Path | None:
     return None
 
 
-def fetch_module(url: str, talk: Talk, advice: str) -> Path:
+def fetch_module(url: str, advice: str) -> Path:
     """The SavedModel folder of the module behind an http(s) URL, downloaded if not yet cached.
 
     If another process is fetching the same URL, its result is waited for. Raises RetrainError;
@@ -79,20 +81,20 @@ def fetch_module(url: str, talk: Talk, advice: str) -> Path:
     check_folder_can_be_written(folder.parent, CACHE_VARIABLE)
     # Not by tensorflow_hub's `.lock` files, which outlive a killed owner: beside a tensorflow_hub
     # that fetches the same module, it is fetched twice and kept once.
-    with turn(folder, url, talk):
+    with turn(folder, url):
         found = cached_module(url)
-        return found if found is not None else _fetch(url, folder, talk, advice)
+        return found if found is not None else _fetch(url, folder, advice)
 
 
-def _fetch(url: str, folder: Path, talk: Talk, advice: str) -> Path:
+def _fetch(url: str, folder: Path, advice: str) -> Path:
     from retrain.backbones.sources.download import download
 
     if os.path.lexists(folder):
-        talk.warn(f"{folder} is half-written ({_lack(folder)}): fetching {url} again")
-    talk.info(f"Downloading {url} (once; kept in {folder})")
+        log.warning(f"{folder} is half-written ({_lack(folder)}): fetching {url} again")
+    log.info(f"Downloading {url} (once; kept in {folder})")
     with scratch_folder(folder.parent, folder.name) as scratch:
         archive, unpacked = scratch / "archive", scratch / folder.name
-        download(_compressed(url), archive, talk, advice)
+        download(_compressed(url), archive, advice)
         unpack(archive, unpacked, url)
         module = find_saved_model(unpacked)
         lack = _lack(unpacked)
@@ -104,7 +106,7 @@ def _fetch(url: str, folder: Path, talk: Talk, advice: str) -> Path:
             if os.path.lexists(folder):
                 aside = _free_name(folder)
                 folder.rename(aside)
-                talk.info(f"What was half-written is now {aside}")
+                log.info(f"What was half-written is now {aside}")
             unpacked.rename(folder)
         except OSError as error:
             if cached_module(url) is None:  # else tensorflow_hub was faster

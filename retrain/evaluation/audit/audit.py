@@ -15,7 +15,6 @@ from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
 from retrain.evaluation.audit.suspects import suspected_labels
 from retrain.features.matrix import FeatureMatrix
-from retrain.utils.progress import Talk
 
 NEIGHBOURS = 5
 SEED = 0  # of the folds, so that the same photos get the same audit
@@ -76,12 +75,7 @@ def leaks(audit: Audit) -> list[Finding]:
 
 
 def run_audit(
-    index: Index,
-    keys: Sequence[bytes],
-    features: FeatureMatrix,
-    sets: np.ndarray,
-    recipe: Recipe,
-    talk: Talk,
+    index: Index, keys: Sequence[bytes], features: FeatureMatrix, sets: np.ndarray, recipe: Recipe
 ) -> Audit:
     """Audits the photos of `index`, which is read for a look at each.
 
@@ -91,8 +85,8 @@ def run_audit(
     labels = np.array([photo.label for photo in index.photos], np.int64)
     teller = _Teller(index, sets)
     unique = np.array(sorted({key: row for row, key in reversed([*enumerate(keys)])}.values()))
-    looks = read_looks([index.full_path(index.photos[row]) for row in unique.tolist()], talk)
-    neighbours = nearest(unit_vectors(features, unique), NEIGHBOURS, talk)
+    looks = read_looks([index.full_path(index.photos[row]) for row in unique.tolist()])
+    neighbours = nearest(unit_vectors(features, unique), NEIGHBOURS)
 
     copies = exact_duplicates(keys)
     pairs = [(group[0], row, 1.0) for group in copies for row in group[1:]]
@@ -106,7 +100,7 @@ def run_audit(
 
     groups = _groups(index, keys, [*pairs, *near])
     everything = features.take(np.arange(len(keys)))
-    for suspect in suspected_labels(everything, labels, groups, SEED, talk):
+    for suspect in suspected_labels(everything, labels, groups, SEED):
         found.append(
             teller.photo(
                 "suspected_label",

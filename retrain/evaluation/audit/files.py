@@ -14,7 +14,7 @@ from retrain.data.file_kinds import suffix_fits
 from retrain.data.read import content_of
 from retrain.errors import RetrainError, one_line
 from retrain.utils.prefetch import map_ahead
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 
 LOOK = Recipe(64, 64)
 THUMBNAIL = 16  # pixels a side
@@ -37,13 +37,13 @@ class Look:
     thumbnail: np.ndarray
 
 
-def read_looks(paths: Sequence[str], talk: Talk) -> list[Look]:
+def read_looks(paths: Sequence[str]) -> list[Look]:
     """A look at each photo, in the order of `paths`.
 
     Raises RetrainError if one can no longer be read.
     """
     looks = []
-    with talk.progress("Looking at", len(paths), "photos") as meter, pillow_warnings_ignored():
+    with progress("Looking at", len(paths), "photos") as meter, pillow_warnings_ignored():
         for path, look in map_ahead(_read_look, paths):
             if isinstance(look, Exception):
                 raise RetrainError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrain.features.matrix import FeatureMatrix
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 
 BLOCK = 4096  # rows compared at a go
 
@@ -28,7 +28,7 @@ def unit_vectors(features: FeatureMatrix, rows: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def nearest(units: np.ndarray, k: int, talk: Talk) -> Neighbours:
+def nearest(units: np.ndarray, k: int) -> Neighbours:
     """The k nearest others (fewer if there are no more) of each of n unit vectors (n, D).
 
     Every pair is compared, block by block; n x n numbers are never held.
@@ -40,7 +40,7 @@ def nearest(units: np.ndarray, k: int, talk: Talk) -> Neighbours:
     rows = np.empty((count, k), np.int64)
     similarity = np.empty((count, k), np.float32)
     search = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(units)
-    with talk.progress("Comparing", count, "photos") as meter:
+    with progress("Comparing", count, "photos") as meter:
         for start in range(0, count, BLOCK):
             block = slice(start, min(start + BLOCK, count))
             distances, found = search.kneighbors(units[block])

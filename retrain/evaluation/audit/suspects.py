@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrain.evaluation.folds import folds
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 
 FOLDS = 5
 PENALTY = 0.01  # scikit-learn's C on standardised features; of powers of ten the best on flowers
@@ -35,7 +35,7 @@ class Suspect:
 
 
 def suspected_labels(
-    features: np.ndarray, labels: np.ndarray, groups: Sequence[bytes], seed: int, talk: Talk
+    features: np.ndarray, labels: np.ndarray, groups: Sequence[bytes], seed: int
 ) -> list[Suspect]:
     """The photos whose label is not the most probable one, the worst first.
 
@@ -43,7 +43,7 @@ def suspected_labels(
     photo whose class was missing where its prediction was learnt is not judged.
     """
     _standardise(features)
-    probabilities = _out_of_fold(features, labels, folds(labels, groups, FOLDS, seed), talk)
+    probabilities = _out_of_fold(features, labels, folds(labels, groups, FOLDS, seed))
     own = probabilities[np.arange(len(labels)), labels]
     judged = np.isfinite(own)
     thresholds = np.ones(probabilities.shape[1])
@@ -70,16 +70,14 @@ def _standardise(features: np.ndarray) -> None:
     features /= np.maximum(np.sqrt(squares / len(features)), 1e-6).astype(np.float32)
 
 
-def _out_of_fold(
-    features: np.ndarray, labels: np.ndarray, fold_of: np.ndarray, talk: Talk
-) -> np.ndarray:
+def _out_of_fold(features: np.ndarray, labels: np.ndarray, fold_of: np.ndarray) -> np.ndarray:
     """(n, C) float32 probabilities; nan for a class that the other folds do not have."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     probabilities = np.full((len(labels), int(labels.max()) + 1), np.nan, np.float32)
     used = np.unique(fold_of)
-    with talk.progress("Checking labels", len(used), "folds") as meter:
+    with progress("Checking labels", len(used), "folds") as meter:
         for fold in used:
             here = fold_of == fold
             known = np.unique(labels[~here])

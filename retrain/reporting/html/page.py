@@ -14,7 +14,7 @@ from retrain.reporting.html.cells import WHOLE, Cell, behind_cells, by_turns, ce
 from retrain.reporting.html.facts import ReportInputs
 from retrain.reporting.html.thumbnails import read_overlays, read_thumbnails
 from retrain.utils.files import write_bytes
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 from retrain.utils.text import percent
 
 TEMPLATES = Path(__file__).parent / "template"
@@ -26,15 +26,15 @@ REMARKED = ("outlier", "broken", "blank", "tiny", "oversized", "mis_suffixed", "
 REMARKS = 12  # of one kind
 
 
-def write_report(inputs: ReportInputs, path: Path, rng: np.random.Generator, talk: Talk) -> None:
+def write_report(inputs: ReportInputs, path: Path, rng: np.random.Generator) -> None:
     """Writes the page to `path`; `rng` draws its random batch. Raises RetrainError.
 
     Photos that can no longer be read are left out of it.
     """
-    write_bytes(path, read_page(inputs, rng, talk).encode())
+    write_bytes(path, read_page(inputs, rng).encode())
 
 
-def read_page(inputs: ReportInputs, rng: np.random.Generator, talk: Talk) -> str:
+def read_page(inputs: ReportInputs, rng: np.random.Generator) -> str:
     """The page as HTML. Reads the photos that it shows."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -55,7 +55,7 @@ def read_page(inputs: ReportInputs, rng: np.random.Generator, talk: Talk) -> str
         **_plots(inputs),
         **_tables(inputs),
         **shown,
-        **_photos(inputs, shown, talk),
+        **_photos(inputs, shown),
     )
 
 
@@ -93,7 +93,7 @@ def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]
     }
 
 
-def _photos(inputs: ReportInputs, shown: dict[str, Any], talk: Talk) -> dict[str, Any]:
+def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
     """`thumbnails`, by path, of the photos shown, and `overlays` with their maps; `behind` the
     cells, those that only open."""
     shots = [
@@ -102,7 +102,7 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any], talk: Talk) -> dict[str
     shots += [shot for _, first, second in shown["copies"] for shot in (first, second)]
     paths = list(dict.fromkeys(shot.path for shot in shots))
     rows = by_turns(inputs.photos)
-    with talk.progress("Reading for the report", len(paths) + len(rows), "photos") as meter:
+    with progress("Reading for the report", len(paths) + len(rows), "photos") as meter:
         thumbnails = {}
         large = read_thumbnails([inputs.full_path(path) for path in paths], *SHOWN)
         for path, thumbnail in zip(paths, large, strict=True):

@@ -4,6 +4,7 @@ The projector reads plain files: vectors, a table with a row for each, one pictu
 thumbnails, and a configuration that names them.
 """
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,10 @@ from retrain.features.matrix import FeatureMatrix
 from retrain.reporting.tensorboard.thumbnails import read_all, read_square
 from retrain.utils.event_file import EventFile
 from retrain.utils.files import atomic_path, cannot_write, write_bytes
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 from retrain.utils.text_drawing import printable
+
+log = logging.getLogger(__name__)
 
 RUN = "projector"
 MOST = 10_000  # points that a browser still turns smoothly
@@ -33,12 +36,7 @@ VECTORS, TABLE, SPRITE = "bottlenecks.bytes", "metadata.tsv", "sprite.jpg"
 
 
 def write_projector(
-    folder: Path,
-    features: FeatureMatrix,
-    index: Index,
-    labels: Sequence[str],
-    sets: np.ndarray,
-    talk: Talk,
+    folder: Path, features: FeatureMatrix, index: Index, labels: Sequence[str], sets: np.ndarray
 ) -> None:
     """Writes up to `MOST` photos, spread evenly over the index, with class, set and path.
 
@@ -58,7 +56,7 @@ def write_projector(
         for start in range(0, count, BLOCK):
             file.write(features.take(rows[start : start + BLOCK]).astype("<f4").tobytes())
     write_bytes(place / TABLE, _table(index, labels, sets, rows).encode())
-    _write_sprite(place / SPRITE, [index.full_path(index.photos[row]) for row in rows], talk)
+    _write_sprite(place / SPRITE, [index.full_path(index.photos[row]) for row in rows])
     config = ProjectorConfig()
     config.embeddings.add(
         tensor_name=TENSOR,
@@ -79,13 +77,13 @@ def _table(index: Index, labels: Sequence[str], sets: np.ndarray, rows: np.ndarr
     return "\n".join(lines) + "\n"
 
 
-def _write_sprite(path: Path, photos: Sequence[str], talk: Talk) -> None:
+def _write_sprite(path: Path, photos: Sequence[str]) -> None:
     """One JPEG of all thumbnails, row by row: as PNG it would be ten times larger."""
     columns = math.ceil(math.sqrt(len(photos)))
     high = math.ceil(len(photos) / columns)
     sprite = Image.new("RGB", (columns * THUMBNAIL, high * THUMBNAIL), "white")
     lost = 0
-    with talk.progress("Thumbnails", len(photos), "photos") as meter:
+    with progress("Thumbnails", len(photos), "photos") as meter:
         for number, thumbnail in enumerate(read_all(read_square, photos, THUMBNAIL)):
             if thumbnail is None:
                 lost += 1
@@ -94,6 +92,6 @@ def _write_sprite(path: Path, photos: Sequence[str], talk: Talk) -> None:
                 sprite.paste(thumbnail, (column * THUMBNAIL, row * THUMBNAIL))
             meter.advance()
     if lost:
-        talk.warn(f"{counted(lost, 'photo')} cannot be read any more, and blank in the projector")
+        log.warning(f"{counted(lost, 'photo')} cannot be read any more, and blank in the projector")
     with atomic_path(path) as temporary:
         sprite.save(temporary, "JPEG", quality=85)

@@ -1,6 +1,7 @@
 """How a head did on the test photos, as a run of TensorBoard's beside train and validation."""
 
 import io
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from retrain.reporting.tensorboard.pr_curves import pr_curve_points, pr_curve_va
 from retrain.reporting.tensorboard.thumbnails import read_all, read_inside
 from retrain.utils.event_file import EventFile
 from retrain.utils.files import cannot_write
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 from retrain.utils.text_drawing import printable
+
+log = logging.getLogger(__name__)
 
 RUN = "test"
 MISTAKES = 36
@@ -42,7 +45,6 @@ def write_test_summaries(
     probabilities: np.ndarray,
     truth: np.ndarray,
     paths: Sequence[str],
-    talk: Talk,
 ) -> None:
     """Writes scalars, the confusion matrix, the surest mistakes, a PR curve for each class.
 
@@ -55,7 +57,7 @@ def write_test_summaries(
     try:
         with (
             EventFile(folder / RUN) as events,
-            talk.progress("TensorBoard", len(labels) + len(mistakes), "pictures") as meter,
+            progress("TensorBoard", len(labels) + len(mistakes), "pictures") as meter,
         ):
             events.add(step, _scalars(metrics))
             events.add(step, [_images("confusion_matrix", [draw_confusion(metrics)], "")])
@@ -71,7 +73,7 @@ def write_test_summaries(
                     step, [_images("misclassified", drawn, _listing(mistakes, labels, chosen))]
                 )
                 if lost:
-                    talk.warn(f"{counted(lost, 'misclassified photo')} cannot be read any more")
+                    log.warning(f"{counted(lost, 'misclassified photo')} cannot be read any more")
             for number, label in enumerate(labels):
                 points = pr_curve_points(probabilities[:, number], truth == number)
                 events.add(step, [pr_curve_value(f"pr_curves/{printable(label)}", points)])

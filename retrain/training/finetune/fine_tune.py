@@ -1,6 +1,7 @@
 """End-to-end training of a module, started from its head; what comes out is a backbone again."""
 
 import hashlib
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -22,8 +23,10 @@ from retrain.training.head import Head, accuracy
 from retrain.training.loss import class_weights, log_loss
 from retrain.training.optimizers import learning_rate
 from retrain.utils.files import check_folder_can_be_written
-from retrain.utils.progress import Meter, Talk
+from retrain.utils.progress import Meter, progress
 from retrain.utils.tensorflow import bfloat16_operations
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 30.0  # what a killed run loses at the most, and a step
 
@@ -35,7 +38,6 @@ def fine_tune(
     photos: TuningPhotos,
     settings: TuningSettings,
     folder: Path,
-    talk: Talk,
 ) -> tuple[Backbone, Head]:
     """Trains the module's variables and the head together, on distorted training photos.
 
@@ -55,13 +57,13 @@ def fine_tune(
         "head": _digest([head.weights, head.biases]),
         "settings": settings.text(),
     }
-    found = read_checkpoint(folder, belongs, talk.warn) if settings.resume else None
+    found = read_checkpoint(folder, belongs, log.warning) if settings.resume else None
     if settings.resume and found is None:
-        talk.info(f"No checkpoint in {folder}: fine-tuning starts from the head")
+        log.info(f"No checkpoint in {folder}: fine-tuning starts from the head")
     devices = gpus()
     low = settings.precision == "bf16" and not devices
-    talk.info(f"Fine-tuning computes in {'bf16, with weights in f32' if low else 'f32'}")
-    training = _Training(module, backbone, head, photos, settings, devices, talk)
+    log.info(f"Fine-tuning computes in {'bf16, with weights in f32' if low else 'f32'}")
+    training = _Training(module, backbone, head, photos, settings, devices)
     with bfloat16_operations() if low else nullcontext():
         training.begin(found)
         if not training.over:
@@ -72,7 +74,7 @@ def fine_tune(
     best = training.best
     *values, weights, biases = best
     name, fingerprint = f"{backbone.info.name}_tuned", _digest(best, belongs["module"])
-    tuned = tuned_backbone(module, backbone, values, settings.last, name, fingerprint, folder, talk)
+    tuned = tuned_backbone(module, backbone, values, settings.last, name, fingerprint, folder)
     return tuned, Head(weights, biases)
 
 
@@ -94,10 +96,9 @@ class _Training:
         photos: TuningPhotos,
         settings: TuningSettings,
         devices: list[str],
-        talk: Talk,
     ) -> None:
         info = backbone.info
-        self.photos, self.settings, self.talk = photos, settings, talk
+        self.photos, self.settings = photos, settings
         labels = photos.labels[photos.train]
         self.class_weights = class_weights(labels, len(head.biases), settings.class_weight)
         self.source = PhotoSource(
@@ -118,14 +119,14 @@ class _Training:
             self.best = found.arrays.pop("best")
             self.trainee.restore(found.arrays)
             self.standing = found.standing
-            self.talk.info(
+            log.info(
                 f"Resuming fine-tuning in epoch {self.standing.epoch}, "
                 f"after {counted(self.standing.done, 'photo')} of it"
             )
         else:
             with self.source.faults():
                 said = self._judge(0)
-            self.talk.info(f"Fine-tuning starts with the head: {said}")
+            log.info(f"Fine-tuning starts with the head: {said}")
 
     @property
     def over(self) -> bool:
@@ -137,7 +138,7 @@ class _Training:
         count, standing = len(self.photos.train), self.standing
         left = (self.settings.epochs - standing.epoch + 1) * count - standing.done
         written = time.monotonic()
-        with self.talk.progress("Fine-tuning", left, "photos") as meter:
+        with progress("Fine-tuning", left, "photos") as meter:
             while not self.over:
                 for _ in self._epoch(meter):
                     if time.monotonic() - written >= CHECKPOINT_SECONDS:
@@ -167,7 +168,7 @@ class _Training:
         loss, epoch = standing.loss / len(self.photos.train), standing.epoch
         said = self._judge(epoch)
         rate = self._rate(standing.step - 1)
-        self.talk.info(
+        log.info(
             f"Epoch {epoch} of {self.settings.epochs}: loss {loss:.4f}, {said}, "
             f"learning rate {rate:.1e}"
         )
@@ -201,7 +202,7 @@ class _Training:
         if not math.isfinite(standing.least):  # a checkpoint of a version that kept the last ones
             return
         kept = Kept(standing.best_epoch, standing.least, self.judges.name)
-        self.talk.info(kept.sentence("epoch", standing.epoch - 1))
+        log.info(kept.sentence("epoch", standing.epoch - 1))
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(self.standing, {**self.trainee.state(), "best": self.best})

@@ -14,7 +14,6 @@ from retrain.backbones.freeze.saved_model import tf2_network
 from retrain.backbones.sources.cache import FrozenStore
 from retrain.errors import RetrainError
 from retrain.training.finetune.model import trained_of
-from retrain.utils.progress import Talk
 from retrain.utils.tensorflow import import_tensorflow
 
 
@@ -26,7 +25,6 @@ def tuned_backbone(
     name: str,
     fingerprint: str,
     folder: Path,
-    talk: Talk,
 ) -> Backbone:
     """The module with `values` in place of its last layers' (see trained_of), frozen in `folder`.
 
@@ -48,10 +46,10 @@ def tuned_backbone(
         network = replace(tf2_network(tf, loaded, module), logits=None)
         freeze(network, module, name, fingerprint, wanted, built)
 
-    if store.find(fingerprint, wanted, talk) is None:
+    if store.find(fingerprint, wanted) is None:
         place = folder / (fingerprint + wanted.suffix)
-        store.make(f"Freezing {name}", place, talk, write)
-    found = store.find(fingerprint, wanted, talk)
+        store.make(f"Freezing {name}", place, write)
+    found = store.find(fingerprint, wanted)
     if found is None:
         raise RetrainError(f"{folder.absolute()} lost the tuned module just frozen: run again")
     return found

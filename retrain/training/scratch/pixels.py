@@ -9,12 +9,10 @@ from retrain.backbones.engines.engine import choose_engine
 from retrain.data.decoding.decode import Recipe
 from retrain.data.read import read_photos_ahead
 from retrain.features.matrix import FeatureMatrix
-from retrain.utils.progress import Talk
+from retrain.utils.progress import progress
 
 
-def read_pixels(
-    paths: Sequence[str], recipe: Recipe, talk: Talk
-) -> tuple[np.ndarray, dict[int, str]]:
+def read_pixels(paths: Sequence[str], recipe: Recipe) -> tuple[np.ndarray, dict[int, str]]:
     """Pixels (N, H, W, 3) uint8 of the photos, and why those at some positions have none.
 
     The pixels of the latter are 0.
@@ -22,7 +20,7 @@ def read_pixels(
 
     pixels = np.zeros((len(paths), recipe.height, recipe.width, 3), np.uint8)
     broken: dict[int, str] = {}
-    with talk.progress("Reading photos", len(paths), "photos") as meter:
+    with progress("Reading photos", len(paths), "photos") as meter:
         for position, found in read_photos_ahead(paths, recipe):
             if isinstance(found, np.ndarray):
                 pixels[position] = found
@@ -33,12 +31,12 @@ def read_pixels(
 
 
 def features_of_pixels(
-    backbone: Backbone, pixels: np.ndarray, wanted: str, precision: str, talk: Talk
+    backbone: Backbone, pixels: np.ndarray, wanted: str, precision: str
 ) -> FeatureMatrix:
     """(N, D) features of pixels (N, H, W, 3) uint8, by an engine as `choose_engine` has it."""
-    engine = choose_engine(wanted, backbone, precision, talk)
+    engine = choose_engine(wanted, backbone, precision)
     features = np.empty((len(pixels), backbone.info.feature_width), np.float32)
-    with talk.progress("Computing features", len(pixels), "photos") as meter:
+    with progress("Computing features", len(pixels), "photos") as meter:
         for row, vector in engine.run(enumerate(pixels)):
             features[row] = vector
             meter.advance()

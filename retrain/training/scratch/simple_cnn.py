@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -26,8 +27,10 @@ from retrain.training.loss import class_weights, log_loss
 from retrain.training.scratch.network import NAME, check_size, freeze_network, new_network
 from retrain.training.sgd import BatchResult, StepResult
 from retrain.utils.files import check_folder_can_be_written
-from retrain.utils.progress import Meter, Talk
+from retrain.utils.progress import Meter, progress
 from retrain.utils.tensorflow import deterministic_operations, import_keras, import_tensorflow
+
+log = logging.getLogger(__name__)
 
 DECAY, MOMENTUM = 1e-6, 0.9
 SCORED = 100  # training photos that are looked at after an epoch
@@ -87,7 +90,6 @@ def train_simple_cnn(
     settings: CnnSettings,
     folder: Path,
     checkpoints: Path,
-    talk: Talk,
     on_epoch: Callable[[StepResult], None],
 ) -> tuple[Backbone, Head]:
     """Trains network.new_network.
@@ -109,11 +111,11 @@ def train_simple_cnn(
     check_size(height, width)
     check_folder_can_be_written(checkpoints, "--output_graph")
     belongs = {"photos": photos.digest(), "settings": settings.text()}
-    found = read_checkpoint(checkpoints, belongs, talk.warn) if settings.resume else None
+    found = read_checkpoint(checkpoints, belongs, log.warning) if settings.resume else None
     if settings.resume and found is None:
-        talk.info(f"No checkpoint in {checkpoints}: training starts with its first epoch")
+        log.info(f"No checkpoint in {checkpoints}: training starts with its first epoch")
     with deterministic_operations():
-        training = _Training(photos, settings, talk, on_epoch)
+        training = _Training(photos, settings, on_epoch)
         if found is not None:
             training.restore(found)
         for checkpoint in training.run():
@@ -126,13 +128,9 @@ class _Training:
     """The epochs; `standing` is where it is."""
 
     def __init__(
-        self,
-        photos: CnnPhotos,
-        settings: CnnSettings,
-        talk: Talk,
-        on_epoch: Callable[[StepResult], None],
+        self, photos: CnnPhotos, settings: CnnSettings, on_epoch: Callable[[StepResult], None]
     ) -> None:
-        self.photos, self.settings, self.talk, self.on_epoch = photos, settings, talk, on_epoch
+        self.photos, self.settings, self.on_epoch = photos, settings, on_epoch
         self.standing = Standing()
         self.best: list[np.ndarray] = []
         self.judges = Judges.of(photos.train, photos.validation)
@@ -165,13 +163,13 @@ class _Training:
                 variable.assign(value)
         self.best = checkpoint.arrays.get("best", [])
         self.standing = checkpoint.standing
-        self.talk.info(f"Resuming training of {NAME} after epoch {self.standing.epoch - 1}")
+        log.info(f"Resuming training of {NAME} after epoch {self.standing.epoch - 1}")
 
     def run(self) -> Iterator[Checkpoint]:
         """Trains to the end, and says after some epochs, and after the last, what to keep."""
         left = (self.settings.epochs - self.standing.epoch + 1) * len(self.photos.train)
         written = time.monotonic()
-        with self.talk.progress(f"Training {NAME}", left, "photos") as meter:
+        with progress(f"Training {NAME}", left, "photos") as meter:
             while not self._over:
                 self._epoch(meter)
                 if self._over or time.monotonic() - written >= CHECKPOINT_SECONDS:
@@ -183,7 +181,7 @@ class _Training:
         if not self.best:  # a checkpoint of a version that kept the last ones
             return
         self.model.set_weights(self.best)
-        self.talk.info(self._kept.sentence("epoch", self.standing.epoch - 1))
+        log.info(self._kept.sentence("epoch", self.standing.epoch - 1))
 
     @property
     def _kept(self) -> Kept:
@@ -246,7 +244,7 @@ class _Training:
         said = (
             f", validation accuracy {checked.accuracy:.1%} (N={checked.count})" if checked else ""
         )
-        self.talk.info(
+        log.info(
             f"Epoch {result.step} of {self.settings.epochs}: "
             f"train accuracy {result.train.accuracy:.1%}, "
             f"cross entropy {result.train.cross_entropy:.4f}{said}"

@@ -1,0 +1,63 @@
+"""How retrain talks: through `logging`, under the name `retrain`; results go to stdout.
+
+Every module logs under its own name (`retrain.features.dataset`, ...), so a program that imports
+retrain sets levels and handlers as for any library. The commands add a `Console`.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from retrain.utils import progress
+from retrain.utils.text import printable
+
+LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+logger = logging.getLogger("retrain")
+_said: set[str] = set()
+
+
+class Console(logging.Handler):
+    """Prints records to stderr, each on one line, and keeps the warnings for the end of the run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.warnings: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints the record, as `warning: ...` if it is one."""
+        text = record.getMessage()
+        if record.levelno == logging.WARNING:
+            self.warnings.append(text)
+            text = f"warning: {text}"
+        progress.print_line(printable(text))
+
+
+@contextmanager
+def console(verbosity: str = "INFO") -> Iterator[Console]:
+    """Makes this process talk to people: records from `verbosity` (one of LEVELS) on go to stderr,
+    and long work shows its progress there. Undone at the end of the `with` block."""
+    handler = Console()
+    before = logger.level, logger.propagate
+    logger.setLevel(verbosity)
+    logger.propagate = False  # a handler of the root would print each line twice
+    logger.addHandler(handler)
+    _said.clear()
+    try:
+        with progress.on_console():
+            yield handler
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+def warn_once(text: str) -> None:
+    """Logs a warning, unless this text was a warning of this run (or process) before."""
+    if text not in _said:
+        _said.add(text)
+        logger.warning(text)
+
+
+def print_result(text: str) -> None:
+    """Prints a result of the run to stdout, on one line, for people and scripts."""
+    print(printable(text), flush=True)
