@@ -37,7 +37,13 @@ def flowers(folder: Path, count: int, **names: str) -> Path:
 @pytest.fixture
 def judged(trained: Path, tmp_path: Path) -> Judging:
     def judge_tree(which: str | None = None) -> Judged:
-        return judge(trained / "output_graph.pb", str(tmp_path / "t"), Overrides(), None, which)
+        return judge(
+            trained / "output_graph.pb",
+            str(tmp_path / "t"),
+            Overrides(),
+            labels_file=None,
+            which=which,
+        )
 
     return judge_tree
 
@@ -156,7 +162,7 @@ def test_rows_tell_the_class_unknown_from_the_answer(rows: list[LabelledPhoto]) 
 def test_sorting_tells_the_class_unknown_from_the_answer(
     rows: list[LabelledPhoto], tmp_path: Path
 ) -> None:
-    sorter = Sorter(tmp_path / "s", ["unknown", "tulips"], False)
+    sorter = Sorter(tmp_path / "s", ["unknown", "tulips"], link=False)
     dandelion, tulip = rows
     sorter.place(replace(dandelion, labels=dandelion.labels[1:]))
     sorter.place(tulip)

@@ -44,7 +44,7 @@ def clusters(rng: np.random.Generator, each: int, classes: int = 3) -> tuple[np.
 def test_unit_vectors_have_length_one_and_point_the_same_way() -> None:
     stored = np.random.default_rng(0).normal(size=(9000, 4)).astype(np.float32)
     rows = np.arange(0, 9000, 2)
-    matrix = FeatureMatrix([stored], np.zeros(9000, np.int64), np.arange(9000), 4)
+    matrix = FeatureMatrix([stored], np.zeros(9000, np.int64), np.arange(9000), width=4)
     np.testing.assert_allclose(unit_vectors(matrix, rows), units(stored[rows]), rtol=1e-5)
 
 
@@ -116,7 +116,7 @@ def suspects_of(
     features: np.ndarray, labels: np.ndarray, groups: list[bytes] | None = None
 ) -> list[Suspect]:
     groups = groups or [str(row).encode() for row in range(len(labels))]
-    return suspected_labels(features.copy(), labels, groups, 0)
+    return suspected_labels(features.copy(), labels, groups, seed=0)
 
 
 def test_wrong_labels_are_suspected_first_with_the_right_suggestion() -> None:
@@ -228,7 +228,7 @@ def audit_of(root: Path, session_cache: Path) -> Audit:
         output_graph=root.parent / "g.pb",
     )
     data = prepare(settings, [])
-    return run_audit(data.index, data.keys, data.features, data.split.sets, data.recipe)
+    return run_audit(data.index, data.keys, data.features, sets=data.split.sets, recipe=data.recipe)
 
 
 def pattern(path: Path, seed: int, scale: float = 1, **save: int) -> None:

@@ -24,7 +24,7 @@ def audited(root: Path, session_cache: Path, module: str = DEFAULT_MODULE) -> Au
     )
     talk = Talk("ERROR")
     data = prepare(settings, [])
-    return run_audit(data.index, data.keys, data.features, data.split.sets, data.recipe)
+    return run_audit(data.index, data.keys, data.features, sets=data.split.sets, recipe=data.recipe)
 
 
 def photos_of(shared: Path) -> list[Path]:

@@ -69,7 +69,7 @@ def test_a_simple_cnn_that_ends_in_a_spike_of_the_loss_is_as_it_was_before_it(
     losses = [log_loss(one.logits, truth, PLAIN) for one in results]
     best = int(np.argmin(losses))
     assert best < SPIKE - 1 and losses[-1] > 5 * losses[best]
-    features = features_of_pixels(backbone, photos[0], "openvino", "f32")
+    features = features_of_pixels(backbone, photos[0], "openvino", precision="f32")
     found = head.logits(features.take(judges.rows))
     np.testing.assert_allclose(found, results[best].logits, atol=1e-2)
     why = "is the lowest" + ("" if validated else " (there are no validation photos)")
@@ -126,7 +126,14 @@ def test_a_hidden_layer_is_that_of_the_best_evaluated_step(validated: int, patie
         HIDDEN, learning_rate=0.5, eval_step_interval=10, steps=300, patience=patience
     )
     found = train_hidden(
-        FeatureMatrix.of(features), labels, rows, checked, 2, settings, every_step, look
+        FeatureMatrix.of(features),
+        labels,
+        rows,
+        validation_rows=checked,
+        classes=2,
+        settings=settings,
+        on_step=every_step,
+        on_evaluation=look,
     )
     best = int(np.argmin(losses))
     assert losses[-1] > losses[best]
@@ -145,7 +152,9 @@ def test_fine_tuning_without_validation_photos_keeps_the_least_training_loss(
     photos = replace(photos_of(tree), train=np.arange(15), validation=np.arange(0))
     original = read_backbone(MODULE / "assets.extra")
     settings = replace(TUNING, epochs=3, learning_rate=rate)
-    backbone, head = fine_tune(MODULE, original, NO_HEAD, photos, settings, tmp_path)
+    backbone, head = fine_tune(
+        MODULE, original, NO_HEAD, photos=photos, settings=settings, folder=tmp_path
+    )
     said = capsys.readouterr().err
     if rate == 10:
         assert "Kept epoch 0 of 3: its training loss, 1.099, is the lowest" in said
@@ -154,7 +163,7 @@ def test_fine_tuning_without_validation_photos_keeps_the_least_training_loss(
     losses = [float(text) for text in re.findall(r"training accuracy .* loss (\d+\.\d+)", said)]
     assert len(losses) == 4 and f"Kept epoch {int(np.argmin(losses))} of 3: its training" in said
     pixels = read_colours_at(tree, backbone.info.height)
-    features = features_of_pixels(backbone, pixels, "openvino", "f32")
+    features = features_of_pixels(backbone, pixels, "openvino", precision="f32")
     found = head.logits(features.take(np.arange(15)))
     assert log_loss(found, photos.labels, PLAIN) == pytest.approx(min(losses), rel=1e-2)
 

@@ -72,7 +72,7 @@ def test_an_over_confident_head_is_better_calibrated_on_photos_it_was_not_fitted
     temperature = fit_temperature(logits[:1000], truth[:1000])
     labels = [str(number) for number in range(10)]
     before, after = (
-        compute_metrics(found, truth[1000:], labels, np.random.default_rng(0))
+        compute_metrics(found, truth[1000:], labels, rng=np.random.default_rng(0))
         for found in (softmax(logits[1000:]), calibrated(logits[1000:], temperature))
     )
     assert before.calibration_error is not None and after.calibration_error is not None

@@ -32,10 +32,10 @@ def tables(folder: Path, safe: bool) -> dict[str, list[str]]:
     """The cells of every table that is written for people, with such names in all places."""
     scores = np.full((len(NAMES),), 1 / len(NAMES))
     rows = ((name, "test", name, scores) for name in NAMES)
-    write_prediction_rows(folder / "p.csv", NAMES, rows, safe)
+    write_prediction_rows(folder / "p.csv", NAMES, rows, csv_safe=safe)
     findings = tuple(Finding("blank", "note", name, name, 0.5, name) for name in NAMES)
     balance = Balance("a", 1, "b", 1)
-    write_audit_csv(Audit(8, tuple(NAMES), balance, findings), folder / "a.csv", safe)
+    write_audit_csv(Audit(8, tuple(NAMES), balance, findings), folder / "a.csv", csv_safe=safe)
     settings = TrainSettings("x", output_graph=folder / "g.pb", csv_safe=safe)
     report_aside([SetAside(name, name) for name in NAMES], settings)
     photos = [LabelledPhoto(name, ((name, 0.5),), None) for name in NAMES]

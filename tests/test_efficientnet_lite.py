@@ -55,7 +55,14 @@ def module(lite0: Path, tf: Any) -> Any:
 def backbone(lite0: Path, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
     folder = tmp_path_factory.mktemp("frozen")
     network = read_saved_model(lite0)
-    return freeze(network, lite0, "efficientnet_lite0", "f1ngerpr1nt", InputWanted(), folder)
+    return freeze(
+        network,
+        lite0,
+        "efficientnet_lite0",
+        fingerprint="f1ngerpr1nt",
+        wanted=InputWanted(),
+        folder=folder,
+    )
 
 
 @pytest.fixture(scope="module")

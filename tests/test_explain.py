@@ -360,7 +360,7 @@ def test_the_report_shows_where_a_judged_graph_was_misled(flowers: Path, tmp_pat
         (tmp_path / "tree" / name).mkdir(parents=True)
         for photo in sorted((EXAMPLE_FLOWERS / source).iterdir())[:5]:
             (tmp_path / "tree" / name / photo.name).write_bytes(photo.read_bytes())
-    judged = judge(flowers, str(tmp_path / "tree"), Overrides(), None)
+    judged = judge(flowers, str(tmp_path / "tree"), Overrides(), labels_file=None)
     report_judged(judged, flowers, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     wrong = int((judged.probabilities.argmax(axis=1) != judged.truth).sum())

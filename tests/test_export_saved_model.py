@@ -37,7 +37,9 @@ def manifest(trained: Path) -> Manifest:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, graph: bytes, manifest: Manifest) -> Path:
     version = tmp_path_factory.mktemp("served") / "1"
-    write_saved_model(graph, manifest, version, {"labels.txt": b"daisy\n", "MODEL_CARD.md": b"#"})
+    write_saved_model(
+        graph, manifest, version, extra={"labels.txt": b"daisy\n", "MODEL_CARD.md": b"#"}
+    )
     return version
 
 
@@ -86,7 +88,7 @@ def test_labels_that_are_no_utf8_come_out_as_their_bytes(
     graph: bytes, manifest: Manifest, tmp_path: Path
 ) -> None:
     labels = ("margu\udce9rite", *manifest.labels[1:])
-    write_saved_model(graph, replace(manifest, labels=labels), tmp_path / "1", {})
+    write_saved_model(graph, replace(manifest, labels=labels), tmp_path / "1", extra={})
     photo = sorted(EXAMPLE_FLOWERS.glob("daisy/*.jpg"))[0]
     found, _ = answers(
         import_tensorflow().saved_model.load(str(tmp_path / "1")), [photo.read_bytes()]
@@ -164,5 +166,5 @@ def test_a_write_that_fails_leaves_nothing(
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "kept").touch()
     with pytest.raises(RetrainError, match="cannot write"):
-        write_saved_model(graph, manifest, tmp_path / "1", {})
+        write_saved_model(graph, manifest, tmp_path / "1", extra={})
     assert [path.name for path in tmp_path.rglob("*")] == ["1", "kept"]

@@ -47,7 +47,7 @@ def test_many_small_classes_are_one_warning() -> None:
     index, labels = index_of(MANY, 3)
     split = Split(np.tile(np.array([TRAIN, TRAIN, VALIDATION], np.int8), MANY))
     talk = Heard()
-    say_split(index, labels, split, TrainSettings(image_dir="t"))
+    say_split(index, labels, split, settings=TrainSettings(image_dir="t"))
     assert len(talk.said) == 2  # few photos; no test photo
     assert f"{MANY} classes have fewer than 20 photos" in talk.said[0]
     assert all(len(text) < 300 for text in talk.said)
@@ -57,7 +57,7 @@ def test_one_small_class_is_named_with_its_photos() -> None:
     index, labels = index_of(1, 3)
     talk = Heard()
     sets = np.array([TRAIN, VALIDATION, TEST], np.int8)
-    say_split(index, labels, Split(sets), TrainSettings(image_dir="t"))
+    say_split(index, labels, Split(sets), settings=TrainSettings(image_dir="t"))
     (text,) = talk.said
     assert "class 'class0000' has 3 photos, fewer than 20" in text
 
@@ -66,7 +66,7 @@ def test_many_untrained_classes_are_one_line() -> None:
     index, labels = index_of(MANY, 1)
     split = Split(np.full(MANY, TEST, np.int8))
     with pytest.raises(RetrainError, match="'class0000' has no photo to train on") as caught:
-        say_split(index, labels, split, TrainSettings(image_dir="t"))
+        say_split(index, labels, split, settings=TrainSettings(image_dir="t"))
     assert len(str(caught.value)) < 300
 
 

@@ -55,7 +55,9 @@ def photos_of(tree: Path) -> TuningPhotos:
 
 def tune(tree: Path, folder: Path, settings: TuningSettings = SETTINGS) -> tuple[Backbone, Head]:
     original = read_backbone(MODULE / "assets.extra")
-    return fine_tune(MODULE, original, NO_HEAD, photos_of(tree), settings, folder)
+    return fine_tune(
+        MODULE, original, NO_HEAD, photos=photos_of(tree), settings=settings, folder=folder
+    )
 
 
 def features(backbone: Backbone, photos: TuningPhotos, rows: np.ndarray) -> np.ndarray:
@@ -182,7 +184,7 @@ def test_bf16_trains_as_well_as_f32(tree: Path, tmp_path: Path) -> None:
 
 def test_bf16_rounds_what_is_computed_and_not_the_weights(tree: Path) -> None:
     photos = photos_of(tree)
-    source = PhotoSource(photos, 128, 128, Distortion(), 0)
+    source = PhotoSource(photos, 128, 128, distortion=Distortion(), seed=0)
 
     def one_step() -> tuple[float, Trainee]:
         trainee = trainee_of_all_layers([])
@@ -207,10 +209,18 @@ def test_bf16_ends_with_the_training() -> None:
 
 def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:
     info = read_backbone(MODULE / "assets.extra").info
-    trainee = Trainee(MODULE, info, NO_HEAD, 2, np.ones(3, np.float32), 4, [])
+    trainee = Trainee(
+        MODULE,
+        info,
+        NO_HEAD,
+        last=2,
+        class_weights=np.ones(3, np.float32),
+        batch_size=4,
+        devices=[],
+    )
     before = [variable.numpy() for variable in trainee.loaded.variables]
     photos = photos_of(tree)
-    source = PhotoSource(photos, 128, 128, Distortion(), 0)
+    source = PhotoSource(photos, 128, 128, distortion=Distortion(), seed=0)
     batches = trainee.batches(source.training(photos.train, 1, 4))
     trainee.step(batches, 0.001, 1)  # moves the head off zero: no gradient passes it before
     trainee.step(batches, 0.001, 2)
@@ -252,7 +262,15 @@ def trainee_of_all_layers(devices: list[str]) -> Trainee:
         np.random.default_rng(0).normal(0, 0.1, (256, 3)).astype(np.float32), NO_HEAD.biases
     )
     info = read_backbone(MODULE / "assets.extra").info
-    return Trainee(MODULE, info, head, None, np.ones(3, np.float32), 7, devices)
+    return Trainee(
+        MODULE,
+        info,
+        head,
+        last=None,
+        class_weights=np.ones(3, np.float32),
+        batch_size=7,
+        devices=devices,
+    )
 
 
 def test_two_devices_train_as_one_does(tree: Path) -> None:
@@ -267,7 +285,7 @@ def test_distortions_follow_from_photo_epoch_and_seed(tree: Path) -> None:
     photos = photos_of(tree)
 
     def seen(rows: np.ndarray, epoch: int, seed: int = 0) -> np.ndarray:
-        source = PhotoSource(photos, 32, 32, Distortion(True, 10, 25, 20), seed)
+        source = PhotoSource(photos, 32, 32, distortion=Distortion(True, 10, 25, 20), seed=seed)
         return np.concatenate([pixels.numpy() for pixels, _ in source.training(rows, epoch, 5)])
 
     rows = photos.train
@@ -280,7 +298,7 @@ def test_distortions_follow_from_photo_epoch_and_seed(tree: Path) -> None:
 
 def test_validation_photos_are_the_pixels_that_engines_see(tree: Path) -> None:
     photos = photos_of(tree)
-    source = PhotoSource(photos, 32, 32, Distortion(True, 10, 25, 20), 0)
+    source = PhotoSource(photos, 32, 32, distortion=Distortion(True, 10, 25, 20), seed=0)
     (pixels, labels), *_ = source.plain(photos.validation, 4)
     for row, given in zip(photos.validation, pixels.numpy(), strict=False):
         expected = decode(Path(photos.paths[row]).read_bytes(), Recipe(32, 32))
@@ -292,7 +310,7 @@ def test_a_photo_that_changed_is_named(tmp_path: Path) -> None:
     photos = photos_of(write_colour_tree(tmp_path, photos=2))
     changed = Path(photos.paths[1])
     changed.write_bytes(Path(photos.paths[2]).read_bytes())
-    source = PhotoSource(photos, 32, 32, Distortion(), 0)
+    source = PhotoSource(photos, 32, 32, distortion=Distortion(), seed=0)
     with pytest.raises(RetrainError, match=f"{changed.name} could be read before"):
         with source.faults():
             list(source.training(photos.train, 1, 4))
@@ -362,7 +380,7 @@ def test_a_rate_that_is_not_given_is_the_usual_one_of_what_is_trained(
     photos = photos_of(tree)
     settings = TuningSettings(last=1, epochs=1, warm_up=0, batch_size=18)
     fine_tune(
-        module, read_backbone(module / "assets.extra"), head, photos, settings, tmp_path)  # fmt: skip
+        module, read_backbone(module / "assets.extra"), head, photos=photos, settings=settings, folder=tmp_path)  # fmt: skip
     last = 1024 * 1024 + 2 * 1024  # a pointwise kernel, gamma and beta
     assert f"learning rate {usual_rate(last):.1e}" in capsys.readouterr().err
 

@@ -26,7 +26,7 @@ def counts_of(labels: np.ndarray, found: np.ndarray, k: int) -> np.ndarray:
 def test_groups_never_straddle_folds(photos: list[tuple[int, int]], k: int, seed: int) -> None:
     labels = np.array([label for label, _ in photos], np.int64)
     keys = keys_of([group for _, group in photos])
-    found = folds(labels, keys, k, seed)
+    found = folds(labels, keys, k, seed=seed)
     assert (found.shape, found.dtype) == ((len(photos),), np.int64)
     assert ((found >= 0) & (found < k)).all()
     assert len(set(zip(keys, found.tolist(), strict=True))) == len(set(keys))
@@ -40,14 +40,14 @@ def test_the_order_of_rows_does_not_matter(
     keys = keys_of([group for _, group in photos])
     order = list(range(len(photos)))
     random.shuffle(order)
-    shuffled = folds(labels[order], [keys[row] for row in order], k, 7)
-    assert shuffled.tolist() == folds(labels, keys, k, 7)[order].tolist()
+    shuffled = folds(labels[order], [keys[row] for row in order], k, seed=7)
+    assert shuffled.tolist() == folds(labels, keys, k, seed=7)[order].tolist()
 
 
 @given(st.lists(st.integers(0, 5), max_size=80), st.integers(2, 6), st.integers(0, 3))
 def test_single_photos_are_spread_evenly(sizes: list[int], k: int, seed: int) -> None:
     labels = np.array(sizes, np.int64)
-    found = folds(labels, keys_of(list(range(len(labels)))), k, seed)
+    found = folds(labels, keys_of(list(range(len(labels)))), k, seed=seed)
     table = counts_of(labels, found, k)
     assert (np.ptp(table, axis=1) <= 1).all()
     assert np.ptp(table.sum(axis=0)) <= 1
@@ -56,23 +56,25 @@ def test_single_photos_are_spread_evenly(sizes: list[int], k: int, seed: int) ->
 def test_large_groups_are_evened_out_by_small_ones() -> None:
     numbers = [0] * 6 + [1] * 5 + [2] * 4 + list(range(3, 18))
     labels = np.zeros(30, np.int64)
-    assert counts_of(labels, folds(labels, keys_of(numbers), 3, 0), 3).tolist() == [[10, 10, 10]]
+    assert counts_of(labels, folds(labels, keys_of(numbers), 3, seed=0), 3).tolist() == [
+        [10, 10, 10]
+    ]
 
 
 def test_classes_with_fewer_photos_than_folds_fill_different_folds() -> None:
     labels = np.repeat(np.arange(5), 2)
-    table = counts_of(labels, folds(labels, keys_of(list(range(10))), 5, 0), 5)
+    table = counts_of(labels, folds(labels, keys_of(list(range(10))), 5, seed=0), 5)
     assert table.max() == 1 and table.sum(axis=0).tolist() == [2] * 5
 
 
 def test_the_seed_decides_and_names_of_both_kinds_are_taken() -> None:
     labels = np.zeros(60, np.int64)
     keys = keys_of(list(range(60)))
-    first = folds(labels, keys, 5, 1)
-    assert first.tolist() == folds(labels, [key.decode() for key in keys], 5, 1).tolist()
-    assert 30 < (first != folds(labels, keys, 5, 2)).sum() < 60
+    first = folds(labels, keys, 5, seed=1)
+    assert first.tolist() == folds(labels, [key.decode() for key in keys], 5, seed=1).tolist()
+    assert 30 < (first != folds(labels, keys, 5, seed=2)).sum() < 60
 
 
 def test_a_name_that_is_no_text_is_taken() -> None:
     keys = ["caf\udce9.jpg", "cafe.jpg"]
-    assert sorted(folds(np.zeros(2, np.int64), keys, 2, 0).tolist()) == [0, 1]
+    assert sorted(folds(np.zeros(2, np.int64), keys, 2, seed=0).tolist()) == [0, 1]

@@ -17,7 +17,7 @@ def metrics(truth: list[int], predicted: list[int]) -> Metrics:
     """Of two classes, `a` and `b`."""
     probabilities = np.eye(2)[predicted].reshape(-1, 2)
     return compute_metrics(
-        probabilities, np.array(truth, np.int64), ["a", "b"], np.random.default_rng(0)
+        probabilities, np.array(truth, np.int64), ["a", "b"], rng=np.random.default_rng(0)
     )
 
 

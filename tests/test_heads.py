@@ -26,7 +26,7 @@ SETTINGS = SgdSettings(
 
 def matrix(features: np.ndarray) -> FeatureMatrix:
     rows = np.arange(len(features))
-    return FeatureMatrix([features], np.zeros_like(rows), rows, features.shape[1])
+    return FeatureMatrix([features], np.zeros_like(rows), rows, width=features.shape[1])
 
 
 def clusters(count: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +42,14 @@ def solve(settings: SgdSettings) -> tuple[Head, list[StepResult]]:
     rows = np.arange(len(labels))
     seen: list[StepResult] = []
     head = train_head(
-        matrix(features), labels, rows[:40], rows[40:], 3, settings, lambda *_: None, seen.append
+        matrix(features),
+        labels,
+        rows[:40],
+        validation_rows=rows[40:],
+        classes=3,
+        settings=settings,
+        on_step=lambda *_: None,
+        on_evaluation=seen.append,
     )
     return head, seen
 
@@ -70,7 +77,16 @@ def test_initial_weights_are_the_ancestors() -> None:
     settings = SgdSettings(**{**vars(SETTINGS), "steps": 0})
     features = matrix(np.zeros((2, 20000), np.float32))
     labels, rows = np.array([0, 1], np.int32), np.arange(2)
-    head = train_head(features, labels, rows, rows, 2, settings, lambda *_: None, lambda _: None)
+    head = train_head(
+        features,
+        labels,
+        rows,
+        validation_rows=rows,
+        classes=2,
+        settings=settings,
+        on_step=lambda *_: None,
+        on_evaluation=lambda _: None,
+    )
     assert np.abs(head.weights).max() <= 0.002
     # The deviation of a normal cut at two deviations is 0.8796 of its own.
     assert head.weights.std() == pytest.approx(0.001 * 0.8796, rel=0.02)
@@ -89,7 +105,7 @@ def test_training_lowers_the_loss() -> None:
     head, seen = solve(settings)
     assert seen[-1].train.cross_entropy < 0.8 * seen[0].train.cross_entropy
     features, labels = clusters()
-    assert evaluate(head, matrix(features), labels, np.arange(40, 60)).accuracy > 0.7
+    assert evaluate(head, matrix(features), labels, rows=np.arange(40, 60)).accuracy > 0.7
 
 
 def test_divergence_is_an_error_with_a_remedy() -> None:
@@ -101,7 +117,7 @@ def test_divergence_is_an_error_with_a_remedy() -> None:
 def test_balanced_draws_classes_equally() -> None:
     labels = np.array([0] * 900 + [1] * 90 + [2] * 10)
     rng = np.random.default_rng(0)
-    drawn = Sampler(np.arange(1000), labels, "balanced", rng).draw(30_000)
+    drawn = Sampler(np.arange(1000), labels, "balanced", rng=rng).draw(30_000)
     found = Counter(labels[drawn].tolist())
     assert all(abs(found[label] - 10_000) < 400 for label in range(3))
     assert len(set(drawn[labels[drawn] == 0].tolist())) == 900
@@ -110,7 +126,7 @@ def test_balanced_draws_classes_equally() -> None:
 def test_uniform_draws_photos_equally() -> None:
     labels = np.array([0] * 900 + [1] * 90 + [2] * 10)
     rng = np.random.default_rng(0)
-    drawn = Sampler(np.arange(1000), labels, "uniform", rng).draw(30_000)
+    drawn = Sampler(np.arange(1000), labels, "uniform", rng=rng).draw(30_000)
     found = Counter(labels[drawn].tolist())
     assert abs(found[0] - 27_000) < 500 and abs(found[2] - 300) < 100
 
@@ -118,24 +134,24 @@ def test_uniform_draws_photos_equally() -> None:
 def test_a_negative_size_is_the_whole_set_by_class() -> None:
     labels = np.array([1, 0, 1, 0, 2])
     rows = np.array([4, 2, 1, 0])
-    drawn = Sampler(rows, labels, "balanced", np.random.default_rng(0)).draw(-1)
+    drawn = Sampler(rows, labels, "balanced", rng=np.random.default_rng(0)).draw(-1)
     assert drawn.tolist() == [1, 2, 0, 4]
 
 
 def test_a_class_without_photos_in_the_set_is_never_drawn() -> None:
     labels = np.array([0, 0, 1, 2])
-    drawn = Sampler(np.array([0, 3]), labels, "balanced", np.random.default_rng(0)).draw(50)
+    drawn = Sampler(np.array([0, 3]), labels, "balanced", rng=np.random.default_rng(0)).draw(50)
     assert set(drawn.tolist()) == {0, 3}
 
 
 def test_an_empty_set_draws_nothing() -> None:
     nothing = np.array([], np.int64)
-    sampler = Sampler(nothing, np.array([0, 1]), "balanced", np.random.default_rng(0))
+    sampler = Sampler(nothing, np.array([0, 1]), "balanced", rng=np.random.default_rng(0))
     assert len(sampler.draw(10)) == 0
 
 
 def test_misclassified_rows() -> None:
     features, labels = np.eye(3, dtype=np.float32), np.array([0, 1, 0], np.int32)
     head = Head(np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
-    found = evaluate(head, matrix(features), labels, np.array([2, 1]))
+    found = evaluate(head, matrix(features), labels, rows=np.array([2, 1]))
     assert (found.count, found.accuracy, found.misclassified()) == (2, 0.5, [(2, 2)])

@@ -60,11 +60,11 @@ def train(settings: HiddenSettings, validated: int = 100) -> tuple[HiddenHead, l
         FeatureMatrix.of(features),
         labels,
         np.arange(300),
-        np.arange(300, 300 + validated),
-        2,
-        settings,
-        lambda step, head: None,
-        seen.append,
+        validation_rows=np.arange(300, 300 + validated),
+        classes=2,
+        settings=settings,
+        on_step=lambda step, head: None,
+        on_evaluation=seen.append,
     )
     return head, seen
 
@@ -135,9 +135,9 @@ def test_a_cosine_ends_at_rest() -> None:
     def moved(schedule: str) -> float:
         found: list[np.ndarray] = []
         train_hidden(
-            FeatureMatrix.of(rings()[0]), rings()[1], np.arange(300), np.arange(0), 2,
-            replace(FAST, schedule=schedule), lambda step, head: found.append(head.head.weights),
-            lambda result: None,
+            FeatureMatrix.of(rings()[0]), rings()[1], np.arange(300), validation_rows=np.arange(0), classes=2,
+            settings=replace(FAST, schedule=schedule), on_step=lambda step, head: found.append(head.head.weights),
+            on_evaluation=lambda result: None,
         )  # fmt: skip
         return float(np.abs(found[-1] - found[-15]).sum() / np.abs(found[75] - found[61]).sum())
 
@@ -153,8 +153,8 @@ def test_class_weights_do_what_more_photos_do() -> None:
     recall = {}
     for rule in ("none", "balanced"):
         head = train_hidden(
-            FeatureMatrix.of(noisy), labels, few, np.arange(0), 2,
-            replace(FAST, class_weight=rule), lambda step, head: None, lambda result: None,
+            FeatureMatrix.of(noisy), labels, few, validation_rows=np.arange(0), classes=2,
+            settings=replace(FAST, class_weight=rule), on_step=lambda step, head: None, on_evaluation=lambda result: None,
         )  # fmt: skip
         found = head.logits(noisy[300:]).argmax(axis=1)
         recall[rule] = [float((found == c)[labels[300:] == c].mean()) for c in (0, 1)]
@@ -266,7 +266,9 @@ def test_an_onnx_backbone_is_extended_the_same_way(tmp_path: Path) -> None:
     for name in ("frozen", "extended"):
         (tmp_path / name).mkdir()
     wanted = InputWanted()
-    frozen = freeze_onnx(tmp_path / "mean.onnx", "mean", "0" * 32, wanted, tmp_path / "frozen")
+    frozen = freeze_onnx(
+        tmp_path / "mean.onnx", "mean", "0" * 32, wanted=wanted, folder=tmp_path / "frozen"
+    )
     layer = random_layer(3)
     extended = write_extended(frozen, layer, tmp_path / "extended")
     pixels = np.random.default_rng(1).integers(0, 256, (2, 16, 16, 3)).astype(np.uint8)

@@ -76,7 +76,12 @@ def test_module_computes_what_the_network_does_and_freezes(tmp_path: Path) -> No
     (tmp_path / "frozen").mkdir()
     network = read_saved_model(tmp_path / "module")
     backbone = freeze(
-        network, tmp_path / "module", "tiny", "f1ngerpr1nt", InputWanted(), tmp_path / "frozen"
+        network,
+        tmp_path / "module",
+        "tiny",
+        fingerprint="f1ngerpr1nt",
+        wanted=InputWanted(),
+        folder=tmp_path / "frozen",
     )
     info = backbone.info
     assert (info.height, info.width, info.feature_width) == (96, 96, 1280)

@@ -27,7 +27,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def place(out: Path, *photos: tuple[Path, str | None], link: bool = False) -> None:
-    sorter = Sorter(out, ["cat", "dog", ".."], link)
+    sorter = Sorter(out, ["cat", "dog", ".."], link=link)
     for path, label in photos:
         sorter.place(LabelledPhoto(str(path), [(label, 0.9)] if label else []))
 

@@ -88,7 +88,7 @@ def test_a_runs_own_labels_file_gives_the_graphs_labels(
 ) -> None:
     path = tmp_path / "output_labels.txt"
     path.write_bytes(labels_bytes(names))
-    assert find_labels(tmp_path / "g.pb", names, 2, path).names == names
+    assert find_labels(tmp_path / "g.pb", names, 2, given=path).names == names
 
 
 def test_an_editor_does_not_turn_the_graphs_own_numbers_into_counts() -> None:
@@ -123,15 +123,15 @@ def test_a_file_without_names_has_none_for_any_class(tmp_path: Path) -> None:
     for content in (b"", b"\n \n", codecs.BOM_UTF8):
         path.write_bytes(content)
         with pytest.raises(RetrainError, match="0 labels for a graph with 2 classes"):
-            find_labels(tmp_path / "g.pb", None, 2, path)
+            find_labels(tmp_path / "g.pb", None, 2, given=path)
 
 
 def test_a_broken_file_that_nobody_named_hides_no_other(tmp_path: Path) -> None:
     (tmp_path / "g.txt").write_bytes(b"M\xf6we\nx\n")
     with pytest.raises(RetrainError, match="does not carry its labels.*g.txt is not UTF-8"):
-        find_labels(tmp_path / "g.pb", None, 2, None)
+        find_labels(tmp_path / "g.pb", None, 2, given=None)
     (tmp_path / "labels.txt").write_bytes(codecs.BOM_UTF8 + b"0 red\r\n1 blue\r\n\r\n")
-    assert find_labels(tmp_path / "g.pb", None, 2, None).names == ("red", "blue")
+    assert find_labels(tmp_path / "g.pb", None, 2, given=None).names == ("red", "blue")
 
 
 def test_a_file_without_an_end_is_refused(tmp_path: Path) -> None:

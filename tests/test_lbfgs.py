@@ -32,7 +32,7 @@ class Photos:
     @property
     def matrix(self) -> FeatureMatrix:
         return FeatureMatrix(
-            [self.features], np.zeros_like(self.rows), self.rows, self.features.shape[1]
+            [self.features], np.zeros_like(self.rows), self.rows, width=self.features.shape[1]
         )
 
     def solve(
@@ -44,7 +44,7 @@ class Photos:
     ) -> Head:
         rows = self.rows if rows is None else rows
         weights = class_weights(self.labels[rows], self.classes, weighting)
-        return solve(self.matrix, self.labels, rows, SoftmaxLoss(weights), l2, start)
+        return solve(self.matrix, self.labels, rows, loss=SoftmaxLoss(weights), l2=l2, start=start)
 
     def objective(self, head: Head, l2: float, weighting: str = "none") -> float:
         """In float64, by its definition."""
@@ -153,7 +153,7 @@ def test_the_start_has_no_part_in_the_answer() -> None:
 def test_a_near_start_saves_iterations() -> None:
     problem = photos()
     objective = Objective(
-        problem.matrix, problem.labels, problem.rows, SoftmaxLoss(np.ones(4, "f"))
+        problem.matrix, problem.labels, problem.rows, loss=SoftmaxLoss(np.ones(4, "f"))
     )
 
     def iterations(start: Head | None) -> int:
@@ -200,7 +200,9 @@ def test_small_blocks_reach_the_same_optimum(monkeypatch: pytest.MonkeyPatch) ->
     problem = photos()
     whole = problem.solve(1e-2)
     monkeypatch.setattr(lbfgs, "BLOCK_BYTES", 7 * 4 * (12 + 4))
-    assert sum(1 for _ in lbfgs.blocks(problem.matrix, problem.labels, problem.rows, 4)) == 35
+    assert (
+        sum(1 for _ in lbfgs.blocks(problem.matrix, problem.labels, problem.rows, classes=4)) == 35
+    )
     parts = problem.solve(1e-2)
     assert problem.objective(parts, 1e-2) == pytest.approx(problem.objective(whole, 1e-2), rel=1e-5)
 
@@ -223,7 +225,7 @@ def test_label_smoothing_bounds_the_confidence() -> None:
     """A separable problem without a penalty: at the optimum each photo gets its target."""
     problem = photos(20, 4, 100)
     loss = SoftmaxLoss(np.ones(4, np.float32), 0.2)
-    head = solve(problem.matrix, problem.labels, problem.rows, loss, 1e-7)
+    head = solve(problem.matrix, problem.labels, problem.rows, loss=loss, l2=1e-7)
     of_truth = head.probabilities(problem.features)[problem.rows, problem.labels]
     np.testing.assert_allclose(of_truth, 0.8 + 0.2 / 4, atol=5e-3)
 
@@ -246,7 +248,7 @@ def split() -> tuple[Photos, np.ndarray, np.ndarray]:
 def test_the_sweep_takes_the_least_validation_loss() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
-    found = sweep(problem.matrix, problem.labels, train, validation, loss)
+    found = sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
     best = min(found.tried, key=lambda one: one.loss)
     assert found.l2 == best.l2 and found.tried[0].l2 > found.l2 > found.tried[-1].l2
     seen = Photos(problem.features[validation], problem.labels[validation], 4)
@@ -258,10 +260,10 @@ def test_the_sweep_takes_the_least_validation_loss() -> None:
 def test_the_sweep_gives_up_when_weaker_is_worse() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
-    found = sweep(problem.matrix, problem.labels, train, validation, loss)
+    found = sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
     best = [one.l2 for one in found.tried].index(found.l2)
     assert len(found.tried) == best + 1 + PATIENCE < len(STRENGTHS)
-    spread = Objective(problem.matrix, problem.labels, train, loss).spread
+    spread = Objective(problem.matrix, problem.labels, train, loss=loss).spread
     assert [one.l2 * 4 / spread for one in found.tried] == pytest.approx(
         STRENGTHS[: best + 1 + PATIENCE]
     )
@@ -272,20 +274,33 @@ def test_the_sweep_starts_each_strength_from_the_one_before() -> None:
     loss = SoftmaxLoss(np.ones(4, np.float32))
     warm: list[None] = []
     found = sweep(
-        problem.matrix, problem.labels, train, validation, loss, lambda: warm.append(None)
+        problem.matrix,
+        problem.labels,
+        train,
+        validation_rows=validation,
+        loss=loss,
+        on_iteration=lambda: warm.append(None),
     )
     cold: list[None] = []
     for one in found.tried:
-        solve(problem.matrix, problem.labels, train, loss, one.l2, None, lambda: cold.append(None))
+        solve(
+            problem.matrix,
+            problem.labels,
+            train,
+            loss=loss,
+            l2=one.l2,
+            start=None,
+            on_iteration=lambda: cold.append(None),
+        )
     assert len(warm) < 0.9 * len(cold)
 
 
 def test_the_sweep_does_not_depend_on_the_features_unit() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
-    found = sweep(problem.matrix, problem.labels, train, validation, loss)
+    found = sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
     problem.features *= 1024
-    large = sweep(problem.matrix, problem.labels, train, validation, loss)
+    large = sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
     assert large.l2 == pytest.approx(found.l2 * 1024**2, rel=1e-6)
     losses = [one.loss for one in found.tried]
     assert [one.loss for one in large.tried] == pytest.approx(losses, rel=1e-3)
@@ -295,7 +310,8 @@ def test_the_sweep_is_the_same_every_time() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
     first, second = (
-        sweep(problem.matrix, problem.labels, train, validation, loss) for _ in range(2)
+        sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
+        for _ in range(2)
     )
     assert first.tried == second.tried
     assert first.head.weights.tobytes() == second.head.weights.tobytes()
@@ -306,7 +322,7 @@ def test_of_equals_the_stronger_is_taken() -> None:
     rows = np.arange(40)
     problem = Photos(np.ones((40, 3), np.float32), (rows % 2).astype(np.int32), 2)
     loss = SoftmaxLoss(np.ones(2, np.float32))
-    found = sweep(problem.matrix, problem.labels, rows[:20], rows[20:], loss)
+    found = sweep(problem.matrix, problem.labels, rows[:20], validation_rows=rows[20:], loss=loss)
     assert len({one.loss for one in found.tried}) == 1
     assert found.l2 == found.tried[0].l2
 
@@ -314,7 +330,9 @@ def test_of_equals_the_stronger_is_taken() -> None:
 def test_without_validation_photos_the_sweep_takes_its_default() -> None:
     problem = photos()
     loss = SoftmaxLoss(np.ones(4, np.float32))
-    found = sweep(problem.matrix, problem.labels, problem.rows, problem.rows[:0], loss)
+    found = sweep(
+        problem.matrix, problem.labels, problem.rows, validation_rows=problem.rows[:0], loss=loss
+    )
     spread = float(problem.features.astype(np.float64).var(axis=0).sum())
     assert found.l2 == pytest.approx(UNCHECKED_STRENGTH * spread / 4, rel=1e-5)
     assert found.tried == ()
@@ -324,7 +342,9 @@ def test_without_validation_photos_the_sweep_takes_its_default() -> None:
 def test_the_sweeps_loss_is_weighted_by_class() -> None:
     problem, train, validation = split()
     weights = np.array([4, 1, 1, 0.5], np.float32)
-    found = sweep(problem.matrix, problem.labels, train, validation, SoftmaxLoss(weights))
+    found = sweep(
+        problem.matrix, problem.labels, train, validation_rows=validation, loss=SoftmaxLoss(weights)
+    )
     labels = problem.labels[validation]
     of_truth = found.head.probabilities(problem.features[validation])[np.arange(150), labels]
     wanted = np.average(-np.log(of_truth), weights=weights[labels])

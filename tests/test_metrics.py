@@ -29,7 +29,7 @@ MEASURED = 50  # each draws a bootstrap
 def measured(probabilities: np.ndarray, truth: np.ndarray | list[int]) -> Metrics:
     labels = [f"class {number}" for number in range(probabilities.shape[1])]
     return compute_metrics(
-        probabilities, np.array(truth, np.int64), labels, np.random.default_rng(0)
+        probabilities, np.array(truth, np.int64), labels, rng=np.random.default_rng(0)
     )
 
 

@@ -203,7 +203,7 @@ def test_bands_give_the_same_pixels(
     sizes = [(20, 10), (47, 30), (90, 61), (200, 150), (61, 47)]
 
     def shrunk(size: tuple[int, int]) -> np.ndarray:
-        shown = Picture(image, "PNG", image.size, orientation)
+        shown = Picture(image, "PNG", image.size, orientation=orientation)
         return np.asarray(shown.resize(size, Image.Resampling.BILINEAR))
 
     whole = [shrunk(size) for size in sizes]

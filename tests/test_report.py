@@ -68,12 +68,12 @@ def inputs_of(root: Path, classes: int, count: int = 200, **changes: object) -> 
         title="Flowers, retrained",
         facts=[("Command", "retrain --image_dir flowers"), ("Seed", "0")],
         labels=labels,
-        metrics=compute_metrics(probabilities, truth, labels, np.random.default_rng(0)),
+        metrics=compute_metrics(probabilities, truth, labels, rng=np.random.default_rng(0)),
         photos=JudgedPhotos([f"{row % 20}.jpg" for row in range(count)], truth, probabilities),
         image_dir=str(root),
         maps={f"{number}.jpg": rng.normal(size=(7, 7)).astype(np.float32) for number in range(15)},
         counts=counts,
-        uncalibrated=compute_metrics(softmax(logits * 2), truth, labels, np.random.default_rng(0)),
+        uncalibrated=compute_metrics(softmax(logits * 2), truth, labels, rng=np.random.default_rng(0)),
         temperature=2.0,
         training=[CurvePoint(s, 1 - 1 / (s + 2), 2 / (s + 1), 1 - 2 / (s + 4), 3 / (s + 2))
                   for s in range(0, 500, 10)],
@@ -145,7 +145,7 @@ def test_a_page_without_test_photos_says_so(tmp_path: Path) -> None:
     inputs = inputs_of(
         tmp_path, 3, learning_curve=None, uncalibrated=None,
         photos=JudgedPhotos([], truth, nothing),
-        metrics=compute_metrics(nothing, truth, labels, np.random.default_rng(0)),
+        metrics=compute_metrics(nothing, truth, labels, rng=np.random.default_rng(0)),
     )  # fmt: skip
     read = Reader(page_of(inputs, tmp_path))
     assert "There is no test photo" in read.text
@@ -166,7 +166,9 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     draw(tmp_path / path, 1)
     plain = inputs_of(tmp_path, 5, 40)
     photos = JudgedPhotos([path] * 40, plain.photos.truth, plain.photos.probabilities)
-    metrics = compute_metrics(photos.probabilities, photos.truth, nasty, np.random.default_rng(0))
+    metrics = compute_metrics(
+        photos.probabilities, photos.truth, nasty, rng=np.random.default_rng(0)
+    )
     text = page_of(
         inputs_of(tmp_path, 5, 40, labels=nasty, photos=photos, metrics=metrics, title=nasty[0]),
         tmp_path,
@@ -292,7 +294,7 @@ def test_the_least_and_the_oddest_data_has_its_plots() -> None:
     plots.accuracy_by_photos(nothing_learnt)
     plots.training_curves([CurvePoint(0, 1.0, 0.0, None, None)])
     sure = np.array([[1.0, 0.0]])
-    one = compute_metrics(sure, np.array([0]), ["a", "b"], np.random.default_rng(0))
+    one = compute_metrics(sure, np.array([0]), ["a", "b"], rng=np.random.default_rng(0))
     plots.reliability(one.reliability, None)
     odd = plots.class_balance(["漢" * 40, "$<b>\n", "W" * 40], np.zeros((3, 3), np.int64))
     assert "$&lt;b&gt;" in odd
@@ -303,7 +305,7 @@ def test_the_least_and_the_oddest_data_has_its_plots() -> None:
 
 def matrix_of(features: np.ndarray) -> FeatureMatrix:
     rows = np.arange(len(features))
-    return FeatureMatrix([features], np.zeros(len(rows), np.int64), rows, features.shape[1])
+    return FeatureMatrix([features], np.zeros(len(rows), np.int64), rows, width=features.shape[1])
 
 
 def test_the_learning_curve_trains_on_growing_parts_of_every_class() -> None:
@@ -318,7 +320,13 @@ def test_the_learning_curve_trains_on_growing_parts_of_every_class() -> None:
 
     every = np.arange(101)
     curve = learning_curve(
-        matrix_of(features), labels, every, every, 3, train, np.random.default_rng(0)
+        matrix_of(features),
+        labels,
+        every,
+        test_rows=every,
+        classes=3,
+        train=train,
+        rng=np.random.default_rng(0),
     )
     assert curve is not None
     assert curve.photos.tolist() == [[10, 2, 1], [20, 5, 1], [40, 10, 1], [80, 20, 1]]
@@ -329,7 +337,12 @@ def test_the_learning_curve_trains_on_growing_parts_of_every_class() -> None:
     assert [curve.accuracy(part)[0] for part in range(4)] == [81 / 101] * 2 + [1.0] * 2
     none = np.arange(0)
     rng = np.random.default_rng(0)
-    assert learning_curve(matrix_of(features), labels, every, none, 3, train, rng) is None
+    assert (
+        learning_curve(
+            matrix_of(features), labels, every, test_rows=none, classes=3, train=train, rng=rng
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize(

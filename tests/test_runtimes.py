@@ -71,7 +71,7 @@ def folder(
     made, content = tmp_path_factory.mktemp("artefacts"), graph.read_bytes()
     (made / "model.onnx").write_bytes(onnx_from_graph(content, manifest))
     for quantization in CHOICES["tflite_quantization"]:
-        model = tflite_bytes(content, manifest, quantization, list(pixels[::2]))
+        model = tflite_bytes(content, manifest, quantization, representative=list(pixels[::2]))
         (made / f"{quantization}.tflite").write_bytes(model)
     return made
 

@@ -124,7 +124,7 @@ def test_a_module_that_writes_is_refused(kind: str, place: Path, tmp_path: Path)
 def test_they_do_write_when_they_may(kind: str, place: Path, tmp_path: Path) -> None:
     MODULES[kind](tmp_path / "module", place)
     said: list[str] = []
-    with unsafe_allowed(True, said.append):
+    with unsafe_allowed(allowed=True, warn=said.append):
         resolve(str(tmp_path / "module"), InputWanted(), tmp_path / "store")
     assert written(place)
     assert "op WriteFile can write files" in said[0] and "--allow_unsafe_module" in said[0]

@@ -67,7 +67,11 @@ def train(
     below = folder / "below"
     below.mkdir(parents=True, exist_ok=True)
     backbone, head = train_simple_cnn(
-        CnnPhotos(pixels, labels, 3, rows, validated), settings, below, folder, seen.append
+        CnnPhotos(pixels, labels, 3, rows, validated),
+        settings,
+        below,
+        checkpoints=folder,
+        on_epoch=seen.append,
     )
     return backbone, head, seen
 
@@ -78,7 +82,7 @@ def test_fifteen_photos_are_enough_to_learn_three_colours(photos: Colours, tmp_p
     backbone, head, seen = train(photos, tmp_path / "cnn", settings, validated)
     info = backbone.info
     assert (info.height, info.width, info.channels, info.feature_width) == (20, 24, 3, 256)
-    features = features_of_pixels(backbone, photos[0], "openvino", "f32")
+    features = features_of_pixels(backbone, photos[0], "openvino", precision="f32")
     found = head.probabilities(features.take(np.arange(15)))
     assert accuracy(found, photos[1]) == 1
     assert [result.step for result in seen] == list(range(1, 26))
@@ -115,9 +119,9 @@ def test_without_colour_two_photos_of_equal_brightness_are_the_same(
     coloured[:] = (100, 100, 100)
     tinted = coloured.copy()
     tinted[:] = (159, 70, 100)  # 0.2989 R + 0.5870 G + 0.1140 B is the same within 0.1 %
-    pair = features_of_pixels(backbone, np.concatenate([coloured, tinted]), "openvino", "f32").take(
-        np.arange(2)
-    )
+    pair = features_of_pixels(
+        backbone, np.concatenate([coloured, tinted]), "openvino", precision="f32"
+    ).take(np.arange(2))
     assert pair.max() > 0
     np.testing.assert_allclose(pair[0], pair[1], atol=0.01 * pair.max())
 
@@ -223,7 +227,7 @@ def test_early_stopping_keeps_the_best_weights_and_resumes_to_them(
     checked = [one.validation for one in seen if one.validation is not None]
     best = int(np.argmin([one.cross_entropy for one in checked]))
     assert len(seen) == best + 1 + 2 < 40 and seen[-1].best.number == best + 1
-    features = features_of_pixels(backbone, photos[0][validated], "openvino", "f32")
+    features = features_of_pixels(backbone, photos[0][validated], "openvino", precision="f32")
     found = head.probabilities(features.take(np.arange(3)))
     np.testing.assert_allclose(found, softmax(checked[best].logits), atol=1e-4)
     again, _, seen = train(wrong, tmp_path, replace(settings, resume=True), validated)
@@ -246,7 +250,7 @@ def test_smoothed_labels_and_class_weights_reach_the_loss(photos: Colours, tmp_p
         (tmp_path / rule).mkdir()
         train_simple_cnn(
             CnnPhotos(pixels, labels, 3, few, rows), settings, tmp_path / rule,
-            tmp_path / rule / "kept", seen.append)  # fmt: skip
+            checkpoints=tmp_path / rule / "kept", on_epoch=seen.append)  # fmt: skip
         assert seen[-1].validation is not None
         mean[rule] = softmax(seen[-1].validation.logits)[:, 0].mean()
     assert mean["balanced"] < mean["none"] - 0.1  # of the large class

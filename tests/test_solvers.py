@@ -30,7 +30,7 @@ ANCESTOR = SgdSettings(
 
 def matrix(features: np.ndarray) -> FeatureMatrix:
     rows = np.arange(len(features))
-    return FeatureMatrix([features], np.zeros_like(rows), rows, features.shape[1])
+    return FeatureMatrix([features], np.zeros_like(rows), rows, width=features.shape[1])
 
 
 def clusters(counts: tuple[int, ...], width: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -56,11 +56,11 @@ def train(
         matrix(features),
         labels,
         rows[:trained],
-        rows[trained:],
-        len(counts),
-        settings,
-        ignore,
-        seen.append,
+        validation_rows=rows[trained:],
+        classes=len(counts),
+        settings=settings,
+        on_step=ignore,
+        on_evaluation=seen.append,
     )
     return head, seen
 
@@ -71,7 +71,7 @@ def ancestors_head(settings: SgdSettings) -> Head:
     start, draw, _ = np.random.SeedSequence(settings.seed).spawn(3)
     weights = sgd._truncated_normal(np.random.default_rng(start), (8, 3))
     biases = np.zeros(3, np.float32)
-    batches = Sampler(np.arange(80), labels, settings.sampling, np.random.default_rng(draw))
+    batches = Sampler(np.arange(80), labels, settings.sampling, rng=np.random.default_rng(draw))
     for _ in range(settings.steps):
         rows = batches.draw(settings.train_batch_size)
         gradient = softmax(features[rows] @ weights + biases)
@@ -129,7 +129,7 @@ def test_every_rule_goes_to_the_optimum_of_the_penalised_loss(solver: str) -> No
     )
     found, _ = train(settings, (40, 20, 20))
     loss = SoftmaxLoss(class_weights(labels, 3, "balanced"), 0.1)
-    best = solve(matrix(features), labels, rows, loss, 0.02)
+    best = solve(matrix(features), labels, rows, loss=loss, l2=0.02)
     np.testing.assert_allclose(found.weights, best.weights, atol=5e-3)
 
 
@@ -164,11 +164,11 @@ def test_adams_steps_are_the_papers() -> None:
 
 
 def test_cosine_goes_from_the_rate_to_nothing() -> None:
-    rates = [learning_rate("cosine", 0.4, step, 100) for step in range(101)]
+    rates = [learning_rate("cosine", 0.4, step, steps=100) for step in range(101)]
     assert rates[0] == 0.4 and rates[50] == pytest.approx(0.2)
     assert rates[99] < 0.001 and rates[100] == pytest.approx(0, abs=1e-9)
     assert rates == sorted(rates, reverse=True)
-    assert {learning_rate("constant", 0.4, step, 100) for step in range(100)} == {0.4}
+    assert {learning_rate("constant", 0.4, step, steps=100) for step in range(100)} == {0.4}
 
 
 def test_a_penalty_shrinks_the_weights() -> None:
@@ -211,7 +211,7 @@ def test_patience_counts_evaluations_since_the_best() -> None:
     over = []
     for step, surety in enumerate([0.0, 1.0, 0.5, 2.0, 1.0, 1.5]):
         head = Head(np.full((1, 2), step, np.float32), np.zeros(2, np.float32))
-        stopping.look(step, head, np.array([[surety, 0.0]], np.float32), np.array([0]))
+        stopping.look(step, head, np.array([[surety, 0.0]], np.float32), truth=np.array([0]))
         head.weights[:] = -1  # as training goes on
         over.append(stopping.over)
     assert over == [False, False, False, False, False, True]
@@ -296,7 +296,14 @@ def test_balanced_class_weights_raise_balanced_accuracy(solver: str) -> None:
             ANCESTOR, solver=solver, sampling="uniform", class_weight=rule, train_batch_size=50
         )
         head = train_head(
-            matrix(features), labels, training, training[:0], 5, settings, ignore, ignore
+            matrix(features),
+            labels,
+            training,
+            validation_rows=training[:0],
+            classes=5,
+            settings=settings,
+            on_step=ignore,
+            on_evaluation=ignore,
         )
         return balanced_accuracy(head)
 
@@ -308,7 +315,7 @@ def test_balanced_class_weights_raise_balanced_accuracy_of_lbfgs() -> None:
 
     def accuracy(rule: str) -> float:
         loss = SoftmaxLoss(class_weights(labels[training], 5, rule))
-        return balanced_accuracy(solve(matrix(features), labels, training, loss, 0.01))
+        return balanced_accuracy(solve(matrix(features), labels, training, loss=loss, l2=0.01))
 
     assert accuracy("balanced") > accuracy("none") + 0.03
 

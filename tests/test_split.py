@@ -56,14 +56,14 @@ def split(
 ) -> dict[str, int]:
     """The set of each photo, by path."""
     index = tree(contents, **more)
-    found = split_index(index, digests_of(contents), testing, validation, rule)
+    found = split_index(index, digests_of(contents), testing, validation=validation, rule=rule)
     assert (found.sets.shape, found.sets.dtype) == ((len(index.photos),), np.int8)
     return dict(zip((photo.path for photo in index.photos), found.sets.tolist(), strict=True))
 
 
 def remarks(contents: Contents, given: bool = False) -> tuple[str, ...]:
     index = tree(contents, given=given)
-    return split_index(index, digests_of(contents), 10, 10, "content").remarks
+    return split_index(index, digests_of(contents), 10, validation=10, rule="content").remarks
 
 
 def many(name: str, count: int, start: int = 0) -> dict[str, str]:
@@ -80,13 +80,17 @@ def test_legacy_golden(typed: str, path: str, percent: float, which: int) -> Non
     joined = typed + path if typed.endswith("/") else f"{typed}/{path}"
     assert legacy_percent(joined) == pytest.approx(percent, abs=1e-9)
     index = tree({path: "x"}, typed)
-    assert split_index(index, digests_of({path: "x"}), 10, 10, "legacy").sets.tolist() == [which]
+    assert split_index(
+        index, digests_of({path: "x"}), 10, validation=10, rule="legacy"
+    ).sets.tolist() == [which]
 
 
 def test_legacy_depends_on_the_typed_root_but_not_its_slash() -> None:
     contents = many("a", 100)
     found = {
-        typed: split_index(tree(contents, typed), digests_of(contents), 10, 10, "legacy").sets
+        typed: split_index(
+            tree(contents, typed), digests_of(contents), 10, validation=10, rule="legacy"
+        ).sets
         for typed in ("img", "img/", "./img")
     }
     assert np.array_equal(found["img"], found["img/"])
@@ -96,7 +100,7 @@ def test_legacy_depends_on_the_typed_root_but_not_its_slash() -> None:
 def test_content_sets_are_disjoint_and_complete() -> None:
     contents = {**many("a", 400), **many("b", 400)}
     index = tree(contents)
-    found = split_index(index, digests_of(contents), 10, 20, "content")
+    found = split_index(index, digests_of(contents), 10, validation=20, rule="content")
     rows = np.concatenate([found.rows(which) for which in range(len(SETS))])
     assert sorted(rows.tolist()) == list(range(800))
     assert (

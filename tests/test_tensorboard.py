@@ -69,15 +69,17 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
     probabilities[:4] = [(1, 0, 0), (0.5, 0.25, 0.25), (0, 1, 0), (0.25, 0.5, 0.25)]
     probabilities = probabilities.astype(np.float32)
     features = rng.normal(0, 1, (len(truth), WIDTH)).astype(np.float32)
-    matrix = FeatureMatrix([features], np.zeros(len(truth), int), np.arange(len(truth)), WIDTH)
-    metrics = compute_metrics(probabilities, truth, index.classes, rng)
+    matrix = FeatureMatrix(
+        [features], np.zeros(len(truth), int), np.arange(len(truth)), width=WIDTH
+    )
+    metrics = compute_metrics(probabilities, truth, index.classes, rng=rng)
     sets = np.resize([TRAIN, VALIDATION, TEST], len(truth))
     paths = [index.full_path(photo) for photo in index.photos]
     talk = Talk("FATAL")
     run = folder / "logs" / "20260101-120000"
     os.unlink(paths[2])  # of the first class, and taken for the second with probability 1
-    write_test_summaries(run, STEP, metrics, probabilities, truth, paths)
-    write_projector(run, matrix, index, index.classes, sets)
+    write_test_summaries(run, STEP, metrics, probabilities=probabilities, truth=truth, paths=paths)
+    write_projector(run, matrix, index, labels=index.classes, sets=sets)
     with tensorboard(folder / "logs", "--load_fast=false") as plugins:
         yield Logs(plugins, index, features, probabilities, truth, metrics, talk.warnings)
 
@@ -180,8 +182,8 @@ def test_many_photos_are_thinned_evenly(tmp_path: Path, monkeypatch: pytest.Monk
     index = some_photos(tmp_path / "photos")
     count = len(index.photos)
     features = np.arange(count * 2, dtype=np.float32).reshape(count, 2)
-    matrix = FeatureMatrix([features], np.zeros(count, int), np.arange(count), 2)
-    write_projector(tmp_path, matrix, index, index.classes, np.zeros(count, np.int8))
+    matrix = FeatureMatrix([features], np.zeros(count, int), np.arange(count), width=2)
+    write_projector(tmp_path, matrix, index, labels=index.classes, sets=np.zeros(count, np.int8))
     chosen = np.fromfile(tmp_path / "projector/bottlenecks.bytes", "<f4").reshape(-1, 2)
     assert (chosen[:, 0] / 2).tolist() == [0, 15, 30, 44, 59]
 
@@ -190,10 +192,10 @@ def test_the_surest_mistakes_come_first_and_no_photo_twice() -> None:
     probabilities = np.array([(0.4, 0.6), (0.1, 0.9), (0.7, 0.3), (0.1, 0.9), (0.2, 0.8)])
     truth = np.array([0, 0, 0, 0, 0])
     names = ["a", "b", "right", "b", "c"]
-    mistakes = surest_mistakes(probabilities, truth, names, 9)
+    mistakes = surest_mistakes(probabilities, truth, names, most=9)
     assert [names[each.row] for each in mistakes] == ["b", "c", "a"]
     assert [each.probability for each in mistakes] == [0.9, 0.8, 0.6]
-    assert surest_mistakes(probabilities, truth, names, 2) == mistakes[:2]
+    assert surest_mistakes(probabilities, truth, names, most=2) == mistakes[:2]
 
 
 def test_thumbnails_are_upright_and_never_stretched(tmp_path: Path) -> None:
@@ -216,7 +218,7 @@ def test_the_confusion_matrix_stays_a_picture_of_sane_size(classes: int) -> None
     probabilities = np.eye(classes)[truth]
     probabilities[0] = probabilities[-1]
     labels = [f"a class with a rather long name, number {label}" for label in range(classes)]
-    metrics = compute_metrics(probabilities, truth, labels, np.random.default_rng(0))
+    metrics = compute_metrics(probabilities, truth, labels, rng=np.random.default_rng(0))
     page = np.asarray(draw_confusion(metrics)).astype(int)
     assert 300 < page.shape[0] <= 3100 and abs(page.shape[0] - page.shape[1]) < 60
     side = max(min(1600 // classes, 64), 3)

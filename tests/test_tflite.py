@@ -42,7 +42,7 @@ def test_a_network_that_no_file_can_hold_is_one_line(
             node.op = "BesselI0e"  # which neither format knows
     content, manifest = graph.SerializeToString(), manifest_of(trained / "output_graph.pb")
     with pytest.raises(RetrainError, match="^no TFLite file can be made of this .*BesselI0e"):
-        tflite_bytes(content, manifest, FLOAT32, [])
+        tflite_bytes(content, manifest, FLOAT32, representative=[])
     with pytest.raises(RetrainError, match="^no ONNX file can be made of this network: "):
         onnx_from_graph(content, manifest)
     assert capfd.readouterr() == ("", "")
@@ -55,8 +55,10 @@ def test_a_file_says_what_it_is(
     graph = trained / "output_graph.pb"
     manifest = manifest_of(graph)
     photos = decoded(sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::25], manifest)
-    content = tflite_bytes(graph.read_bytes(), manifest, quantization, photos)
-    assert content == tflite_bytes(graph.read_bytes(), manifest, quantization, photos)
+    content = tflite_bytes(graph.read_bytes(), manifest, quantization, representative=photos)
+    assert content == tflite_bytes(
+        graph.read_bytes(), manifest, quantization, representative=photos
+    )
     assert capfd.readouterr() == ("", "")
     metadata = read_metadata(content)
     assert metadata is not None
@@ -94,7 +96,7 @@ def test_int8_is_small_and_agrees_on_flowers(
     sizes, scores = {}, {}
     photos = decoded(sorted((shared / "data/flower_photos").glob("*/*.jpg"))[3::5], manifest)
     for quantization in ("float32", "int8"):
-        content = tflite_bytes(graph.read_bytes(), manifest, quantization, learned)
+        content = tflite_bytes(graph.read_bytes(), manifest, quantization, representative=learned)
         path = tmp_path / f"{quantization}.tflite"
         path.write_bytes(content)
         sizes[quantization] = len(content)

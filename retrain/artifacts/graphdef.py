@@ -116,7 +116,7 @@ def with_prefix(graph: GraphDef, prefix: str, keep: Iterable[str] = ()) -> Graph
     return renamed
 
 
-def add_node(graph: GraphDef, op: str, name: str, inputs: Iterable[str]) -> NodeDef:
+def add_node(graph: GraphDef, op: str, name: str, *, inputs: Iterable[str]) -> NodeDef:
     """Appends a float32 node and returns it for further attributes."""
     node: NodeDef = graph.node.add(op=op, name=name, input=list(inputs))
     node.attr["T"].type = DT_FLOAT

@@ -85,7 +85,7 @@ def read_labels(path: Path, carried: tuple[str, ...] | None = None) -> tuple[str
 
 
 def find_labels(
-    graph: Path, carried: tuple[str, ...] | None, classes: int, given: Path | None
+    graph: Path, carried: tuple[str, ...] | None, classes: int, *, given: Path | None
 ) -> Labels:
     """Those in the file that is `given`, else those that the graph carries, else those of the first
     of the usual files beside it that has one line for each class. Raises RetrainError."""

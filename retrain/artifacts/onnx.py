@@ -48,7 +48,7 @@ def add_constant(model: Any, name: str, values: Any) -> str:
     return name
 
 
-def add_node(model: Any, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
+def add_node(model: Any, op: str, inputs: list[str], *, output: str, **attributes: Any) -> str:
     """Appends a node with one output; returns the output's name."""
     model.graph.node.append(import_onnx().helper.make_node(op, inputs, [output], **attributes))
     return output

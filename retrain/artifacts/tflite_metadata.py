@@ -82,7 +82,7 @@ def with_metadata(model: bytes, metadata: TfliteMetadata) -> bytes:
 
     buffers = [old_offset(table.position) for table in old.tables(4)]
     entries = [old_offset(table.position) for table in old.tables(6)]
-    content = builder.CreateByteVector(_metadata_bytes(metadata, _takes_bytes(old)))
+    content = builder.CreateByteVector(_metadata_bytes(metadata, takes_bytes=_takes_bytes(old)))
     name = builder.CreateString(METADATA_NAME)
     entries.append(write_table(builder, {0: name, 1: Number("Uint32", len(buffers))}))
     buffers.append(write_table(builder, {0: content}))
@@ -96,14 +96,14 @@ def with_metadata(model: bytes, metadata: TfliteMetadata) -> bytes:
     return _with_files(bytes(builder.Output()), metadata.files)
 
 
-def _metadata_bytes(metadata: TfliteMetadata, takes_bytes: bool) -> bytes:
+def _metadata_bytes(metadata: TfliteMetadata, *, takes_bytes: bool) -> bytes:
     """The ModelMetadata of a classifier with one input, a picture, and one output."""
     from flatbuffers import Builder
 
     builder = Builder(1024)
     subgraph = {
-        2: write_vector(builder, [_image(builder, metadata, takes_bytes)]),
-        3: write_vector(builder, [_probability(builder, LABELS in metadata.files)]),
+        2: write_vector(builder, [_image(builder, metadata, takes_bytes=takes_bytes)]),
+        3: write_vector(builder, [_probability(builder, labelled=LABELS in metadata.files)]),
     }
     others = [
         write_table(builder, {0: builder.CreateString(name)})
@@ -120,7 +120,7 @@ def _metadata_bytes(metadata: TfliteMetadata, takes_bytes: bool) -> bytes:
     return bytes(builder.Output())
 
 
-def _image(builder: Any, metadata: TfliteMetadata, takes_bytes: bool) -> int:
+def _image(builder: Any, metadata: TfliteMetadata, *, takes_bytes: bool) -> int:
     """The input's TensorMetadata: an RGB picture, how it is scaled, the range of its values."""
     properties = write_table(builder, {0: Number("Int8", RGB)})
     content = write_table(builder, {0: Number("Uint8", IMAGE_PROPERTIES), 1: properties})
@@ -139,7 +139,7 @@ def _image(builder: Any, metadata: TfliteMetadata, takes_bytes: bool) -> int:
     return write_table(builder, fields)
 
 
-def _probability(builder: Any, labelled: bool) -> int:
+def _probability(builder: Any, *, labelled: bool) -> int:
     """The output's TensorMetadata."""
     fields = {
         0: builder.CreateString("probability"),

@@ -77,11 +77,11 @@ def with_hidden_layer(backbone: GraphDef, layer: HiddenLayer) -> GraphDef:
     product, total = f"{SCOPE}/MatMul", f"{SCOPE}/add"
     add_float_constant(graph, weights, layer.weights)
     add_float_constant(graph, biases, layer.biases)
-    matmul = add_node(graph, "MatMul", product, [BELOW, weights])
+    matmul = add_node(graph, "MatMul", product, inputs=[BELOW, weights])
     matmul.attr["transpose_a"].b = False
     matmul.attr["transpose_b"].b = False
-    add_node(graph, "AddV2", total, [product, biases])
-    add_node(graph, "Relu", FEATURE_NODE, [total])
+    add_node(graph, "AddV2", total, inputs=[product, biases])
+    add_node(graph, "Relu", FEATURE_NODE, inputs=[total])
     return graph
 
 
@@ -95,9 +95,9 @@ def with_hidden_onnx_layer(backbone: Any, layer: HiddenLayer) -> Any:
             names[:] = [BELOW if name == FEATURE_NODE else name for name in names]
     weights = add_constant(model, f"{SCOPE}/weights", layer.weights)
     biases = add_constant(model, f"{SCOPE}/biases", layer.biases)
-    product = add_onnx_node(model, "MatMul", [BELOW, weights], f"{SCOPE}/MatMul")
-    total = add_onnx_node(model, "Add", [product, biases], f"{SCOPE}/add")
-    add_onnx_node(model, "Relu", [total], FEATURE_NODE)
+    product = add_onnx_node(model, "MatMul", [BELOW, weights], output=f"{SCOPE}/MatMul")
+    total = add_onnx_node(model, "Add", [product, biases], output=f"{SCOPE}/add")
+    add_onnx_node(model, "Relu", [total], output=FEATURE_NODE)
     del model.graph.output[:]
     shape = ["n", len(layer.biases)]
     model.graph.output.append(

@@ -32,6 +32,7 @@ from retrain.utils.logs import print_result
 def command(
     ctx: click.Context,
     /,
+    *,
     architecture: str | None,
     output_dir: Path,
     logging_verbosity: str,
@@ -63,7 +64,7 @@ def command(
     audit = audit_tree(settings, [settings.features_folder, settings.modules_folder])
     for line in audit_lines(audit):
         print_result(line)
-    write_audit_csv(audit, output_dir / AUDIT_CSV, settings.csv_safe)
+    write_audit_csv(audit, output_dir / AUDIT_CSV, csv_safe=settings.csv_safe)
     write_audit_json(audit, output_dir / AUDIT_JSON)
     for name in (AUDIT_CSV, AUDIT_JSON):
         print_result(f"Audit: {(output_dir / name).absolute()}")

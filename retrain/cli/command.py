@@ -156,7 +156,7 @@ def _everyday(parameter: click.Parameter) -> bool:
     return not isinstance(parameter, GroupedOption) or parameter.everyday
 
 
-def _show_all(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+def _show_all(ctx: click.Context, _: click.Parameter, *, asked: bool) -> None:
     if asked:
         ctx.meta["retrain.help_all"] = True
         click.echo(ctx.get_help())
@@ -201,10 +201,10 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoRet
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show ends nothing
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run(command, [a for a in given if a != "--debug"], debug))
+    sys.exit(_run(command, [a for a in given if a != "--debug"], debug=debug))
 
 
-def _run(command: click.Command, arguments: list[str], debug: bool) -> int:
+def _run(command: click.Command, arguments: list[str], *, debug: bool) -> int:
     name = command.name or "retrain"
     try:
         with empty_folders_removed():

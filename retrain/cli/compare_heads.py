@@ -21,8 +21,8 @@ from retrain.config import TrainSettings
 @click.command(cls=GroupedCommand, name="retrain compare-heads")
 @image_dir
 @module_options
-@option("how_many_training_steps", "Random batches.", TRAINING, True)
-@option("seed", "Decides the folds and the batches.", TRAINING, True)
+@option("how_many_training_steps", "Random batches.", TRAINING, everyday=True)
+@option("seed", "Decides the folds and the batches.", TRAINING, everyday=True)
 @talk_options
 @click.pass_context
 def command(

@@ -48,6 +48,7 @@ from retrain.utils.logs import print_result
 @gate_options
 @talk_options
 def command(
+    *,
     graph: Path,
     image_dir: str,
     which: str | None,
@@ -87,11 +88,13 @@ def command(
     check_folder_can_be_written(output_dir, "--output_dir")
     if page is not None:
         check_file_can_be_written(page, "--report")
-    judged = judge(graph, image_dir, Overrides(**overrides_of(given)), labels, which)
+    judged = judge(
+        graph, image_dir, Overrides(**overrides_of(given)), labels_file=labels, which=which
+    )
     check_recall_labels(assert_recall, judged.labels)
     say_metrics(judged.metrics)
     write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)
-    write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows(), csv_safe)
+    write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows(), csv_safe=csv_safe)
     if page is not None:
         report_judged(judged, graph, page)
         print_result(f"Report: {page.absolute()}")

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
     help="A name ending in .tflite or .onnx; any other is the folder for a SavedModel. May be "
     "given several times.",
 )
-@tflite_quantization(True)
+@tflite_quantization(everyday=True)
 @click.option(
     "--image_dir",
     cls=GroupedOption,
@@ -64,6 +64,7 @@ log = logging.getLogger(__name__)
 )
 @talk_options
 def command(
+    *,
     graph: Path,
     places: tuple[Path, ...],
     tflite_quantization: str,
@@ -94,8 +95,8 @@ def command(
 
     check_exports(wanted)
     manifest = read_exportable(graph)
-    with unsafe_allowed(allow_unsafe_module, log.warning):
-        exports = write_exports(wanted, graph, manifest, photos_in(image_dir))
+    with unsafe_allowed(allowed=allow_unsafe_module, warn=log.warning):
+        exports = write_exports(wanted, graph, manifest, photos=photos_in(image_dir))
     for export in exports:
         print_result(f"{export.kind}: {export.path.absolute()}")
     check_agreement(exports)

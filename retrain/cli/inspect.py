@@ -28,7 +28,7 @@ from retrain.utils.logs import print_result
     help="Print all that is known, for programs.",
 )
 @debug_option
-def command(file: Path, all_labels: bool, as_json: bool) -> None:
+def command(*, file: Path, all_labels: bool, as_json: bool) -> None:
     """Say what FILE is: its format, inputs, outputs, labels, size, and how it was made.
 
     \b

@@ -130,6 +130,7 @@ PHOTOS, RESULTS = "Photos", "Results"
 @debug_option
 @click.version_option(__version__, prog_name="label-image")
 def label_image(
+    *,
     photos: tuple[str, ...],
     graph: Path | None,
     labels: Path | None,

@@ -94,7 +94,7 @@ def show_command(name: str, model_dir: Path | None, verbosity: str) -> None:
 @click.option("--allow_unsafe_module", cls=GroupedOption, is_flag=True, help=ALLOW_UNSAFE)
 @_options
 def fetch_command(
-    names: tuple[str, ...], allow_unsafe_module: bool, model_dir: Path | None, verbosity: str
+    *, names: tuple[str, ...], allow_unsafe_module: bool, model_dir: Path | None, verbosity: str
 ) -> None:
     """Get and freeze modules, so that they can be used without network.
 
@@ -108,7 +108,7 @@ def fetch_command(
 
     start_console(verbosity)
     for name in names:
-        with unsafe_allowed(allow_unsafe_module, log.warning):
+        with unsafe_allowed(allowed=allow_unsafe_module, warn=log.warning):
             backbone = resolve(name, InputWanted(), model_dir or default_modules_folder())
         print_result(f"{backbone.info.name}: {backbone.folder.absolute()}")
 

@@ -22,7 +22,7 @@ GATES = "Gates (exit code 3)"
 RECORDED = "retrain.recorded_photos"  # in a context's meta, after --config
 
 
-def option(name: str, help: str, group: str, everyday: bool = False, **more: Any) -> Wrap:
+def option(name: str, help: str, group: str, *, everyday: bool = False, **more: Any) -> Wrap:
     """An option of TrainSettings: default and value shown as there."""
     default = DEFAULTS.get(name)
     if name in DEFAULTS:
@@ -58,14 +58,14 @@ image_dir = option(
     "image_dir",
     "Holds one folder of photos per class.",
     PHOTOS,
-    True,
+    everyday=True,
     metavar="DIR",
     required=True,
 )
 
 split_options = together(
-    option("testing_percentage", "Photos kept for the final test.", PHOTOS, True),
-    option("validation_percentage", "Photos to watch training with.", PHOTOS, True),
+    option("testing_percentage", "Photos kept for the final test.", PHOTOS, everyday=True),
+    option("validation_percentage", "Photos to watch training with.", PHOTOS, everyday=True),
     option(
         "split",
         "Rule that divides the photos: a hash of their content, or the old "
@@ -85,7 +85,7 @@ module_options = together(
         "Module: a name (see: retrain modules list), folder, .tar.gz, .keras, .h5, .onnx, hub URL "
         "or Kaggle handle.",
         MODULE,
-        True,
+        everyday=True,
         metavar="MODULE",
     ),
     click.option(
@@ -125,7 +125,7 @@ module_options = together(
         "bottleneck_dir",
         "Where features are kept.",
         MODULE,
-        True,
+        everyday=True,
         metavar="DIR",
         show_default="the user's cache",
         type=FILE,
@@ -190,13 +190,13 @@ def output_dir_option(help: str) -> Wrap:
     )
 
 
-def tflite_quantization(everyday: bool) -> Wrap:
+def tflite_quantization(*, everyday: bool) -> Wrap:
     return option(
         "tflite_quantization",
         "Numbers in the TFLite file; int8 is a quarter of the size of float32 and the fastest on "
         "phones, dynamic as small without being shown photos.",
         OUTPUTS,
-        everyday,
+        everyday=everyday,
     )
 
 

@@ -62,12 +62,12 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     is_flag=True,
 )
 @module_options
-@option("how_many_training_steps", "Random batches.", TRAINING, True)
+@option("how_many_training_steps", "Random batches.", TRAINING, everyday=True)
 @option(
     "learning_rate",
     "Size of a step.",
     TRAINING,
-    True,
+    everyday=True,
     show_default="0.01",
 )
 @option(
@@ -136,7 +136,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "balanced: classes are drawn equally often; uniform: photos are.",
     TRAINING,
 )
-@option("seed", "Same seed, same head.", TRAINING, True)
+@option("seed", "Same seed, same head.", TRAINING, everyday=True)
 @option(
     "calibration",
     "Export scores as trained, not divided by the temperature fitted on validation photos.",
@@ -163,8 +163,8 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "Distorted copies of each training photo, made once, kept, and mixed with the originals.",
     DISTORTIONS,
 )
-@option("output_graph", "The classifier.", OUTPUTS, True, metavar="FILE")
-@option("output_labels", "Its labels.", OUTPUTS, True, metavar="FILE")
+@option("output_graph", "The classifier.", OUTPUTS, everyday=True, metavar="FILE")
+@option("output_labels", "Its labels.", OUTPUTS, everyday=True, metavar="FILE")
 @option("final_tensor_name", "Name of the graph's output.", OUTPUTS, metavar="NAME")
 @option(
     "saved_model_dir",
@@ -174,7 +174,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     type=FILE,
 )
 @option("tflite_output_file", "Also write a TFLite file.", OUTPUTS, metavar="FILE", type=FILE)
-@tflite_quantization(False)
+@tflite_quantization(everyday=False)
 @option("onnx_output_file", "Also write an ONNX file.", OUTPUTS, metavar="FILE", type=FILE)
 @parity_min_agreement
 @option(
@@ -195,7 +195,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "summaries_dir",
     "For TensorBoard; '': none.",
     OUTPUTS,
-    True,
+    everyday=True,
     metavar="DIR",
 )
 @option("tensorboard_projector", "Also show the features there.", OUTPUTS, is_flag=True)
@@ -212,7 +212,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     "print_misclassified_test_images",
     "List the test photos that it gets wrong.",
     OUTPUTS,
-    True,
+    everyday=True,
     is_flag=True,
 )
 @leak_gate
@@ -256,6 +256,6 @@ def retrain(
         result.assessment.metrics,
         settings.assert_accuracy,
         settings.assert_recall,
-        leaking,
-        settings.max_leaks,
+        leaks=leaking,
+        max_leaks=settings.max_leaks,
     )

@@ -39,10 +39,10 @@ def audit_of(
         settings.features_folder / "audits",
         dataset.index,
         dataset.keys,
-        dataset.features,
-        dataset.split.sets,
-        dataset.recipe,
-        dataset.store,
+        features=dataset.features,
+        sets=dataset.split.sets,
+        recipe=dataset.recipe,
+        store=dataset.store,
     )
 
 
@@ -57,17 +57,17 @@ def audit_tree(settings: TrainSettings, outputs: Sequence[Path]) -> Audit:
         photos.index,
         photos.digests,
         settings.testing_percentage,
-        settings.validation_percentage,
-        settings.split,
+        validation=settings.validation_percentage,
+        rule=settings.split,
     )
     return _audited(
         settings.features_folder / "audits",
         photos.index,
         photos.keys,
-        photos.features(),
-        split.sets,
-        photos.recipe,
-        photos.store,
+        features=photos.features(),
+        sets=split.sets,
+        recipe=photos.recipe,
+        store=photos.store,
     )
 
 
@@ -75,6 +75,7 @@ def _audited(
     folder: Path,
     index: Index,
     keys: list[bytes],
+    *,
     features: FeatureMatrix,
     sets: np.ndarray,
     recipe: Recipe,
@@ -89,6 +90,6 @@ def _audited(
     kept = read_kept(path, warn_once)
     if kept is not None:
         return audit_from_json(json.loads(kept))
-    audit = run_audit(index, keys, features, sets, recipe)
+    audit = run_audit(index, keys, features, sets=sets, recipe=recipe)
     write_kept(path, json.dumps(audit_to_json(audit)).encode(), warn_once)
     return audit

@@ -58,7 +58,7 @@ def compare_heads(settings: TrainSettings) -> Iterator[HeadContender]:
                 return head
 
             start = time.monotonic()
-            right = cross_validate(features, labels, fold_of, train_and_count) == labels
+            right = cross_validate(features, labels, fold_of, train=train_and_count) == labels
             seconds = (time.monotonic() - start) / FOLDS
         yield HeadContender(
             name=name,
@@ -81,15 +81,21 @@ def _solvers(
     def stepping(**more: object) -> Callable[[np.ndarray], Scorer]:
         chosen = replace(plan, **more)  # type: ignore[arg-type]
         return lambda rows: train_head(
-            features, labels, rows, rows[:0], classes, chosen, *UNWATCHED
+            features,
+            labels,
+            rows,
+            validation_rows=rows[:0],
+            classes=classes,
+            settings=chosen,
+            **UNWATCHED,
         )
 
     def lbfgs(rows: np.ndarray) -> Head:
         """The penalty is chosen on one of the training folds, then all of them are used."""
         kept = fold_of[rows] != fold_of[rows][0]
         loss = SoftmaxLoss(class_weights(labels[rows], classes, "none"))
-        chosen = sweep(features, labels, rows[kept], rows[~kept], loss)
-        return solve(features, labels, rows, loss, chosen.l2, chosen.head)
+        chosen = sweep(features, labels, rows[kept], validation_rows=rows[~kept], loss=loss)
+        return solve(features, labels, rows, loss=loss, l2=chosen.l2, start=chosen.head)
 
     def hidden(rows: np.ndarray) -> Scorer:
         plan = HiddenSettings(
@@ -101,7 +107,15 @@ def _solvers(
             sampling=settings.sampling,
             seed=settings.seed,
         )
-        return train_hidden(features, labels, rows, rows[:0], classes, plan, *UNWATCHED)
+        return train_hidden(
+            features,
+            labels,
+            rows,
+            validation_rows=rows[:0],
+            classes=classes,
+            settings=plan,
+            **UNWATCHED,
+        )
 
     return {
         "sgd": stepping(),

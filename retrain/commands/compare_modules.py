@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def _ignore(*_: object) -> None:
     pass
 
 
-UNWATCHED = (_ignore, _ignore)  # a training's on_step and on_evaluation
+UNWATCHED: dict[str, Any] = {"on_step": _ignore, "on_evaluation": _ignore}
 RATE_SECONDS = 5.0  # how long the speed of a module is measured
 
 
@@ -84,11 +85,19 @@ def _right_answers(photos: Photos, settings: TrainSettings) -> np.ndarray:
 
         def train(rows: np.ndarray) -> Head:
             classes = len(photos.index.classes)
-            head = train_head(features, labels, rows, rows[:0], classes, plan, *UNWATCHED)
+            head = train_head(
+                features,
+                labels,
+                rows,
+                validation_rows=rows[:0],
+                classes=classes,
+                settings=plan,
+                **UNWATCHED,
+            )
             meter.advance()
             return head
 
-        predicted = cross_validate(features, labels, folds_of(photos, settings.seed), train)
+        predicted = cross_validate(features, labels, folds_of(photos, settings.seed), train=train)
     right: np.ndarray = predicted == labels
     return right
 
@@ -96,7 +105,7 @@ def _right_answers(photos: Photos, settings: TrainSettings) -> np.ndarray:
 def folds_of(photos: Photos, seed: int) -> np.ndarray:
     """(n,) fold of each photo, FOLDS of them; photos that belong together share one."""
     numbers = group_numbers(photos.index.photos, photos.digests)
-    return folds(photos.labels, [number.hex() for number in numbers.tolist()], FOLDS, seed)
+    return folds(photos.labels, [number.hex() for number in numbers.tolist()], FOLDS, seed=seed)
 
 
 def _rate(photos: Photos, settings: TrainSettings) -> float:

@@ -51,7 +51,12 @@ class Judged:
 
 
 def judge(
-    graph: Path, image_dir: str, said: Overrides, labels_file: Path | None, which: str | None = None
+    graph: Path,
+    image_dir: str,
+    said: Overrides,
+    *,
+    labels_file: Path | None,
+    which: str | None = None,
 ) -> Judged:
     """Labels the photos of a tree and compares with the folders they lie in, matched by name
     (`images.names`).
@@ -72,7 +77,7 @@ def judge(
     rows: list[np.ndarray] = []
     judged: list[Photo] = []
     with progress("Judging", len(wanted), "photos") as meter:
-        decoded = _decoded(classifier, index, wanted, unusable)
+        decoded = _decoded(classifier, index, wanted, unusable=unusable)
         for position, scores in classifier.scores(decoded):
             judged.append(wanted[position])
             rows.append(scores)
@@ -93,7 +98,7 @@ def judge(
         tuple(judged),
         truth,
         probabilities,
-        compute_metrics(probabilities, truth, classifier.labels, rng),
+        compute_metrics(probabilities, truth, classifier.labels, rng=rng),
         index.aside,
     )
 
@@ -123,7 +128,7 @@ def _of_set(index: Index, which: str | None) -> Index:
 
 
 def _decoded(
-    classifier: Classifier, index: Index, photos: Sequence[Photo], unusable: dict[str, str]
+    classifier: Classifier, index: Index, photos: Sequence[Photo], *, unusable: dict[str, str]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Position and pixels of each photo that can be decoded; `unusable` gets the others, by path,
     and why."""

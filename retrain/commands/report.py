@@ -46,7 +46,7 @@ def report_run(settings: TrainSettings, result: TrainResult, page: Path) -> None
         metrics=assessment.metrics,
         photos=photos,
         image_dir=image_dir,
-        maps=_maps_of_mistakes(graph, describe_graph(graph), photos, image_dir),
+        maps=_maps_of_mistakes(graph, describe_graph(graph), photos, image_dir=image_dir),
         counts=dataset.split.counts(dataset.photo_labels, len(result.labels)),
         uncalibrated=assessment.uncalibrated,
         temperature=result.calibration.temperature,
@@ -77,7 +77,7 @@ def report_judged(judged: Judged, graph: Path, page: Path) -> None:
         metrics=judged.metrics,
         photos=photos,
         image_dir=judged.image_dir,
-        maps=_maps_of_mistakes(graph, judged.spec, photos, judged.image_dir),
+        maps=_maps_of_mistakes(graph, judged.spec, photos, image_dir=judged.image_dir),
     )
     write_report(inputs, page, np.random.default_rng(0))
 
@@ -89,7 +89,7 @@ def _of_sets(judged: Judged) -> str:
 
 
 def _maps_of_mistakes(
-    graph: Path, spec: GraphInput, photos: JudgedPhotos, image_dir: str
+    graph: Path, spec: GraphInput, photos: JudgedPhotos, *, image_dir: str
 ) -> dict[str, np.ndarray]:
     """By path, where the network saw what it said of the photos that it was most surely wrong
     about; nothing for a graph that has no class-activation maps."""
@@ -144,16 +144,18 @@ def _learning_curve(settings: TrainSettings, result: TrainResult) -> LearningCur
     loss = SoftmaxLoss(np.ones(classes, np.float32))
 
     def train(rows: np.ndarray) -> Head:
-        return sweep(dataset.features, dataset.labels, rows, rows[:0], loss).head
+        return sweep(
+            dataset.features, dataset.labels, rows, validation_rows=rows[:0], loss=loss
+        ).head
 
     return learning_curve(
         dataset.features,
         dataset.labels,
         train_rows,
-        dataset.split.rows(TEST),
-        classes,
-        train,
-        np.random.default_rng(settings.seed),
+        test_rows=dataset.split.rows(TEST),
+        classes=classes,
+        train=train,
+        rng=np.random.default_rng(settings.seed),
     )
 
 

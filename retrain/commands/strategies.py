@@ -56,7 +56,7 @@ class Tuning:
 
 
 def with_hidden_layer(
-    settings: TrainSettings, dataset: Dataset, classes: int, summaries: Path | None, folder: Path
+    settings: TrainSettings, dataset: Dataset, classes: int, *, summaries: Path | None, folder: Path
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
     """`--hidden_units`: a ReLU layer between the features and the head, which becomes a part of
     the backbone that is written into `folder`."""
@@ -68,11 +68,11 @@ def with_hidden_layer(
             dataset.features,
             dataset.labels,
             dataset.training_rows,
-            dataset.split.rows(VALIDATION),
-            classes,
-            plan,
-            lambda step, head: watch.step(),
-            watch.evaluation,
+            validation_rows=dataset.split.rows(VALIDATION),
+            classes=classes,
+            settings=plan,
+            on_step=lambda step, head: watch.step(),
+            on_evaluation=watch.evaluation,
         )
     watch.say_kept()
     if settings.early_stopping:
@@ -108,15 +108,15 @@ def fine_tuned(
         source_of(dataset.backbone),
         dataset.backbone,
         head,
-        TuningPhotos(
+        photos=TuningPhotos(
             paths=[dataset.index.full_path(photo) for photo in photos],
             keys=dataset.keys,
             labels=dataset.photo_labels,
             train=dataset.split.rows(TRAIN),
             validation=dataset.split.rows(VALIDATION),
         ),
-        tuning,
-        folder,
+        settings=tuning,
+        folder=folder,
     )
     if np.array_equal(tuned_head.weights, head.weights):
         by = Judges.of(dataset.split.rows(TRAIN), dataset.split.rows(VALIDATION)).name
@@ -128,8 +128,8 @@ def fine_tuned(
     rows = dataset.split.rows(TEST)
     if not len(rows):
         return tuned, tuned_head, None
-    before = evaluate(head, dataset.features, dataset.labels, rows)
-    after = evaluate(tuned_head, tuned.features, tuned.labels, rows)
+    before = evaluate(head, dataset.features, dataset.labels, rows=rows)
+    after = evaluate(tuned_head, tuned.features, tuned.labels, rows=rows)
     right_before, right_after = (e.predicted == e.truth for e in (before, after))
     compared = paired_difference(right_after, right_before)
     return (
@@ -140,7 +140,7 @@ def fine_tuned(
 
 
 def from_scratch(
-    settings: TrainSettings, outputs: list[Path], summaries: Path | None, folder: Path
+    settings: TrainSettings, outputs: list[Path], summaries: Path | None, *, folder: Path
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
     """`--architecture simple_cnn`: a small network trained on the pixels alone.
 
@@ -156,16 +156,20 @@ def from_scratch(
     paths = [index.full_path(photo) for photo in readable]
     pixels, broken = read_pixels(paths, recipe)
     failed = {digests[readable[position].path]: why for position, why in broken.items()}
-    index = usable_photos(index, digests, unreadable, failed)
+    index = usable_photos(index, digests, unreadable, failed=failed)
     say_left_out(index)
     report_aside(index.aside, settings)
     usable = {photo.path for photo in index.photos}
     pixels = pixels[[position for position, p in enumerate(readable) if p.path in usable]]
     labels = np.array([photo.label for photo in index.photos], np.int32)
     split = split_index(
-        index, digests, settings.testing_percentage, settings.validation_percentage, settings.split
+        index,
+        digests,
+        settings.testing_percentage,
+        validation=settings.validation_percentage,
+        rule=settings.split,
     )
-    say_split(index, labels, split, settings)
+    say_split(index, labels, split, settings=settings)
     plan = CnnSettings(
         grayscale=settings.grayscale,
         epochs=settings.epochs or CNN_EPOCHS,
@@ -181,7 +185,9 @@ def from_scratch(
     )
     checkpoints = settings.beside(CNN_FOLDER)
     with watched(summaries, plan.epochs) as watch:
-        backbone, head = train_simple_cnn(photos, plan, folder, checkpoints, watch.point)
+        backbone, head = train_simple_cnn(
+            photos, plan, folder, checkpoints=checkpoints, on_epoch=watch.point
+        )
     if settings.early_stopping:
         watch.warn_if_nothing_stops()
     info = backbone.info
@@ -190,7 +196,9 @@ def from_scratch(
         index=index,
         keys=[digests[photo.path] for photo in index.photos],
         labels=labels,
-        features=features_of_pixels(backbone, pixels, settings.engine, settings.precision),
+        features=features_of_pixels(
+            backbone, pixels, settings.engine, precision=settings.precision
+        ),
         training_rows=split.rows(TRAIN),
         split=split,
         backbone=backbone,

@@ -70,16 +70,17 @@ def train(
                settings.beside(CNN_FOLDER)]  # fmt: skip
     outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
     with (
-        unsafe_allowed(settings.allow_unsafe_module, log.warning),
+        unsafe_allowed(allowed=settings.allow_unsafe_module, warn=log.warning),
         run_folder(beside=settings.output_graph) as scratch,
     ):
-        return _train(settings, outputs, scratch, sources or {}, recorded)
+        return _train(settings, outputs, scratch, sources=sources or {}, recorded=recorded)
 
 
 def _train(
     settings: TrainSettings,
     outputs: list[Path],
     scratch: Path,
+    *,
     sources: Mapping[str, str],
     recorded: RecordedPhotos | None,
 ) -> TrainResult:
@@ -88,26 +89,26 @@ def _train(
     summaries = new_run_folder(settings.summaries_dir) if settings.summaries_dir else None
     tuning = None
     if settings.from_scratch:
-        dataset, head, curve = from_scratch(settings, outputs, summaries, scratch)
+        dataset, head, curve = from_scratch(settings, outputs, summaries, folder=scratch)
         audited = None
         _say_difference(recorded, dataset)
-        labels = labels_of(dataset.index.classes, settings.legacy_labels)
+        labels = labels_of(dataset.index.classes, legacy=settings.legacy_labels)
         check_recall_labels(settings.assert_recall, labels)
     else:
         dataset = audited = prepare(settings, outputs)
         _say_difference(recorded, dataset)
-        labels = labels_of(dataset.index.classes, settings.legacy_labels)
+        labels = labels_of(dataset.index.classes, legacy=settings.legacy_labels)
         check_recall_labels(settings.assert_recall, labels)
         laps.end("features")
         if settings.fine_tune is not None:
             check_can_be_tuned(source_of(dataset.backbone))
         if settings.hidden_units:
             dataset, head, curve = with_hidden_layer(
-                settings, dataset, len(labels), summaries, scratch
+                settings, dataset, len(labels), summaries=summaries, folder=scratch
             )
         else:
             steps = Exporter(settings, dataset, labels)  # writes graphs on the way
-            head, curve = train_on(settings, dataset, steps, summaries)
+            head, curve = train_on(settings, dataset, steps, summaries=summaries)
         if settings.fine_tune is not None:
             laps.end("head")
             dataset, head, tuning = fine_tuned(settings, dataset, head)
@@ -116,15 +117,15 @@ def _train(
     laps.end("training")
     exporter = Exporter(settings, dataset, labels)
     calibration = calibrate(settings, dataset, head)
-    assessment = assess(settings, dataset, labels, head, calibration)
+    assessment = assess(settings, dataset, labels, head=head, calibration=calibration)
     exporter.write_final(calibration, assessment)
-    parity = _check_export(settings, dataset, calibration.head, assessment.evaluation)
+    parity = _check_export(settings, dataset, calibration.head, evaluation=assessment.evaluation)
     laps.end("test and export")
     exports = write_exports(
         settings.exports,
         settings.output_graph,
         exporter.manifest((calibration, assessment)),
-        _photos_for_exports(dataset, assessment.evaluation),
+        photos=_photos_for_exports(dataset, assessment.evaluation),
     )
     if exports:
         laps.end("other formats")
@@ -133,7 +134,7 @@ def _train(
     laps.end("audit")
     comparison = None
     if settings.compare_with is not None:
-        comparison = compare_with(settings.compare_with, dataset, labels, assessment)
+        comparison = compare_with(settings.compare_with, dataset, labels, assessment=assessment)
         if comparison is not None:
             print_result(comparison.sentence())
     result = TrainResult(
@@ -182,14 +183,14 @@ def _write_records(settings: TrainSettings, result: TrainResult) -> None:
         settings.beside(EVALUATION),
         result.assessment.metrics,
         result.labels,
-        calibration_facts(result.assessment, result.calibration),
+        more=calibration_facts(result.assessment, result.calibration),
     )
     write_predictions(
         settings.beside(PREDICTIONS),
         result.dataset,
         result.labels,
-        result.calibration,
-        settings.csv_safe,
+        calibration=result.calibration,
+        csv_safe=settings.csv_safe,
     )
     dataset, evaluation = result.dataset, result.assessment.evaluation
     if result.summaries is not None:
@@ -198,19 +199,21 @@ def _write_records(settings: TrainSettings, result: TrainResult) -> None:
             result.summaries,
             settings.how_many_training_steps,
             result.assessment.metrics,
-            evaluation.probabilities,
-            evaluation.truth,
-            [dataset.index.full_path(photo) for photo in photos],
+            probabilities=evaluation.probabilities,
+            truth=evaluation.truth,
+            paths=[dataset.index.full_path(photo) for photo in photos],
         )
         if settings.tensorboard_projector:
             sets = dataset.split.sets
-            write_projector(result.summaries, dataset.features, dataset.index, result.labels, sets)
+            write_projector(
+                result.summaries, dataset.features, dataset.index, labels=result.labels, sets=sets
+            )
     if settings.page is not None:
         report_run(settings, result, settings.page)
 
 
 def _check_export(
-    settings: TrainSettings, dataset: Dataset, head: Head, evaluation: Evaluation
+    settings: TrainSettings, dataset: Dataset, head: Head, *, evaluation: Evaluation
 ) -> Parity:
     """Scores photos through the written file. Raises ParityFault."""
     which, tested = _to_check(dataset, evaluation)

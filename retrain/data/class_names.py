@@ -9,7 +9,7 @@ UNKNOWN = "unknown"  # the answer to a photo whose best score is too low
 OTHERWISE = "no_answer"  # that answer, where a class is called unknown
 
 
-def labels_of(classes: Sequence[str], legacy: bool) -> tuple[str, ...]:
+def labels_of(classes: Sequence[str], *, legacy: bool) -> tuple[str, ...]:
     """A label for each class folder, in order: the name as it is, or the ancestor's form of it.
 
     Raises RetrainError where two classes would get one label, or a label would break the labels

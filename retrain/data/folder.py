@@ -89,13 +89,17 @@ def read_tree(image_dir: str, ignore: Iterable[Path] = (), least_classes: int = 
         empty_tops = []
     names = tuple(sorted(name for name, found in classes.files.items() if found))
     empty = sorted({*(name for name, found in classes.files.items() if not found), *empty_tops})
-    _check_classes(root, names, loose_files, walker, least_classes)
+    _check_classes(root, names, loose_files, walker=walker, least=least_classes)
     photos = [
         Photo(path, label, identity, given)
         for label, name in enumerate(names)
         for path, identity, given in sorted(classes.files[name])
     ]
-    remarks = (*layout.remarks, *classes.remarks, *_remarks(root, names, empty, loose_files))
+    remarks = (
+        *layout.remarks,
+        *classes.remarks,
+        *_remarks(root, names, empty, loose_files=loose_files),
+    )
     if len(names) < 2:
         remarks += tuple(_nested_hint(root, names[0], walker))
     aside = tuple(sorted(walker.aside.values(), key=lambda file: file.path))
@@ -201,7 +205,7 @@ def _check_root(root: Path) -> None:
 
 
 def _check_classes(
-    root: Path, classes: tuple[str, ...], loose_files: list[str], walker: Walker, least: int
+    root: Path, classes: tuple[str, ...], loose_files: list[str], *, walker: Walker, least: int
 ) -> None:
     if len(classes) >= least:
         return
@@ -234,7 +238,7 @@ def _nested_hint(root: Path, name: str, walker: Walker) -> Iterator[str]:
 
 
 def _remarks(
-    root: Path, classes: Sequence[str], empty: list[str], loose_files: list[str]
+    root: Path, classes: Sequence[str], empty: list[str], *, loose_files: list[str]
 ) -> Iterator[str]:
     if len(empty) > 1:
         yield f"{len(empty)} class folders hold no photo; they are left out: {few(empty)}"

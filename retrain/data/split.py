@@ -49,7 +49,7 @@ def check_percentages(testing: int, validation: int) -> None:
 
 
 def split_index(
-    index: Index, digests: Mapping[str, bytes], testing: int, validation: int, rule: str
+    index: Index, digests: Mapping[str, bytes], testing: int, *, validation: int, rule: str
 ) -> Split:
     """Divides the index's photos. `rule` is `content` or `legacy`.
 
@@ -69,7 +69,7 @@ def split_index(
         percents = [legacy_percent(os.path.join(index.typed, photo.path)) for photo in photos]
         sets[free] = [_place(percent, testing, validation) for percent in percents]
     else:
-        sets[free] = _content_sets(photos, digests, testing, validation)
+        sets[free] = _content_sets(photos, digests, testing, validation=validation)
     return Split(sets, _conflicts(index, digests, sets))
 
 
@@ -86,7 +86,7 @@ def _place(percent: float, testing: int, validation: int) -> int:
 
 
 def _content_sets(
-    photos: Sequence[Photo], digests: Mapping[str, bytes], testing: int, validation: int
+    photos: Sequence[Photo], digests: Mapping[str, bytes], testing: int, *, validation: int
 ) -> np.ndarray:
     """(n,) int8: the set of each photo."""
     numbers = group_numbers(photos, digests)

@@ -94,7 +94,7 @@ def say_narrow(paths: Sequence[str]) -> None:
         )
 
 
-def say_split(index: Index, labels: np.ndarray, split: Split, settings: TrainSettings) -> None:
+def say_split(index: Index, labels: np.ndarray, split: Split, *, settings: TrainSettings) -> None:
     table = split.counts(labels, len(index.classes))
     names = [printable(name) for name in index.classes]
     width = max(len(name) for name in (*names, "class", "total"))

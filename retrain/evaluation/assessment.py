@@ -53,13 +53,13 @@ def calibrate(settings: TrainSettings, dataset: Dataset, head: Head) -> Calibrat
     if settings.reject_precision is not None:
         scores = calibrated(logits, temperature)
         threshold = fit_threshold(scores, truth, settings.reject_precision)
-        word = unknown_answer(labels_of(dataset.index.classes, settings.legacy_labels))
-        _say_threshold(settings.reject_precision, threshold, scores, word)
+        word = unknown_answer(labels_of(dataset.index.classes, legacy=settings.legacy_labels))
+        _say_threshold(settings.reject_precision, threshold, scores, word=word)
     return Calibration(divided, temperature, threshold)
 
 
 def _say_threshold(
-    precision: float, threshold: float | None, scores: np.ndarray, word: str
+    precision: float, threshold: float | None, scores: np.ndarray, *, word: str
 ) -> None:
     if threshold is None:
         log.warning(
@@ -78,22 +78,23 @@ def assess(
     settings: TrainSettings,
     dataset: Dataset,
     labels: tuple[str, ...],
+    *,
     head: Head,
     calibration: Calibration,
 ) -> Assessment:
     """The final test: the accuracy line, as the ancestor wrote it, is a result."""
     seeds = np.random.SeedSequence(settings.seed).spawn(5)
     draw, resample = (np.random.default_rng(seed) for seed in seeds[3:])
-    sampler = Sampler(dataset.split.rows(TEST), dataset.labels, settings.sampling, draw)
+    sampler = Sampler(dataset.split.rows(TEST), dataset.labels, settings.sampling, rng=draw)
     rows = sampler.draw(settings.test_batch_size)
-    evaluation = evaluate(calibration.head, dataset.features, dataset.labels, rows)
-    metrics = compute_metrics(evaluation.probabilities, evaluation.truth, labels, resample)
+    evaluation = evaluate(calibration.head, dataset.features, dataset.labels, rows=rows)
+    metrics = compute_metrics(evaluation.probabilities, evaluation.truth, labels, rng=resample)
     if evaluation.count:
         print_result(
             f"Final test accuracy = {evaluation.accuracy * 100:.1f}% (N={evaluation.count})"
         )
     else:
         log.warning("there is no test photo, so no test accuracy: see --testing_percentage")
-    plain = evaluate(head, dataset.features, dataset.labels, rows)
-    uncalibrated = compute_metrics(plain.probabilities, plain.truth, labels, resample)
+    plain = evaluate(head, dataset.features, dataset.labels, rows=rows)
+    uncalibrated = compute_metrics(plain.probabilities, plain.truth, labels, rng=resample)
     return Assessment(evaluation, metrics, uncalibrated)

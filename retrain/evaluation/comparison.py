@@ -38,7 +38,7 @@ class Comparison:
 
 
 def compare_with(
-    earlier: Path, dataset: Dataset, labels: tuple[str, ...], assessment: Assessment
+    earlier: Path, dataset: Dataset, labels: tuple[str, ...], *, assessment: Assessment
 ) -> Comparison | None:
     """Asks the earlier graph about the test photos whose class it knows by name; None if none.
 

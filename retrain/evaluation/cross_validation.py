@@ -12,6 +12,7 @@ def cross_validate(
     features: FeatureMatrix,
     labels: np.ndarray,
     fold_of: np.ndarray,
+    *,
     train: Callable[[np.ndarray], Scorer],
 ) -> np.ndarray:
     """(N,) int64 predicted class of each row of features (N, D), N being the length of `fold_of`.
@@ -22,5 +23,5 @@ def cross_validate(
     for fold in np.unique(fold_of):
         held_out = np.flatnonzero(fold_of == fold)
         head = train(np.flatnonzero(fold_of != fold))
-        predicted[held_out] = evaluate(head, features, labels, held_out).predicted
+        predicted[held_out] = evaluate(head, features, labels, rows=held_out).predicted
     return predicted

@@ -19,7 +19,7 @@ class _Group:
         return min(self.counts, key=lambda label: (-self.counts[label], label))
 
 
-def folds(labels: np.ndarray, groups: Sequence[bytes | str], k: int, seed: int) -> np.ndarray:
+def folds(labels: np.ndarray, groups: Sequence[bytes | str], k: int, *, seed: int) -> np.ndarray:
     """(n,) int64 fold, 0 to k - 1, of each photo.
 
     `labels`: (n,) classes; `groups`: a key for each photo. Photos with one key share a fold, also

@@ -28,13 +28,14 @@ def check_recall_labels(wanted: Sequence[tuple[str, float]], labels: Sequence[st
 
 def check_leaks(leaks: int, max_leaks: int | None) -> None:
     """Raises GateFault for more leaks than `max_leaks`, if that is a number."""
-    check_gates(None, None, (), leaks, max_leaks)
+    check_gates(None, None, (), leaks=leaks, max_leaks=max_leaks)
 
 
 def check_gates(
     metrics: Metrics | None,
     assert_accuracy: float | None,
     assert_recall: Sequence[tuple[str, float]],
+    *,
     leaks: int = 0,
     max_leaks: int | None = None,
 ) -> None:

@@ -102,7 +102,7 @@ def paired_difference(right_a: np.ndarray, right_b: np.ndarray) -> PairedDiffere
     neither = count - both - only_a - only_b
     share_a, share_b = (both + only_a) / count, (both + only_b) / count
     interval_a, interval_b = wilson(both + only_a, count), wilson(both + only_b, count)
-    phi = _paired_correlation(both, only_a, only_b, neither)
+    phi = _paired_correlation(both, only_a, only_b, neither=neither)
     difference = (only_a - only_b) / count
     down = _joined(share_a - interval_a.low, interval_b.high - share_b, phi)
     up = _joined(interval_a.high - share_a, share_b - interval_b.low, phi)
@@ -115,7 +115,7 @@ def _joined(first: float, second: float, phi: float) -> float:
     return math.sqrt(max(first**2 + second**2 - 2 * phi * first * second, 0.0))
 
 
-def _paired_correlation(both: int, only_a: int, only_b: int, neither: int) -> float:
+def _paired_correlation(both: int, only_a: int, only_b: int, *, neither: int) -> float:
     """Newcombe's phi: half a photo's worth of continuity correction when it is positive."""
     product = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
     if not product:

@@ -53,6 +53,7 @@ def learning_curve(
     features: FeatureMatrix,
     labels: np.ndarray,
     train_rows: np.ndarray,
+    *,
     test_rows: np.ndarray,
     classes: int,
     train: Callable[[np.ndarray], Head],
@@ -74,7 +75,7 @@ def learning_curve(
     for fraction in FRACTIONS:
         used = np.maximum(np.round(fraction * counts).astype(np.int64), np.minimum(counts, 1))
         rows = np.sort(order[rank < used[labels[order]]])
-        judged = evaluate(train(rows), features, labels, test_rows)
+        judged = evaluate(train(rows), features, labels, rows=test_rows)
         photos.append(used)
         right.append(judged.predicted == judged.truth)
     return LearningCurve(np.array(photos), labels[test_rows], np.array(right))
@@ -90,11 +91,11 @@ def advice(curve: LearningCurve, labels: Sequence[str]) -> list[Advice]:
         members = curve.truth == number
         half, full = curve.right[-2][members], curve.right[-1][members]
         before, now = (int(value) for value in curve.photos[-2:, number])
-        found.append(Advice(label, *_judge(half, full, before, now)))
+        found.append(Advice(label, *_judge(half, full, before, now=now)))
     return found
 
 
-def _judge(half: np.ndarray, full: np.ndarray, before: int, now: int) -> tuple[str, str]:
+def _judge(half: np.ndarray, full: np.ndarray, before: int, *, now: int) -> tuple[str, str]:
     count, right = len(full), int(full.sum())
     seen = counted(count, "test photo")
     if too_few(count):

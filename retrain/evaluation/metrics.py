@@ -76,7 +76,7 @@ class Metrics:
 
 
 def compute_metrics(
-    probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str], rng: np.random.Generator
+    probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str], *, rng: np.random.Generator
 ) -> Metrics:
     """Judges probabilities (n, C), rows summing to 1, by the true classes (n,) in 0 to C - 1.
 

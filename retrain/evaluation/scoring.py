@@ -50,7 +50,7 @@ class Scorer(Protocol):
 
 
 def evaluate(
-    head: Scorer, features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray
+    head: Scorer, features: FeatureMatrix, labels: np.ndarray, *, rows: np.ndarray
 ) -> Evaluation:
     """Scores the given rows of features (N, D) against labels (N,)."""
     return Evaluation(rows, labels[rows], softmax(logits_of(head, features, rows)))

@@ -94,7 +94,7 @@ def check_exports(wanted: Wanted) -> None:
 
 
 def write_exports(
-    wanted: Wanted, graph: Path, manifest: Manifest, photos: Photos
+    wanted: Wanted, graph: Path, manifest: Manifest, *, photos: Photos
 ) -> tuple[Export, ...]:
     """Makes what is wanted of the frozen `graph`, with labels, manifest and a model card beside.
 
@@ -115,7 +115,7 @@ def write_exports(
     for target in wanted.targets():
         log.info(f"Making {target.kind}")
         with _place_of(target) as (place, path):
-            _write(target, place, content, manifest, photos, recipe)
+            _write(target, place, content, manifest=manifest, photos=photos, recipe=recipe)
             with progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
                 found = own_scores(place, manifest, _counted(pixels, meter))
             parity, least = compare(found, expected), wanted.least(target)
@@ -163,16 +163,18 @@ def _place_of(target: Target) -> Iterator[tuple[Path, Path]]:
 
 
 def _write(
-    target: Target, place: Path, graph: bytes, manifest: Manifest, photos: Photos, recipe: Recipe
+    target: Target, place: Path, graph: bytes, *, manifest: Manifest, photos: Photos, recipe: Recipe
 ) -> None:
     if target.format == SAVED_MODEL:
-        write_saved_model(graph, manifest, place, _companions(manifest))
+        write_saved_model(graph, manifest, place, extra=_companions(manifest))
     elif target.format == "ONNX":
         write_bytes(place, onnx_from_graph(graph, manifest))
     else:
         needed = photos.representative if target.numbers == INT8 else ()
         representative = _decoded(needed, REPRESENTATIVE, recipe)
-        write_bytes(place, tflite_bytes(graph, manifest, target.numbers, representative))
+        write_bytes(
+            place, tflite_bytes(graph, manifest, target.numbers, representative=representative)
+        )
 
 
 def _decoded(paths: Sequence[str], most: int, recipe: Recipe) -> list[np.ndarray]:

@@ -47,11 +47,11 @@ def build_graph(backbone: GraphDef, head: Head, final_tensor_name: str) -> Graph
     product, logits = f"{HEAD_SCOPE}/Wx_plus_b/MatMul", f"{HEAD_SCOPE}/Wx_plus_b/add"
     add_float_constant(graph, weights, head.weights)
     add_float_constant(graph, biases, head.biases)
-    matmul = add_node(graph, "MatMul", product, [BOTTLENECK_NODE, weights])
+    matmul = add_node(graph, "MatMul", product, inputs=[BOTTLENECK_NODE, weights])
     matmul.attr["transpose_a"].b = False
     matmul.attr["transpose_b"].b = False
-    add_node(graph, "AddV2", logits, [product, biases])
-    add_node(graph, "Softmax", final_tensor_name, [logits])
+    add_node(graph, "AddV2", logits, inputs=[product, biases])
+    add_node(graph, "Softmax", final_tensor_name, inputs=[logits])
     return graph
 
 

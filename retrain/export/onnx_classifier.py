@@ -37,9 +37,9 @@ def onnx_bytes(backbone: Any, head: Head, manifest: Manifest) -> bytes:
     model.CopyFrom(backbone)
     weights = add_constant(model, "final_retrain_ops/weights", head.weights)
     biases = add_constant(model, "final_retrain_ops/biases", head.biases)
-    product = add_node(model, "MatMul", [FEATURE_NODE, weights], "final_retrain_ops/product")
-    logits = add_node(model, "Add", [product, biases], "final_retrain_ops/logits")
-    add_node(model, "Softmax", [logits], manifest.output_node, axis=1)
+    product = add_node(model, "MatMul", [FEATURE_NODE, weights], output="final_retrain_ops/product")
+    logits = add_node(model, "Add", [product, biases], output="final_retrain_ops/logits")
+    add_node(model, "Softmax", [logits], output=manifest.output_node, axis=1)
     del model.graph.output[:]
     model.graph.output.append(
         onnx.helper.make_tensor_value_info(

@@ -57,7 +57,9 @@ def _tflite(path: Path, manifest: Manifest) -> Run:
     from retrain.backbones.engines.litert import TfliteEngine
 
     size = (manifest.height, manifest.width)
-    engine = TfliteEngine(path, manifest.input_node, manifest.output_node, size, 0.0, 255.0)
+    engine = TfliteEngine(
+        path, manifest.input_node, manifest.output_node, size=size, mean=0.0, std=255.0
+    )
     return lambda batch: np.stack([scores for _, scores in engine.run(enumerate(batch))])
 
 

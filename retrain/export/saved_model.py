@@ -53,10 +53,7 @@ def saved_model_target(folder: Path) -> Path:
 
 
 def write_saved_model(
-    graph: bytes,
-    manifest: Manifest,
-    folder: Path,
-    extra: Mapping[str, bytes],
+    graph: bytes, manifest: Manifest, folder: Path, *, extra: Mapping[str, bytes]
 ) -> None:
     """Writes a SavedModel whole or not at all. `extra`: files for its `assets.extra/`, by name.
 
@@ -76,7 +73,7 @@ def write_saved_model(
     temporary = temporary_name(folder.absolute())
     try:
         temporary.parent.mkdir(parents=True, exist_ok=True)
-        _save(tf, graph, manifest, temporary)
+        _save(tf, graph, manifest, folder=temporary)
         for name, content in extra.items():
             (temporary / "assets.extra").mkdir(exist_ok=True)
             (temporary / "assets.extra" / name).write_bytes(content)
@@ -93,7 +90,7 @@ def write_saved_model(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _save(tf: Any, graph: bytes, manifest: Manifest, folder: Path) -> None:
+def _save(tf: Any, graph: bytes, manifest: Manifest, *, folder: Path) -> None:
     source, result = f"{manifest.input_node}:0", f"{manifest.output_node}:0"
     # Traced outside of the graph below, where `==` would compare tensors as objects.
     decoder = _decoder(tf, Recipe.parse(manifest.recipe))

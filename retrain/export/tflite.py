@@ -16,7 +16,7 @@ from retrain.utils.tensorflow import import_tensorflow, silent_stderr
 
 
 def tflite_bytes(
-    graph: bytes, manifest: Manifest, quantization: str, representative: Sequence[np.ndarray]
+    graph: bytes, manifest: Manifest, quantization: str, *, representative: Sequence[np.ndarray]
 ) -> bytes:
     """A `.tflite` file of one of `ranges.CHOICES`: one picture [1, H, W, 3] to scores [1, C].
 

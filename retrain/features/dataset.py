@@ -102,11 +102,11 @@ def prepare(settings: TrainSettings, outputs: Iterable[Path]) -> Dataset:
         index,
         photos.digests,
         settings.testing_percentage,
-        settings.validation_percentage,
-        settings.split,
+        validation=settings.validation_percentage,
+        rule=settings.split,
     )
     labels, keys = photos.labels, photos.keys
-    say_split(index, labels, split, settings)
+    say_split(index, labels, split, settings=settings)
 
     train_rows = split.rows(TRAIN)
     train_keys = [keys[row] for row in train_rows]
@@ -190,7 +190,7 @@ def read_photos(settings: TrainSettings, outputs: Iterable[Path], least_classes:
 
     `outputs` as in `prepare`. Raises RetrainError, also for fewer than `least_classes` classes.
     """
-    with unsafe_allowed(settings.allow_unsafe_module, log.warning):
+    with unsafe_allowed(allowed=settings.allow_unsafe_module, warn=log.warning):
         return _read_photos(settings, outputs, least_classes)
 
 
@@ -204,7 +204,7 @@ def _read_photos(settings: TrainSettings, outputs: Iterable[Path], least_classes
     paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
     store = extractor.features_of(paths, recipe)
     failed = {key: store.failed[key] for key in paths if key not in store}
-    usable = usable_photos(index, digests, unreadable, failed, least_classes)
+    usable = usable_photos(index, digests, unreadable, failed=failed, least_classes=least_classes)
     say_left_out(usable)
     say_narrow([p.path for p in usable.photos if digests[p.path] in store.narrow])
     return Photos(usable, digests, backbone, recipe, store, extractor)
@@ -239,7 +239,7 @@ class _Extractor:
                 self._engine = choose_engine(self.settings.engine, self.backbone, precision)
                 log.info(f"{info.name} ({precision}) with {self._engine.name}")
             subset = {key: paths[key] for key in wanted}
-            extract(subset, store, self._engine, recipe)
+            extract(subset, store, self._engine, recipe=recipe)
         self.computed += sum(key in store for key in wanted)
         self.cached += len(paths) - len(wanted)
         return store
@@ -255,6 +255,7 @@ def usable_photos(
     index: Index,
     digests: Mapping[str, bytes],
     unreadable: Sequence[SetAside],
+    *,
     failed: Mapping[bytes, str],
     least_classes: int = 2,
 ) -> Index:

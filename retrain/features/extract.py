@@ -35,7 +35,7 @@ def look_again(paths: Mapping[bytes, str], store: BottleneckStore) -> None:
 
 
 def extract(
-    paths: Mapping[bytes, str], store: BottleneckStore, engine: Engine, recipe: Recipe
+    paths: Mapping[bytes, str], store: BottleneckStore, engine: Engine, *, recipe: Recipe
 ) -> None:
     """Computes and publishes the features of the photos at `paths`, by key, in digest order.
 
@@ -46,7 +46,7 @@ def extract(
     units = [_Unit(order[start : start + UNIT]) for start in range(0, len(order), UNIT)]
     with progress("Computing features", len(order), "photos") as meter:
         try:
-            decoded = _decoded(paths, order, recipe, units, store, meter)
+            decoded = _decoded(paths, order, recipe, units=units, store=store, meter=meter)
             for position, vector in engine.run(decoded):
                 unit = units[position // UNIT]
                 unit.vectors[order[position]] = vector
@@ -93,6 +93,7 @@ def _decoded(
     paths: Mapping[bytes, str],
     order: Sequence[bytes],
     recipe: Recipe,
+    *,
     units: Sequence[_Unit],
     store: BottleneckStore,
     meter: Meter,
@@ -100,7 +101,7 @@ def _decoded(
     """Position in `order` and pixels of each photo that can be decoded."""
 
     def work(position: int) -> np.ndarray | BadPhoto | OSError:
-        return _decode_file(paths[order[position]], order[position], recipe, store)
+        return _decode_file(paths[order[position]], order[position], recipe, store=store)
 
     with pillow_warnings_ignored():
         for position, result in map_ahead(work, range(len(order))):
@@ -112,7 +113,7 @@ def _decoded(
 
 
 def _decode_file(
-    path: str, key: bytes, recipe: Recipe, store: BottleneckStore
+    path: str, key: bytes, recipe: Recipe, *, store: BottleneckStore
 ) -> np.ndarray | BadPhoto | OSError:
     """The pixels, or why there are none: for good (BadPhoto) or this time (OSError)."""
     try:

@@ -27,7 +27,7 @@ class FeatureMatrix:
     """(N, D) float32, whose row i is row `rows[i]` of shard `shards[number[i]]`."""
 
     def __init__(
-        self, shards: "Sequence[Rows]", number: np.ndarray, rows: np.ndarray, width: int
+        self, shards: "Sequence[Rows]", number: np.ndarray, rows: np.ndarray, *, width: int
     ) -> None:
         self.shape = (len(rows), width)
         self._shards, self._number, self._rows = shards, number, rows
@@ -42,7 +42,7 @@ class FeatureMatrix:
     def of(cls, features: np.ndarray) -> "FeatureMatrix":
         """The rows of an array (N, D) float32."""
         rows = np.arange(len(features))
-        return cls([features], np.zeros_like(rows), rows, features.shape[1])
+        return cls([features], np.zeros_like(rows), rows, width=features.shape[1])
 
     @classmethod
     def stacked(cls, matrices: Sequence["FeatureMatrix"]) -> "FeatureMatrix":
@@ -51,7 +51,7 @@ class FeatureMatrix:
         starts = np.cumsum([0] + [len(matrix._shards) for matrix in matrices])
         numbers = [m._number + start for m, start in zip(matrices, starts, strict=False)]
         rows = np.concatenate([matrix._rows for matrix in matrices])
-        return cls(shards, np.concatenate(numbers), rows, matrices[0].shape[1])
+        return cls(shards, np.concatenate(numbers), rows, width=matrices[0].shape[1])
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The given rows (n,) of the matrix as an array (n, D) float32 in memory."""

@@ -93,11 +93,11 @@ class BottleneckStore:
                 continue
             self._seen.add(name)
             try:
-                self._open(self.folder / "shards" / name, len(self._shards) < most)
+                self._open(self.folder / "shards" / name, held=len(self._shards) < most)
             except Exception:  # np.load raises many kinds on damaged files
                 self.damaged.append(str(self.folder / "shards" / name))
 
-    def _open(self, folder: Path, held: bool) -> None:
+    def _open(self, folder: Path, *, held: bool) -> None:
         """`held`: its file of vectors stays open, which makes reading rows of it faster."""
         facts = json.loads((folder / "shard.json").read_text(encoding="utf-8"))
         whole = facts.pop("digest", None)
@@ -193,7 +193,7 @@ class BottleneckStore:
         self.check(keys)
         where = np.array([self._where[key] for key in keys], np.int64).reshape(-1, 2)
         vectors = [shard.vectors for shard in self._shards]
-        return FeatureMatrix(vectors, where[:, 0], where[:, 1], self.width)
+        return FeatureMatrix(vectors, where[:, 0], where[:, 1], width=self.width)
 
     def publish(
         self,

@@ -57,12 +57,12 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
     if batch.explain is not None:
         _check_explain(batch.explain, batch.names)
     total = count_inputs(batch.names, batch.sort_into)
-    ready = _opened(labeller, batch, total, lambda text: log.info(f"label-image: {text}"))
+    ready = _opened(labeller, batch, total, remark=lambda text: log.info(f"label-image: {text}"))
     sorter = None
     if batch.sort_into is not None:
         from retrain.inference.sorting import Sorter  # its imports are felt by one photo's label
 
-        sorter = Sorter(batch.sort_into, ready.labels, batch.link)
+        sorter = Sorter(batch.sort_into, ready.labels, link=batch.link)
         if batch.threshold and sorter.unknown != UNKNOWN:
             log.info(f"label-image: photos without a label go into {sorter.unknown}/, because "
                       f"{UNKNOWN!r} is a class of this graph")  # fmt: skip
@@ -100,7 +100,7 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
 
 
 def _opened(
-    labeller: Labeller, batch: Batch, total: int | None, remark: Callable[[str], None]
+    labeller: Labeller, batch: Batch, total: int | None, *, remark: Callable[[str], None]
 ) -> ReadyLabeller:
     if batch.explain is None:
         return labeller.open(total, remark)

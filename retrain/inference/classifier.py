@@ -33,7 +33,7 @@ def streams_for(photos: int | None) -> int:
 def compile_classifier(path: Path, spec: GraphInput, streams: int) -> Any:
     """OpenVINO's compiled model. Raises RetrainError if the graph cannot be run as `spec` says."""
     with openvino_faults(path):
-        compiled = compile_graph(path, feed_of(spec), "f32", streams)
+        compiled = compile_graph(path, feed_of(spec), "f32", streams=streams)
         made = compiled.output().get_partial_shape()
         shape = tuple(each.get_length() if each.is_static else 0 for each in made)
     _check_scores(path, spec, shape)
@@ -76,13 +76,13 @@ class Classifier:
     """
 
     def __init__(
-        self, path: Path, spec: GraphInput, engine: ClassEngine, labels_file: Path | None = None
+        self, path: Path, spec: GraphInput, engine: ClassEngine, *, labels_file: Path | None = None
     ) -> None:
         self.spec = spec
         self.engine = engine
         self._path = path
         self.one_output = engine.outputs == 1
-        found = labels_of_graph(path, spec, engine.outputs, labels_file)
+        found = labels_of_graph(path, spec, engine.outputs, labels_file=labels_file)
         self.labels = found.names
         self.remarks = spec.guesses
         if self.one_output:
@@ -126,10 +126,10 @@ class Classifier:
 
 
 def open_classifier(
-    path: Path, spec: GraphInput, photos: int | None = None, labels_file: Path | None = None
+    path: Path, spec: GraphInput, photos: int | None = None, *, labels_file: Path | None = None
 ) -> Classifier:
     """Makes the graph, of any format, ready to run; `photos`: how many will come, if known."""
-    return Classifier(path, spec, open_engine(path, spec, photos), labels_file)
+    return Classifier(path, spec, open_engine(path, spec, photos), labels_file=labels_file)
 
 
 def open_engine(path: Path, spec: GraphInput, photos: int | None = None) -> ClassEngine:
@@ -149,13 +149,13 @@ def _tflite_engine(path: Path, spec: GraphInput) -> ClassEngine:
             path,
             spec.input_layer,
             spec.output_layer,
-            size,
-            spec.mean,
-            spec.std,
-            spec.layout,
-            spec.channels,
-            spec.batch,
-            spec.fixed,
+            size=size,
+            mean=spec.mean,
+            std=spec.std,
+            layout=spec.layout,
+            channels=spec.channels,
+            batch=spec.batch,
+            fixed=spec.fixed,
         )
     except KeyError as error:
         raise no_layer(path, error.args[0]) from error
@@ -164,14 +164,14 @@ def _tflite_engine(path: Path, spec: GraphInput) -> ClassEngine:
 
 
 def labels_of_graph(
-    path: Path, spec: GraphInput, outputs: int, labels_file: Path | None = None
+    path: Path, spec: GraphInput, outputs: int, *, labels_file: Path | None = None
 ) -> Labels:
     """The labels of a graph with so many outputs; one output has two, which it tells apart.
 
     Raises RetrainError if there are none, if they do not fit, or if one output is no score.
     """
     if outputs != 1:
-        return find_labels(path, spec.labels, outputs, labels_file)
+        return find_labels(path, spec.labels, outputs, given=labels_file)
     if spec.last != "Sigmoid" and not spec.logits:
         why = (
             "a softmax over one number is always 1"
@@ -183,7 +183,7 @@ def labels_of_graph(
             "goes into one, or a graph with an output for each class"
         )
     try:
-        return find_labels(path, spec.labels, 2, labels_file)
+        return find_labels(path, spec.labels, 2, given=labels_file)
     except RetrainError as error:
         if labels_file is not None and not labels_file.is_file():
             raise

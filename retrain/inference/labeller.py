@@ -86,7 +86,9 @@ class Labeller:
 
         `remark` gets what had to be guessed. Raises RetrainError if the graph cannot be used.
         """
-        classifier, keep = open_kept(self.graph, self.said, self.labels_file, photos, remark)
+        classifier, keep = open_kept(
+            self.graph, self.said, self.labels_file, photos=photos, remark=remark
+        )
         return _remarked(ReadyLabeller(classifier, keep), remark)
 
     def open_explaining(

@@ -23,6 +23,7 @@ def open_kept(
     graph: Path | None,
     said: Overrides,
     labels_file: Path | None,
+    *,
     photos: int | None,
     remark: Say,
 ) -> tuple[Classifier, Callable[[], None]]:
@@ -35,7 +36,8 @@ def open_kept(
     artefact = find_artefact(graph or imagenet_graph()[0])
     path = artefact.path
     if artefact.format is Format.TFLITE:
-        return open_classifier(*find_graph(graph, said), photos, labels_file), nothing_to_keep
+        where, spec = find_graph(graph, said)
+        return open_classifier(where, spec, photos, labels_file=labels_file), nothing_to_keep
     try:
         cache = CompiledCache(artefact, said, streams_for(photos))
     except OSError as error:
@@ -43,10 +45,12 @@ def open_kept(
     kept = cache.load(remark)
     if kept is not None:
         spec, compiled = kept
-        return Classifier(path, spec, OpenVinoEngine(compiled), labels_file), nothing_to_keep
+        return Classifier(
+            path, spec, OpenVinoEngine(compiled), labels_file=labels_file
+        ), nothing_to_keep
     _, spec = find_graph(graph, said)
     compiled = compile_classifier(path, spec, cache.streams)
-    classifier = Classifier(path, spec, OpenVinoEngine(compiled), labels_file)
+    classifier = Classifier(path, spec, OpenVinoEngine(compiled), labels_file=labels_file)
     return classifier, lambda: cache.keep(spec, compiled, remark)
 
 

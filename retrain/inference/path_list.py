@@ -4,7 +4,7 @@ import codecs
 import os
 import re
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from retrain.errors import RetrainError, one_line
 from retrain.utils.text import MARKS, mark_of
@@ -52,12 +52,13 @@ class _List:
 
     def __init__(self) -> None:
         self.held = b""  # what may be the beginning of a byte order mark
-        self.decode: Callable[[bytes, bool], bytes] | None = None
+        self.encoding = ""  # not yet known
+        self.decoder: codecs.IncrementalDecoder | None = None
         self.rest = b""
         self.separator: bytes | None = None  # not yet known: a path may come in pieces
 
-    def paths(self, chunk: bytes, ended: bool) -> Iterator[str]:
-        self.rest += self._in_utf8(chunk, ended)
+    def paths(self, chunk: bytes, *, ended: bool) -> Iterator[str]:
+        self.rest += self._in_utf8(chunk, ended=ended)
         if PHOTO.search(self.rest):
             raise RetrainError(
                 "standard input holds the bytes of a photo where paths are expected: "
@@ -73,25 +74,17 @@ class _List:
         for path in [*whole, self.rest] if ended else whole:
             yield os.fsdecode(path) if self.separator == b"\0" else _as_meant(os.fsdecode(path))
 
-    def _in_utf8(self, chunk: bytes, ended: bool) -> bytes:
+    def _in_utf8(self, chunk: bytes, *, ended: bool) -> bytes:
         """The chunk without a byte order mark; without one before it, its bytes as they are."""
-        if self.decode is None:
+        if not self.encoding:
             self.held += chunk
             if not ended and any(mark.startswith(self.held) for mark, _ in MARKS):
                 return b""
-            mark, encoding = mark_of(self.held)
+            mark, self.encoding = mark_of(self.held)
             chunk = self.held[len(mark) :]
-            self.decode = _as_it_is if encoding == "utf-8" else _decoder(encoding)
-        return self.decode(chunk, ended)
-
-
-def _as_it_is(chunk: bytes, ended: bool) -> bytes:
-    return chunk
-
-
-def _decoder(encoding: str) -> Callable[[bytes, bool], bytes]:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    return lambda chunk, ended: decoder.decode(chunk, ended).encode()
+            if self.encoding != "utf-8":
+                self.decoder = codecs.getincrementaldecoder(self.encoding)()
+        return chunk if self.decoder is None else self.decoder.decode(chunk, ended).encode()
 
 
 def _as_meant(line: str) -> str:

@@ -24,7 +24,7 @@ class Sorter:
     that may come. Raises RetrainError if something else has the name of one of these folders.
     """
 
-    def __init__(self, folder: Path, labels: Iterable[str], link: bool) -> None:
+    def __init__(self, folder: Path, labels: Iterable[str], *, link: bool) -> None:
         classes = list(labels)
         self.unknown = unknown_answer(classes)
         names = folder_names([self.unknown, *classes])

@@ -40,15 +40,15 @@ def formatted(
     `csv_safe`: see text.csv_row.
     """
     if name == TEXT:
-        return _text(rows, titled)
+        return _text(rows, titled=titled)
     if name == JSON:
         return _json(rows)
     if name == JSON_LINES:
         return (f"{json.dumps(_facts(row))}\n" for row in rows)
-    return _table(rows, DELIMITERS[name], labels, csv_safe)
+    return _table(rows, DELIMITERS[name], labels, safe=csv_safe)
 
 
-def _text(rows: "Iterable[LabelledPhoto]", titled: bool) -> Iterator[str]:
+def _text(rows: "Iterable[LabelledPhoto]", *, titled: bool) -> Iterator[str]:
     for number, row in enumerate(rows):
         gap = "\n" if number else ""
         title = f"{gap}{printable(row.name)}:\n" if titled else ""
@@ -69,7 +69,7 @@ def _facts(row: "LabelledPhoto") -> dict[str, Any]:
 
 
 def _table(
-    rows: "Iterable[LabelledPhoto]", delimiter: str, labels: int, safe: bool
+    rows: "Iterable[LabelledPhoto]", delimiter: str, labels: int, *, safe: bool
 ) -> Iterator[str]:
     further = [f"{name}_{place}" for place in range(2, labels + 1) for name in ("label", "score")]
     yield csv_row(["path", "label", "score", "error", *further], delimiter=delimiter)

@@ -20,7 +20,7 @@ AUDIT_CSV, AUDIT_JSON = "audit.csv", "audit.json"
 
 
 def write_evaluation(
-    path: Path, metrics: Metrics, labels: Sequence[str], more: dict[str, Any] | None = None
+    path: Path, metrics: Metrics, labels: Sequence[str], *, more: dict[str, Any] | None = None
 ) -> None:
     """All metrics as JSON, with the labels in the order of the confusion matrix."""
     facts = {"labels": list(labels), **(more or {}), **metrics_to_json(metrics)}
@@ -44,6 +44,7 @@ def write_predictions(
     path: Path,
     dataset: Dataset,
     labels: Sequence[str],
+    *,
     calibration: Calibration,
     csv_safe: bool = False,
 ) -> None:
@@ -53,18 +54,19 @@ def write_predictions(
         every = np.arange(len(dataset.keys))
         for start in range(0, len(every), BLOCK):
             block = every[start : start + BLOCK]
-            scored = evaluate(calibration.head, dataset.features, dataset.labels, block)
+            scored = evaluate(calibration.head, dataset.features, dataset.labels, rows=block)
             for row, scores in zip(block.tolist(), scored.probabilities, strict=True):
                 photo = dataset.index.photos[row]
                 yield photo.path, SETS[dataset.split.sets[row]], labels[photo.label], scores
 
-    write_prediction_rows(path, labels, rows(), csv_safe)
+    write_prediction_rows(path, labels, rows(), csv_safe=csv_safe)
 
 
 def write_prediction_rows(
     path: Path,
     labels: Sequence[str],
     rows: Iterator[tuple[str, str, str, np.ndarray]],
+    *,
     csv_safe: bool = False,
 ) -> None:
     """CSV of (path, set, truth, scores (C,)): the prediction, its score, then each class' score.

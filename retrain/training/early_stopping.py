@@ -56,7 +56,7 @@ class EarlyStopping(Generic[AnyHead]):
         self.over = False
         self._in_vain = 0
 
-    def look(self, step: int, head: AnyHead, logits: np.ndarray, truth: np.ndarray) -> None:
+    def look(self, step: int, head: AnyHead, logits: np.ndarray, *, truth: np.ndarray) -> None:
         """Takes note of a head and its logits (n, C) for photos of classes `truth` (n,)."""
         found = log_loss(logits, truth, self.class_weights)
         self._in_vain += 1

@@ -45,6 +45,7 @@ def train_hidden(
     features: FeatureMatrix,
     labels: np.ndarray,
     train_rows: np.ndarray,
+    *,
     validation_rows: np.ndarray,
     classes: int,
     settings: HiddenSettings,
@@ -62,15 +63,15 @@ def train_hidden(
     """
     seeds = np.random.SeedSequence(settings.seed).spawn(3)
     start, draw, look = (np.random.default_rng(seed) for seed in seeds)
-    batches = Sampler(train_rows, labels, settings.sampling, draw)
-    checks = Sampler(validation_rows, labels, settings.sampling, look)
+    batches = Sampler(train_rows, labels, settings.sampling, rng=draw)
+    checks = Sampler(validation_rows, labels, settings.sampling, rng=look)
     weights = class_weights(labels[train_rows], classes, settings.class_weight)
     targets = np.eye(classes, dtype=np.float32)
     judges = Judges.of(train_rows, validation_rows)
     patience = settings.patience if len(validation_rows) else 0
     stopping = EarlyStopping[HiddenHead](patience, weights, judges.name)
     with deterministic_operations():
-        model = _model(features.shape[1], classes, settings, start)
+        model = _model(features.shape[1], classes, settings, rng=start)
         for step in range(settings.steps):
             rows = batches.draw(settings.train_batch_size)
             batch, truth = features.take(rows), labels[rows]
@@ -88,7 +89,7 @@ def train_hidden(
                 if len(seen):
                     checked = BatchResult.of(found.logits(features.take(seen)), labels[seen])
                 logits = _all_logits(found, features, judges.rows)
-                stopping.look(step, found, logits, labels[judges.rows])
+                stopping.look(step, found, logits, truth=labels[judges.rows])
                 on_evaluation(StepResult(step, found.head, trained, checked, stopping.kept))
             on_step(step, found)
             if stopping.over:
@@ -112,7 +113,7 @@ def _all_logits(found: HiddenHead, features: FeatureMatrix, rows: np.ndarray) ->
     return np.concatenate([found.logits(features.take(rows[i : i + BLOCK])) for i in blocks])
 
 
-def _model(width: int, classes: int, settings: HiddenSettings, rng: np.random.Generator) -> Any:
+def _model(width: int, classes: int, settings: HiddenSettings, *, rng: np.random.Generator) -> Any:
     """Glorot's uniform initialisation, Keras' default; all chance comes from `rng`."""
     keras = import_keras()
     first, second, dropped = rng.integers(2**31, size=3).tolist()

@@ -37,6 +37,7 @@ def sweep(
     features: FeatureMatrix,
     labels: np.ndarray,
     train_rows: np.ndarray,
+    *,
     validation_rows: np.ndarray,
     loss: SoftmaxLoss,
     on_iteration: Callable[[], None] = lambda: None,
@@ -51,7 +52,7 @@ def sweep(
     label smoothing. Without validation photos the strength is UNCHECKED_STRENGTH. Otherwise as
     `solve`.
     """
-    objective = Objective(features, labels, train_rows, loss)
+    objective = Objective(features, labels, train_rows, loss=loss)
     unit = objective.spread / loss.classes or 1.0
     if not len(validation_rows):
         l2 = UNCHECKED_STRENGTH * unit
@@ -62,7 +63,11 @@ def sweep(
     for number, strength in enumerate(STRENGTHS):
         l2 = strength * unit
         head = objective.minimise(l2, head, on_iteration)
-        tried.append(_check(head, l2, features, labels, validation_rows, loss.class_weights))
+        tried.append(
+            _check(
+                head, l2, features, labels=labels, rows=validation_rows, weights=loss.class_weights
+            )
+        )
         if chosen is None or tried[-1].loss < tried[best].loss:
             best, chosen = number, head
         elif number - best == PATIENCE:
@@ -75,13 +80,14 @@ def _check(
     head: Head,
     l2: float,
     features: FeatureMatrix,
+    *,
     labels: np.ndarray,
     rows: np.ndarray,
     weights: np.ndarray,
 ) -> Strength:
     plain = SoftmaxLoss(weights)
     total, right = 0.0, 0
-    for block, truth in blocks(features, labels, rows, plain.classes):
+    for block, truth in blocks(features, labels, rows, classes=plain.classes):
         logits = head.logits(block)
         right += int((logits.argmax(axis=1) == truth).sum())
         total += plain.total_and_slopes(logits, truth)[0]

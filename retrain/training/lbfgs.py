@@ -23,6 +23,7 @@ def solve(
     features: FeatureMatrix,
     labels: np.ndarray,
     rows: np.ndarray,
+    *,
     loss: SoftmaxLoss,
     l2: float,
     start: Head | None = None,
@@ -40,7 +41,7 @@ def solve(
     relative. Raises RetrainError when features are not finite numbers.
     `on_iteration` is called after each of some ten to a few hundred iterations.
     """
-    return Objective(features, labels, rows, loss).minimise(l2, start, on_iteration)
+    return Objective(features, labels, rows, loss=loss).minimise(l2, start, on_iteration)
 
 
 class Objective:
@@ -60,7 +61,7 @@ class Objective:
     """
 
     def __init__(
-        self, features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray, loss: SoftmaxLoss
+        self, features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray, *, loss: SoftmaxLoss
     ) -> None:
         self.features, self.labels, self.loss = features, labels, loss
         self.rows = np.sort(rows)
@@ -71,7 +72,7 @@ class Objective:
     def _moments(self) -> tuple[np.ndarray, float]:
         """The photos' mean feature (D,) and the mean square of their distance from it."""
         total, squares = np.zeros(self.width), 0.0
-        for block, _ in blocks(self.features, self.labels, self.rows, self.loss.classes):
+        for block, _ in blocks(self.features, self.labels, self.rows, classes=self.loss.classes):
             total += block.sum(axis=0, dtype=np.float64)
             squares += float(np.einsum("ij,ij->i", block, block).sum(dtype=np.float64))
         mean = total / len(self.rows)
@@ -137,7 +138,9 @@ class Objective:
         head = self._head(point, unit)
         total = 0.0
         gradient = np.zeros((self.width + 1, self.loss.classes))
-        for block, truth in blocks(self.features, self.labels, self.rows, self.loss.classes):
+        for block, truth in blocks(
+            self.features, self.labels, self.rows, classes=self.loss.classes
+        ):
             part, slopes = self.loss.total_and_slopes(head.logits(block), truth)
             total += part
             gradient[:-1] += block.T @ slopes
@@ -151,7 +154,7 @@ class Objective:
 
 
 def blocks(
-    features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray, classes: int
+    features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray, *, classes: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The rows in order, some at a time: features (n, D) and classes (n,), for logits (n, C)."""
     size = max(1, BLOCK_BYTES // (4 * (features.shape[1] + classes)))

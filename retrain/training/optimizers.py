@@ -63,13 +63,13 @@ class Adam:
         if not self._moments:
             self._moments = tuple((np.zeros_like(g), np.zeros_like(g)) for g in gradient)
         weights, biases = (
-            self._one(g, first, second, rate)
+            self._one(g, first, second, rate=rate)
             for g, (first, second) in zip(gradient, self._moments, strict=True)
         )
         return weights, biases
 
     def _one(
-        self, gradient: np.ndarray, first: np.ndarray, second: np.ndarray, rate: np.float32
+        self, gradient: np.ndarray, first: np.ndarray, second: np.ndarray, *, rate: np.float32
     ) -> np.ndarray:
         first += np.float32(1 - self.FIRST) * (gradient - first)
         second += np.float32(1 - self.SECOND) * (gradient * gradient - second)
@@ -86,7 +86,7 @@ def update_rule(solver: str) -> Update:
     return RULES[solver]()
 
 
-def learning_rate(schedule: str, initial: float, step: int, steps: int) -> float:
+def learning_rate(schedule: str, initial: float, step: int, *, steps: int) -> float:
     """The rate of `step`, from 0 to `steps` - 1.
 
     `constant`: always `initial`. `cosine`: half a cosine from `initial` at step 0 to 0 at `steps`

@@ -13,7 +13,7 @@ class Sampler:
     """
 
     def __init__(
-        self, rows: np.ndarray, labels: np.ndarray, rule: str, rng: np.random.Generator
+        self, rows: np.ndarray, labels: np.ndarray, rule: str, *, rng: np.random.Generator
     ) -> None:
         """`rows`: (n,) positions of the set's photos; `labels`: (N,) classes of all photos."""
         order = np.argsort(labels[rows], kind="stable")

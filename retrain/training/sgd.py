@@ -77,6 +77,7 @@ def train_head(
     features: FeatureMatrix,
     labels: np.ndarray,
     train_rows: np.ndarray,
+    *,
     validation_rows: np.ndarray,
     classes: int,
     settings: SgdSettings,
@@ -96,8 +97,8 @@ def train_head(
     weights = _truncated_normal(start, (features.shape[1], classes))
     biases = np.zeros(classes, np.float32)
     head = Head(weights, biases)  # updated in place
-    batches = Sampler(train_rows, labels, settings.sampling, draw)
-    checks = Sampler(validation_rows, labels, settings.sampling, look)
+    batches = Sampler(train_rows, labels, settings.sampling, rng=draw)
+    checks = Sampler(validation_rows, labels, settings.sampling, rng=look)
     loss = SoftmaxLoss(
         class_weights(labels[train_rows], classes, settings.class_weight), settings.label_smoothing
     )
@@ -106,8 +107,15 @@ def train_head(
     for step in range(settings.steps):
         rows = batches.draw(settings.train_batch_size)
         batch, truth = features.take(rows), labels[rows]
-        rate = learning_rate(settings.schedule, settings.learning_rate, step, settings.steps)
-        _take_step(head, batch, loss.slopes(head.logits(batch), truth), settings.l2, update, rate)
+        rate = learning_rate(settings.schedule, settings.learning_rate, step, steps=settings.steps)
+        _take_step(
+            head,
+            batch,
+            loss.slopes(head.logits(batch), truth),
+            l2=settings.l2,
+            update=update,
+            rate=rate,
+        )
         if step % settings.eval_step_interval == 0 or step == settings.steps - 1:
             trained = BatchResult.of(head.logits(batch), truth)
             if not np.isfinite(trained.cross_entropy) or not np.isfinite(weights).all():
@@ -122,7 +130,7 @@ def train_head(
                 else None
             )
             if checked is not None and settings.patience:
-                stopping.look(step, head, checked.logits, labels[seen])
+                stopping.look(step, head, checked.logits, truth=labels[seen])
             on_evaluation(StepResult(step, head, trained, checked, stopping.kept))
         on_step(step, head)
         if stopping.over:
@@ -131,7 +139,7 @@ def train_head(
 
 
 def _take_step(
-    head: Head, batch: np.ndarray, slopes: np.ndarray, l2: float, update: Update, rate: float
+    head: Head, batch: np.ndarray, slopes: np.ndarray, *, l2: float, update: Update, rate: float
 ) -> None:
     """Changes the head. `slopes` (n, C): derivatives of the photos' losses by their logits."""
 

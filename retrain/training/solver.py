@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def train_on(
-    settings: TrainSettings, dataset: Dataset, exporter: Exporter, summaries: Path | None
+    settings: TrainSettings, dataset: Dataset, exporter: Exporter, *, summaries: Path | None
 ) -> tuple[Head, list[CurvePoint]]:
     """The trained head, and how it fared at the evaluated steps (none of lbfgs).
 
@@ -35,11 +35,16 @@ def train_on(
     if settings.solver == "lbfgs":
         rows, validation = dataset.training_rows, dataset.split.rows(VALIDATION)
         head = solved_head(
-            settings, dataset.features, dataset.labels, rows, validation, exporter.classes
+            settings,
+            dataset.features,
+            dataset.labels,
+            rows=rows,
+            validation=validation,
+            classes=exporter.classes,
         )
         curve: list[CurvePoint] = []
     else:
-        head, curve = _stepped_head(settings, dataset, exporter, summaries)
+        head, curve = _stepped_head(settings, dataset, exporter, summaries=summaries)
     if settings.checkpoint_path:
         steps = curve[-1].step + 1 if curve else 0
         write_checkpoint(settings.checkpoint_path, head, steps)
@@ -50,6 +55,7 @@ def solved_head(
     settings: TrainSettings,
     features: FeatureMatrix,
     labels: np.ndarray,
+    *,
     rows: np.ndarray,
     validation: np.ndarray,
     classes: int,
@@ -61,9 +67,21 @@ def solved_head(
     with progress("Solving", 0, "iterations") as meter:
         if settings.l2_strength is not None:
             return solve(
-                features, labels, rows, loss, settings.l2_strength, on_iteration=meter.advance
+                features,
+                labels,
+                rows,
+                loss=loss,
+                l2=settings.l2_strength,
+                on_iteration=meter.advance,
             )
-        found = sweep(features, labels, rows, validation, loss, on_iteration=meter.advance)
+        found = sweep(
+            features,
+            labels,
+            rows,
+            validation_rows=validation,
+            loss=loss,
+            on_iteration=meter.advance,
+        )
     for tried in found.tried:
         log.debug(f"l2 {tried.l2:.3g}: validation log loss {tried.loss:.4f}, "
                    f"accuracy {tried.accuracy:.1%}")  # fmt: skip
@@ -93,7 +111,7 @@ def sgd_settings(settings: TrainSettings) -> SgdSettings:
 
 
 def _stepped_head(
-    settings: TrainSettings, dataset: Dataset, exporter: Exporter, summaries: Path | None
+    settings: TrainSettings, dataset: Dataset, exporter: Exporter, *, summaries: Path | None
 ) -> tuple[Head, list[CurvePoint]]:
     with watched(summaries, settings.how_many_training_steps) as watch:
 
@@ -107,11 +125,11 @@ def _stepped_head(
             dataset.features,
             dataset.labels,
             dataset.training_rows,
-            dataset.split.rows(VALIDATION),
-            exporter.classes,
-            sgd_settings(settings),
-            on_step,
-            watch.evaluation,
+            validation_rows=dataset.split.rows(VALIDATION),
+            classes=exporter.classes,
+            settings=sgd_settings(settings),
+            on_step=on_step,
+            on_evaluation=watch.evaluation,
         )
     watch.say_kept()
     if settings.early_stopping:

@@ -61,14 +61,16 @@ class TrainingSummaries:
         histograms = result.step >= self._next_histograms or result.step == self.steps - 1
         if histograms:
             self._next_histograms += self.steps / HISTOGRAMS
-        of_head = _head_values(result.head, histograms)
-        self._train.add(result.step, _batch_values(result.train, histograms) + of_head)
+        of_head = _head_values(result.head, histograms=histograms)
+        self._train.add(result.step, _batch_values(result.train, histograms=histograms) + of_head)
         checked = result.validation
         if checked is not None:
-            self._validation.add(result.step, _batch_values(checked, histograms) + of_head)
+            self._validation.add(
+                result.step, _batch_values(checked, histograms=histograms) + of_head
+            )
 
 
-def _batch_values(batch: BatchResult, histograms: bool) -> list[Summary.Value]:
+def _batch_values(batch: BatchResult, *, histograms: bool) -> list[Summary.Value]:
     values = [
         Summary.Value(tag="accuracy_1", simple_value=batch.accuracy),
         Summary.Value(tag="cross_entropy_1", simple_value=batch.cross_entropy),
@@ -79,7 +81,7 @@ def _batch_values(batch: BatchResult, histograms: bool) -> list[Summary.Value]:
     return values
 
 
-def _head_values(head: Head, histograms: bool) -> list[Summary.Value]:
+def _head_values(head: Head, *, histograms: bool) -> list[Summary.Value]:
     found = []
     for name, values in (("weights", head.weights), ("biases", head.biases)):
         scope = f"{SCOPE}/{name}/summaries"

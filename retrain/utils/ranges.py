@@ -46,7 +46,7 @@ class Range:
         return f"{kind} {start} {end}{all_too}"
 
 
-def _real(low: float, high: float, above_low: bool = False, below_high: bool = False) -> Range:
+def _real(low: float, high: float, *, above_low: bool = False, below_high: bool = False) -> Range:
     return Range(low, high, False, above_low, below_high)
 
 

@@ -22,7 +22,6 @@ from retrain.features.extract import extract
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.utils.prefetch import map_ahead
 
-QUIET = Talk("ERROR")
 TARGETS = {  # against the ancestor's way, against Keras' way
     ("MobileNet v1", "f32"): (1.8, 2.0),
     ("MobileNet v1", "bf16"): (2.8, 3.5),
@@ -116,7 +115,7 @@ def extract_all(
     paths = {digest_of(photo.read_bytes()): str(photo) for photo in photos}
     info = backbone.info
     identity = StoreIdentity(info.name, info.fingerprint, recipe.text, "f32")
-    extract(paths, BottleneckStore(folder, identity, info.feature_width), engine, recipe)
+    extract(paths, BottleneckStore(folder, identity, info.feature_width), engine, recipe=recipe)
 
 
 def extraction(bench: Bench) -> Iterator[Row]:

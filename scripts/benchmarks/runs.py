@@ -21,7 +21,7 @@ def train_on(features: np.ndarray, classes: int, steps: int, interval: int = 10)
     """Seconds for the steps, evaluations included."""
     rows = np.arange(len(features))
     labels = (rows % classes).astype(np.int32)
-    matrix = FeatureMatrix([features], np.zeros_like(rows), rows, features.shape[1])
+    matrix = FeatureMatrix([features], np.zeros_like(rows), rows, width=features.shape[1])
     settings = SgdSettings(steps, 0.01, 100, 100, interval, "balanced", 0)
     cut = len(rows) // 10
     seconds = timed(

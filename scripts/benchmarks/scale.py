@@ -12,8 +12,6 @@ from retrain.data.digests import digest_photos
 from retrain.data.folder import read_tree
 from retrain.data.split import split_index
 
-QUIET = Talk("ERROR")
-
 
 def large_tree(bench: Bench) -> Iterator[Row]:
     files = bench.some(20_000, 200_000)
@@ -29,7 +27,7 @@ def large_tree(bench: Bench) -> Iterator[Row]:
     def index_and_split() -> None:
         index = read_tree(str(root))
         digests, _, _ = digest_photos(index, memo)
-        split_index(index, digests, 10, 10, "content")
+        split_index(index, digests, 10, validation=10, rule="content")
 
     def plain() -> None:
         for folder, _, names in os.walk(root):

@@ -46,10 +46,10 @@ class Inspection:
             yield from (("  input", port.text) for port in signature.inputs)
             yield from (("  output", port.text) for port in signature.outputs)
         yield from (("not run", text) for text in found.unsafe)
-        yield from self._label_rows(all_labels)
+        yield from self._label_rows(all_labels=all_labels)
         yield from self._manifest_rows()
 
-    def _label_rows(self, all_labels: bool) -> Iterator[tuple[str, str]]:
+    def _label_rows(self, *, all_labels: bool) -> Iterator[tuple[str, str]]:
         labels = self.contents.labels
         if labels is None:
             yield "labels", "none inside"

@@ -36,7 +36,7 @@ def check_graph(graph: Any, path: Path) -> None:
     judge(graph_findings(graph), path)
 
 
-def check_part(graph: Any, input_node: str, outputs: Iterable[str], path: Path) -> None:
+def check_part(graph: Any, input_node: str, outputs: Iterable[str], *, path: Path) -> None:
     """The same of the part between the nodes, which is all that is run of it by OpenVINO.
 
     OpenVINO has no operation that touches a file, but it leaves out what it does not know, and then
@@ -64,7 +64,7 @@ def saved_model_findings(folder: Path) -> list[Finding]:
             f"{folder.absolute()} does not load as a TensorFlow module: {SAVED_MODEL_FILE} is "
             "damaged; give a SavedModel folder of the image_feature_vector kind"
         ) from error
-    return [found for graph in graphs for found in saved_findings(graph, len(graphs) == 1)]
+    return [found for graph in graphs for found in saved_findings(graph, alone=len(graphs) == 1)]
 
 
 def graph_findings(graph: Any) -> list[Finding]:
@@ -73,7 +73,7 @@ def graph_findings(graph: Any) -> list[Finding]:
     return list(_findings(graph, nodes, {f.signature.name for f in graph.library.function}))
 
 
-def saved_findings(meta: Any, alone: bool) -> list[Finding]:
+def saved_findings(meta: Any, *, alone: bool) -> list[Finding]:
     """Of all of a MetaGraphDef that may be run. `alone`: the SavedModel holds no other.
 
     TensorFlow loads a lone graph with a list of objects as its own second version wrote it, all
@@ -117,7 +117,7 @@ def _findings(graph: Any, nodes: set[str], functions: set[str]) -> Iterator[Find
 
 
 def _reached(
-    graph: Any, starts: Iterable[str], functions: Iterable[str], stop: str | None = None
+    graph: Any, starts: Iterable[str], functions: Iterable[str], *, stop: str | None = None
 ) -> tuple[set[str], set[str]]:
     """Names of the nodes and functions that run when the nodes `starts` and `functions` do; what
     feeds `stop` does not."""

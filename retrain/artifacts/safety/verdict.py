@@ -59,7 +59,7 @@ _said: set[str] = set()
 
 
 @contextmanager
-def unsafe_allowed(allowed: bool, warn: Callable[[str], None]) -> Iterator[None]:
+def unsafe_allowed(*, allowed: bool, warn: Callable[[str], None]) -> Iterator[None]:
     """While it is entered with `allowed`, what would be refused is said to `warn` instead, once.
 
     A switch of the whole process, because graphs are read at the bottom of the house, and what the
@@ -77,7 +77,7 @@ def unsafe_allowed(allowed: bool, warn: Callable[[str], None]) -> Iterator[None]
 
 
 def judge(
-    findings: Sequence[Finding], what: Path, remedy: str = WITH_FLAG, allowable: bool = True
+    findings: Sequence[Finding], what: Path, remedy: str = WITH_FLAG, *, allowable: bool = True
 ) -> None:
     """Raises UnsafeGraph, in one line, if anything was found and the user did not allow it.
 

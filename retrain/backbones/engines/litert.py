@@ -33,6 +33,7 @@ class TfliteEngine:
         path: Path,
         input_name: str,
         output_name: str,
+        *,
         size: tuple[int, int],
         mean: float,
         std: float,

@@ -34,7 +34,7 @@ class GraphFeed:
     fixed: tuple[tuple[str, float], ...] = ()
 
 
-def compile_graph(graph: Path, feed: GraphFeed, precision: str, streams: int) -> Any:
+def compile_graph(graph: Path, feed: GraphFeed, precision: str, *, streams: int) -> Any:
     """OpenVINO's compiled model for one picture at a time, `streams` of them at once.
 
     Raises RuntimeError (OpenVINO's) for a graph it cannot read, KeyError for a missing node.
@@ -46,7 +46,7 @@ def read_model(graph: Path, feed: GraphFeed) -> Any:
     """OpenVINO's model from pictures (batch, H, W, channels) uint8 to the output node; raises as
     `compile_graph` does."""
     ov = import_openvino()
-    model = read_part(graph, feed.input_node, feed.output_node, dict(feed.fixed))
+    model = read_part(graph, feed.input_node, feed.output_node, fixed=dict(feed.fixed))
     height, width = feed.size or _fixed_size(model)
     axes = {"N": feed.batch, "H": height, "W": width, "C": feed.channels}
     model.reshape([axes[axis] for axis in feed.layout])

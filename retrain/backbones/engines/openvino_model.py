@@ -22,7 +22,7 @@ def import_openvino() -> Any:
 
 
 def read_part(
-    graph: Path, input_node: str, output: str, fixed: Mapping[str, float] | None = None
+    graph: Path, input_node: str, output: str, *, fixed: Mapping[str, float] | None = None
 ) -> Any:
     """OpenVINO's model of what lies between two nodes; names are without `:0`. `fixed`: numbers
     that other inputs always get.

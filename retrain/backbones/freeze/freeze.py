@@ -28,7 +28,13 @@ FOLDED_TOLERANCE = 2e-4  # of the largest feature; a graph that folding changed 
 
 
 def freeze(
-    network: Network, module: Path, name: str, fingerprint: str, wanted: InputWanted, folder: Path
+    network: Network,
+    module: Path,
+    name: str,
+    *,
+    fingerprint: str,
+    wanted: InputWanted,
+    folder: Path,
 ) -> Backbone:
     """Writes the frozen graph, its facts and reference answers into the existing `folder`.
 
@@ -37,14 +43,14 @@ def freeze(
     messages name. Raises RetrainError for an input or output that does not fit.
     """
     tf = import_tensorflow()
-    height, width = input_size(network.height, network.width, wanted, module)
+    height, width = input_size(network.height, network.width, wanted, module=module)
     low, high = wanted.value_range or network.input_range
     with tf.Graph().as_default() as whole:
         images = tf.compat.v1.placeholder(tf.float32, [None, height, width, 3], name=INPUT_NODE)
         scaled = images if (low, high) == (0, 1) else images * (high - low) + low
         if network.channels == 1:
             scaled = tf.image.rgb_to_grayscale(scaled)
-        outputs = _imported(tf, network, scaled, module)
+        outputs = _imported(tf, network, scaled, module=module)
         features = _as_vectors(tf, outputs[0], module)
         tf.identity(features, name=FEATURE_NODE)
         names = [FEATURE_NODE]
@@ -52,9 +58,9 @@ def freeze(
             tf.identity(outputs[1], name=LOGITS_NODE)
             names.append(LOGITS_NODE)
     pixels = reference_pixels(height, width)
-    expected = _own_answers(tf, network, pixels, low, high)
+    expected = _own_answers(tf, network, pixels, low=low, high=high)
     plain = whole.as_graph_def()
-    graph = _best(tf, [fold(tf, plain, names), plain], pixels, expected, module)
+    graph = _best(tf, [fold(tf, plain, names), plain], pixels, expected=expected, module=module)
     (folder / GRAPH_FILE).write_bytes(graph.SerializeToString(deterministic=True))
     np.savez_compressed(folder / REFERENCE_FILE, pixels=pixels, features=expected)
     write_info(
@@ -75,7 +81,7 @@ def freeze(
 
 
 def input_size(
-    height: int | None, width: int | None, wanted: InputWanted, module: Path
+    height: int | None, width: int | None, wanted: InputWanted, *, module: Path
 ) -> tuple[int, int]:
     """The size that pictures are resized to.
 
@@ -99,7 +105,7 @@ def input_size(
     return size
 
 
-def _imported(tf: Any, network: Network, images: Any, module: Path) -> list[Any]:
+def _imported(tf: Any, network: Network, images: Any, *, module: Path) -> list[Any]:
     wanted = [network.features] + ([network.logits] if network.logits else [])
     try:
         imported: list[Any] = tf.graph_util.import_graph_def(
@@ -126,7 +132,7 @@ def _as_vectors(tf: Any, output: Any, module: Path) -> Any:
 
 
 def _own_answers(
-    tf: Any, network: Network, pixels: np.ndarray, low: float, high: float
+    tf: Any, network: Network, pixels: np.ndarray, *, low: float, high: float
 ) -> np.ndarray:
     """Features (n, D) of the module as it came."""
     images = pixels / np.float32(255) * np.float32(high - low) + np.float32(low)
@@ -137,7 +143,7 @@ def _own_answers(
 
 
 def _best(
-    tf: Any, graphs: list[Any], pixels: np.ndarray, expected: np.ndarray, module: Path
+    tf: Any, graphs: list[Any], pixels: np.ndarray, *, expected: np.ndarray, module: Path
 ) -> Any:
     """The first of the graphs that gives the module's own answers."""
     scale = float(np.abs(expected).max()) or 1.0

@@ -36,13 +36,14 @@ def read_keras_file(path: Path) -> Network:
             "give a model that takes one picture and gives one feature vector"
         )
     input_range, remarks = _input_range(model)
-    return network_of_model(model, path, "Keras model", input_range, remarks)
+    return network_of_model(model, path, "Keras model", input_range=input_range, remarks=remarks)
 
 
 def network_of_model(
     model: Any,
     path: Path,
     kind: str,
+    *,
     input_range: tuple[float, float] = UNIT_RANGE,
     remarks: tuple[str, ...] = (),
 ) -> Network:

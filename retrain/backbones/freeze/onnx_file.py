@@ -26,7 +26,7 @@ LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R 601-2, as Pill
 
 
 def freeze_onnx(
-    path: Path, name: str, fingerprint: str, wanted: InputWanted, folder: Path
+    path: Path, name: str, fingerprint: str, *, wanted: InputWanted, folder: Path
 ) -> Backbone:
     """Writes the module as `Placeholder` [n, H, W, 3] in [0, 1] to `feature_vector` [n, D].
 
@@ -46,7 +46,7 @@ def freeze_onnx(
         )
     first = sizes[3] not in (1, 3)  # channels before places
     own_height, own_width, channels = (sizes[2], sizes[3], sizes[1]) if first else sizes[1:]
-    height, width = input_size(own_height or None, own_width or None, wanted, path)
+    height, width = input_size(own_height or None, own_width or None, wanted, module=path)
     known = (channels, height, width) if first else (height, width, channels)
     for dim, size in zip(dims[1:], known, strict=True):
         dim.dim_value = size
@@ -70,18 +70,18 @@ def freeze_onnx(
     current = INPUT_NODE
     if channels == 1:
         luma = add_constant(model, "retrain/luma", LUMA)
-        current = add_node(model, "MatMul", [current, luma], "retrain/grey")
+        current = add_node(model, "MatMul", [current, luma], output="retrain/grey")
     scale = add_constant(model, "retrain/scale", np.array(high - low, np.float32))
     offset = add_constant(model, "retrain/offset", np.array(low, np.float32))
-    current = add_node(model, "Mul", [current, scale], "retrain/scaled")
-    current = add_node(model, "Add", [current, offset], "retrain/ranged")
+    current = add_node(model, "Mul", [current, scale], output="retrain/scaled")
+    current = add_node(model, "Add", [current, offset], output="retrain/ranged")
     moved = {"perm": [0, 3, 1, 2]} if first else {"perm": [0, 1, 2, 3]}
-    add_node(model, "Transpose", [current], image.name, **moved)
+    add_node(model, "Transpose", [current], output=image.name, **moved)
     graph.node.extend(source.graph.node)
     features = output.name
     if len(shape) == 4:
-        features = add_node(model, "GlobalAveragePool", [features], "retrain/pooled")
-    add_node(model, "Flatten", [features], FEATURE_NODE, axis=1)
+        features = add_node(model, "GlobalAveragePool", [features], output="retrain/pooled")
+    add_node(model, "Flatten", [features], output=FEATURE_NODE, axis=1)
     onnx.save(model, str(folder / ONNX_FILE))
 
     pixels = reference_pixels(height, width)[:1]  # one: the reference implementation is slow

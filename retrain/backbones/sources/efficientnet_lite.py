@@ -112,7 +112,7 @@ def build_efficientnet_lite(variant: int, weights: Path, folder: Path) -> None:
     """
     blocks, size = list(_blocks(VARIANTS[variant])), VARIANTS[variant].size
     arrays = read_torch_weights(weights)
-    _check_weights(arrays, blocks, weights, variant)
+    _check_weights(arrays, blocks, weights, variant=variant)
     tf = import_tensorflow()
     images = tf.TensorSpec([None, size, size, 3], tf.float32, name="images")
     root, signatures = _reusable(tf, _Network(tf, blocks, arrays), images)
@@ -136,7 +136,7 @@ def _blocks(variant: Variant) -> Iterator[Block]:
             stride = 1 if repeat else stage.stride
             name = f"_blocks.{number}"
             yield Block(
-                tuple(_bottleneck(name, stage, inputs, outputs, stride)),
+                tuple(_bottleneck(name, stage, inputs, outputs=outputs, stride=stride)),
                 residual=stride == 1 and inputs == outputs,
             )
             inputs, number = outputs, number + 1
@@ -144,7 +144,7 @@ def _blocks(variant: Variant) -> Iterator[Block]:
 
 
 def _bottleneck(
-    name: str, stage: Stage, inputs: int, outputs: int, stride: int
+    name: str, stage: Stage, inputs: int, *, outputs: int, stride: int
 ) -> Iterator[Convolution]:
     """Expansion, depthwise convolution, linear projection."""
     wide, kernel = inputs * stage.expansion, stage.kernel
@@ -162,7 +162,7 @@ def _scaled(channels: int, width: float) -> int:
 
 
 def _check_weights(
-    arrays: dict[str, np.ndarray], blocks: list[Block], path: Path, variant: int
+    arrays: dict[str, np.ndarray], blocks: list[Block], path: Path, *, variant: int
 ) -> None:
     expected: dict[str, tuple[int, ...]] = {
         "_fc.weight": (CLASSES, FEATURES),

@@ -22,6 +22,7 @@ def local_backbone(
     path: Path,
     wanted: InputWanted,
     store: FrozenStore,
+    *,
     name: str | None = None,
     fingerprint: str | None = None,
 ) -> Backbone:
@@ -41,7 +42,7 @@ def local_backbone(
         if module.suffix.lower() == ONNX:
             from retrain.backbones.freeze.onnx_file import freeze_onnx
 
-            freeze_onnx(module, called, fingerprint, wanted, folder)
+            freeze_onnx(module, called, fingerprint, wanted=wanted, folder=folder)
             return
         from retrain.backbones.freeze.freeze import freeze
         from retrain.backbones.freeze.keras_file import read_keras_file
@@ -50,7 +51,7 @@ def local_backbone(
         network = read_saved_model(module) if module.is_dir() else read_keras_file(module)
         for remark in network.remarks:
             log.warning(f"{path}: {remark}")
-        freeze(network, module, called, fingerprint, wanted, folder)
+        freeze(network, module, called, fingerprint=fingerprint, wanted=wanted, folder=folder)
 
     def write_with_source(folder: Path) -> None:
         write(folder)

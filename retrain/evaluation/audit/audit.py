@@ -75,7 +75,12 @@ def leaks(audit: Audit) -> list[Finding]:
 
 
 def run_audit(
-    index: Index, keys: Sequence[bytes], features: FeatureMatrix, sets: np.ndarray, recipe: Recipe
+    index: Index,
+    keys: Sequence[bytes],
+    features: FeatureMatrix,
+    *,
+    sets: np.ndarray,
+    recipe: Recipe,
 ) -> Audit:
     """Audits the photos of `index`, which is read for a look at each.
 
@@ -90,23 +95,27 @@ def run_audit(
 
     copies = exact_duplicates(keys)
     pairs = [(group[0], row, 1.0) for group in copies for row in group[1:]]
-    found = [teller.pair("exact_duplicate", *pair) for pair in pairs]
+    found = [teller.pair("exact_duplicate", a, b, similarity=s) for a, b, s in pairs]
     thumbnails = np.stack([look.thumbnail for look in looks])
     near = [
         (int(unique[pair.a]), int(unique[pair.b]), pair.similarity)
         for pair in near_duplicates(neighbours, thumbnails)
     ]
-    found += [teller.pair("near_duplicate", *pair) for pair in near if not teller.siblings(*pair)]
+    found += [
+        teller.pair("near_duplicate", a, b, similarity=s)
+        for a, b, s in near
+        if not teller.siblings(a, b, s)
+    ]
 
     groups = _groups(index, keys, [*pairs, *near])
     everything = features.take(np.arange(len(keys)))
-    for suspect in suspected_labels(everything, labels, groups, SEED):
+    for suspect in suspected_labels(everything, labels, groups, seed=SEED):
         found.append(
             teller.photo(
                 "suspected_label",
                 "warning" if suspect.confident else "note",
                 suspect.row,
-                f"looks like {index.classes[suspect.suggested]!r}",
+                detail=f"looks like {index.classes[suspect.suggested]!r}",
                 suggested=index.classes[suspect.suggested],
                 score=suspect.score,
             )
@@ -114,13 +123,13 @@ def run_audit(
     for outlier in outliers(neighbours, labels[unique]):
         row = int(unique[outlier.row])
         detail = "far from every other photo"
-        found.append(teller.photo("outlier", "note", row, detail, score=outlier.score))
+        found.append(teller.photo("outlier", "note", row, detail=detail, score=outlier.score))
     found += [Finding("broken", "warning", file.reason, file.path) for file in index.aside]
     look_of = {keys[row]: look for row, look in zip(unique.tolist(), looks, strict=True)}
     for row, photo in enumerate(index.photos):
         for kind, detail in complaints(photo.path, look_of[keys[row]], recipe):
             severity = "warning" if kind in ("blank", "tiny") else "note"
-            found.append(teller.photo(kind, severity, row, detail))
+            found.append(teller.photo(kind, severity, row, detail=detail))
     shares = balance(index.classes, index.counts())
     if sentence := shares.sentence():
         found.append(Finding("imbalance", "warning", sentence, label=shares.smallest))
@@ -141,6 +150,7 @@ class _Teller:
         kind: str,
         severity: str,
         row: int,
+        *,
         detail: str,
         suggested: str = "",
         score: float | None = None,
@@ -151,7 +161,7 @@ class _Teller:
             kind, severity, detail, photo.path, label, place, suggested=suggested, score=score
         )
 
-    def pair(self, kind: str, row: int, other: int, similarity: float) -> Finding:
+    def pair(self, kind: str, row: int, other: int, *, similarity: float) -> Finding:
         photos = self.index.photos[row], self.index.photos[other]
         first, second = (self.index.classes[photo.label] for photo in photos)
         here, there = SETS[self.sets[row]], SETS[self.sets[other]]

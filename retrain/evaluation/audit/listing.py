@@ -16,7 +16,7 @@ from retrain.utils.text import csv_row
 SHOWN = 3  # findings of a kind on the terminal
 
 
-def write_audit_csv(audit: Audit, path: Path, csv_safe: bool = False) -> None:
+def write_audit_csv(audit: Audit, path: Path, *, csv_safe: bool = False) -> None:
     """One row for each finding, the columns named as Finding's fields; `csv_safe`: see
     text.csv_row. Raises RetrainError."""
     names = [field.name for field in fields(Finding)]

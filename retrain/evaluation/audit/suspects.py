@@ -35,7 +35,7 @@ class Suspect:
 
 
 def suspected_labels(
-    features: np.ndarray, labels: np.ndarray, groups: Sequence[bytes], seed: int
+    features: np.ndarray, labels: np.ndarray, groups: Sequence[bytes], *, seed: int
 ) -> list[Suspect]:
     """The photos whose label is not the most probable one, the worst first.
 
@@ -43,7 +43,7 @@ def suspected_labels(
     photo whose class was missing where its prediction was learnt is not judged.
     """
     _standardise(features)
-    probabilities = _out_of_fold(features, labels, folds(labels, groups, FOLDS, seed))
+    probabilities = _out_of_fold(features, labels, folds(labels, groups, FOLDS, seed=seed))
     own = probabilities[np.arange(len(labels)), labels]
     judged = np.isfinite(own)
     thresholds = np.ones(probabilities.shape[1])

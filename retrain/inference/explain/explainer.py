@@ -79,7 +79,7 @@ class Explainer:
 
     def __init__(self, path: Path, spec: GraphInput, labels_file: Path | None = None) -> None:
         self.engine = MapEngine(path, spec)
-        self.classifier = Classifier(path, spec, self.engine, labels_file)
+        self.classifier = Classifier(path, spec, self.engine, labels_file=labels_file)
 
     def explain(
         self, photos: Iterable[tuple[Token, np.ndarray]]

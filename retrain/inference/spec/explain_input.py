@@ -37,7 +37,7 @@ def explain_input(
         ("output", facts.output.value, _source(facts.output)),
         ("scores", _scores(spec, outputs), _source(facts.logits)),
         ("classes", str(classes), "the size of the output"),
-        ("labels", *_labels(path, facts, outputs, labels_file)),
+        ("labels", *_labels(path, facts, outputs, labels_file=labels_file)),
     ]
     if spec.unknown_below is not None:
         word = unknown_answer(spec.labels or ())
@@ -68,11 +68,11 @@ def _formula(mean: float, std: float) -> str:
 
 
 def _labels(
-    path: Path, facts: GraphFacts, outputs: int, labels_file: Path | None
+    path: Path, facts: GraphFacts, outputs: int, *, labels_file: Path | None
 ) -> tuple[str, str]:
     """The first of them and their source; a graph without any has still an input to explain."""
     try:
-        labels = labels_of_graph(path, facts.spec, outputs, labels_file)
+        labels = labels_of_graph(path, facts.spec, outputs, labels_file=labels_file)
     except RetrainError as error:
         if labels_file is not None or facts.labels is not None:
             raise

@@ -36,12 +36,12 @@ def frozen_facts(graph: GraphDef, path: Path, said: Overrides) -> GraphFacts:
     output = _output(graph, path, said)
     needed = subgraph(graph, [output.value])
     layer, step = _input(needed, path, said)
-    check_part(graph, layer.value, [output.value], path)
+    check_part(graph, layer.value, [output.value], path=path)
     others = _others(cut(graph, layer.value, output.value), layer.value, path)
-    traits = read_traits(path, layer.value, output.value, others)
+    traits = read_traits(path, layer.value, output.value, others=others)
     node = find_node(graph, layer.value)
     declared = declared_shape(node) if node is not None and node.op in PLACEHOLDERS else None
-    pictures = picture_input(path, layer.value, declared or traits.shape, traits)
+    pictures = picture_input(path, layer.value, declared or traits.shape, traits=traits)
     if step is not None and step.size is not None:
         size = Fact(step.size, "the graph's own resizing")
     else:
@@ -128,7 +128,7 @@ def _pictures(graph: GraphDef) -> list[str]:
     loose = [
         name
         for name in asked
-        if not shapes[name] and not any(value_by_name(name, kind) for kind in (False, True))
+        if not shapes[name] and not any(value_by_name(name, logical=kind) for kind in (False, True))
     ]
     return four or loose or asked
 
@@ -141,7 +141,7 @@ def _others(graph: GraphDef, layer: str, path: Path) -> tuple[OtherInput, ...]:
         if node.op not in PLACEHOLDERS or node.name == layer:
             continue
         logical = _type(node) in LOGICAL
-        fed = value_by_name(node.name, logical)
+        fed = value_by_name(node.name, logical=logical)
         if fed is None and not logical:
             fed = value_by_use(graph, node)
         if fed is not None:

@@ -16,7 +16,7 @@ def own_graph_facts(manifest: Manifest, format: Format, said: Overrides) -> Grap
         manifest,
         format,
         Fact(layer, "--input_layer") if layer else None,
-        Fact(output, "--output_layer") if output else None,
+        output=Fact(output, "--output_layer") if output else None,
     )
 
 
@@ -24,6 +24,7 @@ def own_facts(
     manifest: Manifest,
     format: Format,
     layer: Fact[str] | None = None,
+    *,
     output: Fact[str] | None = None,
     scaling: Fact[tuple[float, float]] | None = None,
 ) -> GraphFacts:

@@ -11,13 +11,13 @@ from retrain.inference.spec.traits import Traits, traits_of
 
 
 def read_traits(
-    path: Path, input_layer: str, output_layer: str, others: tuple[OtherInput, ...] = ()
+    path: Path, input_layer: str, output_layer: str, *, others: tuple[OtherInput, ...] = ()
 ) -> Traits:
     """`others`: what is fed to further inputs. Raises RetrainError if OpenVINO cannot read what
     lies between the layers."""
     fixed = {other.name: other.value for other in others}
     with openvino_faults(path):
-        return traits_of(read_part(path, input_layer, output_layer, fixed))
+        return traits_of(read_part(path, input_layer, output_layer, fixed=fixed))
 
 
 @contextmanager

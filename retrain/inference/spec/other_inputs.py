@@ -43,7 +43,7 @@ class OtherInput:
     source: str
 
 
-def value_by_name(name: str, logical: bool) -> OtherInput | None:
+def value_by_name(name: str, *, logical: bool) -> OtherInput | None:
     """What an input of this name is when a graph is used, not trained; None where the name does not
     make it certain. `logical`: it takes yes or no, or whole numbers."""
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix(":0")).lower()

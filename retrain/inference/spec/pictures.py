@@ -33,7 +33,7 @@ class PictureInput:
 
 
 def picture_input(
-    path: Path, layer: str, shape: tuple[int, ...] | None, traits: Traits | None
+    path: Path, layer: str, shape: tuple[int, ...] | None, *, traits: Traits | None
 ) -> PictureInput:
     """What an input of this shape takes (-1 where open, None: not known at all).
 
@@ -44,7 +44,7 @@ def picture_input(
     if shape is None:
         return PictureInput(known.layout or NHWC, known.channels or 3, 1, (0, 0))
     if len(shape) != 4:
-        raise _no_pictures(path, layer, shape, _why(shape))
+        raise _no_pictures(path, layer, shape, takes=_why(shape))
     first, last = shape[1], shape[3]
     if last in CHANNELS or first in CHANNELS:
         layout = NHWC if last in CHANNELS else NCHW
@@ -57,7 +57,7 @@ def picture_input(
     if channels not in CHANNELS:
         few = channels <= MOST_CHANNELS
         reason = f"pictures of {channels} channels" if few else "something else"
-        raise _no_pictures(path, layer, shape, reason)
+        raise _no_pictures(path, layer, shape, takes=reason)
     height, width = shape[2:] if layout == NCHW else shape[1:3]
     return PictureInput(layout, channels, max(shape[0], 1), (max(height, 0), max(width, 0)))
 
@@ -70,7 +70,7 @@ def _why(shape: tuple[int, ...]) -> str:
     return "rows of numbers" if len(shape) == 2 else "something else"
 
 
-def _no_pictures(path: Path, layer: str, shape: tuple[int, ...], takes: str) -> RetrainError:
+def _no_pictures(path: Path, layer: str, shape: tuple[int, ...], *, takes: str) -> RetrainError:
     sizes = ", ".join("?" if size < 0 else str(size) for size in shape)
     return RetrainError(
         f"{path.absolute()} takes {takes} at {layer} [{sizes}], but photos come as batches of RGB "

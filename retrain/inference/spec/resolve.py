@@ -44,7 +44,7 @@ def _facts(artefact: Artefact, said: Overrides) -> GraphFacts:
     manifest = find_manifest(graph, path.absolute())
     if manifest is not None:
         facts = own_graph_facts(manifest, Format.FROZEN, said)
-        check_part(graph, facts.input.value, [facts.output.value], path)
+        check_part(graph, facts.input.value, [facts.output.value], path=path)
         return facts
     return frozen_facts(graph, path, said)
 

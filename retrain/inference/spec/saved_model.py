@@ -26,18 +26,18 @@ def saved_model_facts(model: SavedModel, said: Overrides) -> GraphFacts:
     """Raises RetrainError for what cannot be found out and was not said."""
     name, signature = _signature(model)
     source = f"the signature {name}"
-    layer = _input(model, signature, said, source)
-    output = _output(model, signature, said, source)
+    layer = _input(model, signature, said, source=source)
+    output = _output(model, signature, said, source=source)
     ends = signature.inputs[layer.value], signature.outputs[output.value]
     given, made = (node_name(info.name) for info in ends)
-    check_part(model.graph, given, [made], model.folder)
+    check_part(model.graph, given, [made], path=model.folder)
     manifest = saved_model_manifest(model)
     if manifest is not None:
-        return own_facts(manifest, Format.SAVED_MODEL, layer, output)
+        return own_facts(manifest, Format.SAVED_MODEL, layer, output=output)
     others = _others(model, signature, layer.value)
-    traits = read_traits(model.folder, layer.value, output.value, others)
+    traits = read_traits(model.folder, layer.value, output.value, others=others)
     declared = _shape(signature.inputs[layer.value]) or traits.shape
-    pictures = picture_input(model.folder, layer.value, declared, traits)
+    pictures = picture_input(model.folder, layer.value, declared, traits=traits)
     scaling = scaling_fact(traits) or Fact(
         (0.0, 255.0), "as TensorFlow Hub has its modules fed", guessed=True
     )
@@ -68,7 +68,9 @@ def _signature(model: SavedModel) -> tuple[str, SignatureDef]:
     )
 
 
-def _input(model: SavedModel, signature: SignatureDef, said: Overrides, source: str) -> Fact[str]:
+def _input(
+    model: SavedModel, signature: SignatureDef, said: Overrides, *, source: str
+) -> Fact[str]:
     if said.input_layer:
         if said.input_layer not in signature.inputs:
             raise no_layer(model.folder, said.input_layer)
@@ -78,7 +80,7 @@ def _input(model: SavedModel, signature: SignatureDef, said: Overrides, source: 
     loose = [
         key
         for key in numbers
-        if _shape(signature.inputs[key]) is None and value_by_name(key, False) is None
+        if _shape(signature.inputs[key]) is None and value_by_name(key, logical=False) is None
     ]
     pictures = four or loose or numbers
     if len(pictures) != 1:
@@ -90,7 +92,9 @@ def _input(model: SavedModel, signature: SignatureDef, said: Overrides, source: 
     return Fact(pictures[0], source)
 
 
-def _output(model: SavedModel, signature: SignatureDef, said: Overrides, source: str) -> Fact[str]:
+def _output(
+    model: SavedModel, signature: SignatureDef, said: Overrides, *, source: str
+) -> Fact[str]:
     if said.output_layer:
         if said.output_layer not in signature.outputs:
             raise no_layer(model.folder, said.output_layer)
@@ -114,7 +118,7 @@ def _others(model: SavedModel, signature: SignatureDef, layer: str) -> tuple[Oth
     for key, info in sorted(signature.inputs.items()):
         if key == layer:
             continue
-        fed = value_by_name(key, info.dtype in LOGICAL)
+        fed = value_by_name(key, logical=info.dtype in LOGICAL)
         if fed is None:
             raise RetrainError(
                 f"{model.folder.absolute()} takes {key!r} ({_type(info)}) beside the pictures, and "

@@ -29,8 +29,8 @@ def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
     """Raises RetrainError for what cannot be found out and was not said."""
     interpreter = open_interpreter(path, 1)
     inputs = inputs_of(interpreter)
-    given = _chosen(path, inputs, said.input_layer, "input")
-    made = _chosen(path, outputs_of(interpreter), said.output_layer, "output")
+    given = _chosen(path, inputs, said.input_layer, what="input")
+    made = _chosen(path, outputs_of(interpreter), said.output_layer, what="output")
     others = _others(path, inputs, given)
     layer = Fact(given.name.removesuffix(":0"), "the file")
     output = Fact(made.name.removesuffix(":0"), "the file")
@@ -38,15 +38,15 @@ def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
     manifest = tflite_manifest(path, metadata)
     if manifest is not None:
         scaling = _metadata_scaling(metadata, given)
-        return own_facts(manifest, Format.TFLITE, layer, output, scaling)
-    traits = _traits(path, given, made, others)
+        return own_facts(manifest, Format.TFLITE, layer, output=output, scaling=scaling)
+    traits = _traits(path, given, made, others=others)
     scaling = (
         _metadata_scaling(metadata, given)
         or _quantized_scaling(given)
         or (scaling_fact(traits) if traits else None)
         or Fact((127.5, 127.5), "as TensorFlow Lite's examples feed such files", guessed=True)
     )
-    pictures = picture_input(path, given.name, given.shape, traits)
+    pictures = picture_input(path, given.name, given.shape, traits=traits)
     labels = metadata_labels(metadata)
     logits = Fact(False, "its last operation cannot be read", guessed=True)
     return GraphFacts(
@@ -72,7 +72,7 @@ def _others(path: Path, inputs: list[Tensor], given: Tensor) -> tuple[OtherInput
     for each in inputs:
         if each.index == given.index:
             continue
-        fed = value_by_name(each.name, each.dtype.kind in "biu")
+        fed = value_by_name(each.name, logical=each.dtype.kind in "biu")
         if fed is None:
             raise RetrainError(
                 f"{path.absolute()} takes {each.name!r} ({each.dtype}) beside the pictures, and "
@@ -82,7 +82,7 @@ def _others(path: Path, inputs: list[Tensor], given: Tensor) -> tuple[OtherInput
     return tuple(found)
 
 
-def _chosen(path: Path, tensors: list[Tensor], wanted: str | None, what: str) -> Tensor:
+def _chosen(path: Path, tensors: list[Tensor], wanted: str | None, *, what: str) -> Tensor:
     """The one that was said, or the only one that can be pictures, or scores."""
     if wanted:
         try:
@@ -122,11 +122,11 @@ def _quantized_scaling(given: Tensor) -> Fact[tuple[float, float]] | None:
 
 
 def _traits(
-    path: Path, given: Tensor, made: Tensor, others: tuple[OtherInput, ...]
+    path: Path, given: Tensor, made: Tensor, *, others: tuple[OtherInput, ...]
 ) -> Traits | None:
     """None where OpenVINO, which only reads here, does not know an operation."""
     try:
         fixed = {other.name: other.value for other in others}
-        return traits_of(read_part(path, given.name, made.name, fixed))
+        return traits_of(read_part(path, given.name, made.name, fixed=fixed))
     except (KeyError, RuntimeError):
         return None

@@ -139,8 +139,8 @@ def reliability(after: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin
         above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
         above.plot((0, 1), (0, 1), color=INK, linewidth=0.9, dashes=(2, 3))
         if before is not None:
-            _reliability_line(above, before, ORANGE, "before calibration")
-        _reliability_line(above, after, BLUE, "after calibration" if before else "test photos")
+            _reliability_line(above, before, ORANGE, name="before calibration")
+        _reliability_line(above, after, BLUE, name="after calibration" if before else "test photos")
         low, high = [b.low for b in after], [b.high for b in after]
         widths = np.subtract(high, low) * 0.9
         below.bar(low, [b.count for b in after], widths, align="edge", color=BLUE)
@@ -156,7 +156,9 @@ def reliability(after: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin
         return _svg(figure, "Reliability diagram: share right against confidence")
 
 
-def _reliability_line(axes: "Axes", bins: Sequence[ReliabilityBin], colour: str, name: str) -> None:
+def _reliability_line(
+    axes: "Axes", bins: Sequence[ReliabilityBin], colour: str, *, name: str
+) -> None:
     filled = [(b.confidence, b.accuracy) for b in bins if b.count]
     axes.plot(*zip(*filled, strict=True), color=colour, marker="o", markersize=4, label=name)
 

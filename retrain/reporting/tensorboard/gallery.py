@@ -26,7 +26,7 @@ class Mistake:
 
 
 def surest_mistakes(
-    probabilities: np.ndarray, truth: np.ndarray, names: Sequence[str], most: int
+    probabilities: np.ndarray, truth: np.ndarray, names: Sequence[str], *, most: int
 ) -> list[Mistake]:
     """Up to `most` misclassified photos, the surest first; a photo judged twice comes once.
 
@@ -44,7 +44,7 @@ def surest_mistakes(
 
 
 def draw_mistake(
-    photo: Image.Image | None, mistake: Mistake, labels: Sequence[str], name: str
+    photo: Image.Image | None, mistake: Mistake, labels: Sequence[str], *, name: str
 ) -> Image.Image:
     """The photo, at most `PHOTO` wide and high, with three lines below; blank where it is None.
 

@@ -36,7 +36,7 @@ VECTORS, TABLE, SPRITE = "bottlenecks.bytes", "metadata.tsv", "sprite.jpg"
 
 
 def write_projector(
-    folder: Path, features: FeatureMatrix, index: Index, labels: Sequence[str], sets: np.ndarray
+    folder: Path, features: FeatureMatrix, index: Index, *, labels: Sequence[str], sets: np.ndarray
 ) -> None:
     """Writes up to `MOST` photos, spread evenly over the index, with class, set and path.
 
@@ -55,7 +55,7 @@ def write_projector(
     with atomic_path(place / VECTORS) as temporary, open(temporary, "wb") as file:
         for start in range(0, count, BLOCK):
             file.write(features.take(rows[start : start + BLOCK]).astype("<f4").tobytes())
-    write_bytes(place / TABLE, _table(index, labels, sets, rows).encode())
+    write_bytes(place / TABLE, _table(index, labels, sets, rows=rows).encode())
     _write_sprite(place / SPRITE, [index.full_path(index.photos[row]) for row in rows])
     config = ProjectorConfig()
     config.embeddings.add(
@@ -68,7 +68,7 @@ def write_projector(
     write_bytes(place / PROJECTOR_FILENAME, MessageToString(config).encode())
 
 
-def _table(index: Index, labels: Sequence[str], sets: np.ndarray, rows: np.ndarray) -> str:
+def _table(index: Index, labels: Sequence[str], sets: np.ndarray, *, rows: np.ndarray) -> str:
     lines = ["class\tset\tpath"]
     for row in rows.tolist():
         photo = index.photos[row]

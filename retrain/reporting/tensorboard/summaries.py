@@ -42,6 +42,7 @@ def write_test_summaries(
     folder: Path,
     step: int,
     metrics: Metrics,
+    *,
     probabilities: np.ndarray,
     truth: np.ndarray,
     paths: Sequence[str],
@@ -53,7 +54,7 @@ def write_test_summaries(
     read any more is shown blank, with a warning. Raises RetrainError if the disk refuses.
     """
     labels = [each.label for each in metrics.classes]
-    mistakes = surest_mistakes(probabilities, truth, paths, MISTAKES)
+    mistakes = surest_mistakes(probabilities, truth, paths, most=MISTAKES)
     try:
         with (
             EventFile(folder / RUN) as events,
@@ -66,7 +67,7 @@ def write_test_summaries(
                 chosen = [paths[mistake.row] for mistake in mistakes]
                 photos = read_all(read_inside, chosen, PHOTO)
                 for mistake, path, photo in zip(mistakes, chosen, photos, strict=True):
-                    drawn.append(draw_mistake(photo, mistake, labels, Path(path).name))
+                    drawn.append(draw_mistake(photo, mistake, labels, name=Path(path).name))
                     lost += photo is None
                     meter.advance()
                 events.add(

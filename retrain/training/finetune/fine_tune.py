@@ -35,6 +35,7 @@ def fine_tune(
     module: Path,
     backbone: Backbone,
     head: Head,
+    *,
     photos: TuningPhotos,
     settings: TuningSettings,
     folder: Path,
@@ -63,7 +64,7 @@ def fine_tune(
     devices = gpus()
     low = settings.precision == "bf16" and not devices
     log.info(f"Fine-tuning computes in {'bf16, with weights in f32' if low else 'f32'}")
-    training = _Training(module, backbone, head, photos, settings, devices)
+    training = _Training(module, backbone, head, photos=photos, settings=settings, devices=devices)
     with bfloat16_operations() if low else nullcontext():
         training.begin(found)
         if not training.over:
@@ -74,7 +75,15 @@ def fine_tune(
     best = training.best
     *values, weights, biases = best
     name, fingerprint = f"{backbone.info.name}_tuned", _digest(best, belongs["module"])
-    tuned = tuned_backbone(module, backbone, values, settings.last, name, fingerprint, folder)
+    tuned = tuned_backbone(
+        module,
+        backbone,
+        values,
+        last=settings.last,
+        name=name,
+        fingerprint=fingerprint,
+        folder=folder,
+    )
     return tuned, Head(weights, biases)
 
 
@@ -93,6 +102,7 @@ class _Training:
         module: Path,
         backbone: Backbone,
         head: Head,
+        *,
         photos: TuningPhotos,
         settings: TuningSettings,
         devices: list[str],
@@ -102,10 +112,16 @@ class _Training:
         labels = photos.labels[photos.train]
         self.class_weights = class_weights(labels, len(head.biases), settings.class_weight)
         self.source = PhotoSource(
-            photos, info.height, info.width, settings.distortion, settings.seed
+            photos, info.height, info.width, distortion=settings.distortion, seed=settings.seed
         )
         self.trainee = Trainee(
-            module, info, head, settings.last, self.class_weights, settings.batch_size, devices
+            module,
+            info,
+            head,
+            last=settings.last,
+            class_weights=self.class_weights,
+            batch_size=settings.batch_size,
+            devices=devices,
         )
         self.highest = settings.learning_rate or usual_rate(self.trainee.parameters)
         self.judges = Judges.of(photos.train, photos.validation)
@@ -179,7 +195,7 @@ class _Training:
         rise = round(self.settings.warm_up * self.steps)
         if step < rise:
             return self.highest * (step + 1) / rise
-        return learning_rate("cosine", self.highest, step - rise, self.steps - rise)
+        return learning_rate("cosine", self.highest, step - rise, steps=self.steps - rise)
 
     def _judge(self, epoch: int) -> str:
         """Keeps the average weights if they are the best; what to say of them."""

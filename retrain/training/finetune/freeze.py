@@ -21,6 +21,7 @@ def tuned_backbone(
     module: Path,
     original: Backbone,
     values: list[np.ndarray],
+    *,
     last: int | None,
     name: str,
     fingerprint: str,
@@ -44,7 +45,7 @@ def tuned_backbone(
         ):
             variable.assign(value)
         network = replace(tf2_network(tf, loaded, module), logits=None)
-        freeze(network, module, name, fingerprint, wanted, built)
+        freeze(network, module, name, fingerprint=fingerprint, wanted=wanted, folder=built)
 
     if store.find(fingerprint, wanted) is None:
         place = folder / (fingerprint + wanted.suffix)

@@ -29,7 +29,7 @@ class PhotoSource:
     """
 
     def __init__(
-        self, photos: TuningPhotos, height: int, width: int, distortion: Distortion, seed: int
+        self, photos: TuningPhotos, height: int, width: int, *, distortion: Distortion, seed: int
     ) -> None:
         self.photos, self.recipe, self.seed = photos, Recipe(height, width), seed
         self.distortion = replace(distortion, copy=0, seed=0)
@@ -86,7 +86,7 @@ class PhotoSource:
         rgb = Image.fromarray(self._decoded(row, self._enlarged))
         distortion = replace(self.distortion, copy=epoch, seed=self.seed)
         size = self.recipe.height, self.recipe.width
-        return distortion.apply(rgb, *size, self.photos.keys[row])
+        return distortion.apply(rgb, *size, digest=self.photos.keys[row])
 
     def _decoded(self, row: int, recipe: Recipe) -> np.ndarray:
         found = self._kept.get((row, recipe))

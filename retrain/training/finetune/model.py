@@ -54,6 +54,7 @@ class Trainee:
         module: Path,
         info: BackboneInfo,
         head: Head,
+        *,
         last: int | None,
         class_weights: np.ndarray,
         batch_size: int,
@@ -173,7 +174,7 @@ class Trainee:
         return self.strategy.reduce(self.tf.distribute.ReduceOp.SUM, losses, axis=None)
 
     def _replica_step(
-        self, pixels: Any, labels: Any, rate: Any, power1: Any, power2: Any, averaging: Any
+        self, pixels: Any, labels: Any, rate: Any, *, power1: Any, power2: Any, averaging: Any
     ) -> Any:
         tf = self.tf
         context = tf.distribute.get_replica_context()

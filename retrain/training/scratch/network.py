@@ -81,4 +81,6 @@ def freeze_network(model: Any, folder: Path) -> Backbone:
     for values in below.get_weights():
         digest.update(np.ascontiguousarray(values, "<f4").tobytes())
     network = network_of_model(below, folder, "network trained from scratch")
-    return freeze(network, folder, NAME, digest.hexdigest(), InputWanted(), folder)
+    return freeze(
+        network, folder, NAME, fingerprint=digest.hexdigest(), wanted=InputWanted(), folder=folder
+    )

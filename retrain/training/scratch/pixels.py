@@ -31,7 +31,7 @@ def read_pixels(paths: Sequence[str], recipe: Recipe) -> tuple[np.ndarray, dict[
 
 
 def features_of_pixels(
-    backbone: Backbone, pixels: np.ndarray, wanted: str, precision: str
+    backbone: Backbone, pixels: np.ndarray, wanted: str, *, precision: str
 ) -> FeatureMatrix:
     """(N, D) features of pixels (N, H, W, 3) uint8, by an engine as `choose_engine` has it."""
     engine = choose_engine(wanted, backbone, precision)

@@ -89,6 +89,7 @@ def train_simple_cnn(
     photos: CnnPhotos,
     settings: CnnSettings,
     folder: Path,
+    *,
     checkpoints: Path,
     on_epoch: Callable[[StepResult], None],
 ) -> tuple[Backbone, Head]:
