@@ -17,7 +17,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from PIL import Image
 
 from retrain.data.digests import TICK_NS
-from retrain.utils import progress
+from retrain.utils import logs, progress
 
 # Shells start what runs in the background without Ctrl-C; the tests send it to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -64,6 +64,12 @@ def _no_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said of work that takes long would depend on the machine's load."""
     monkeypatch.setattr(progress, "PLAIN_INTERVAL_S", float("inf"))
     monkeypatch.setattr(progress, "LONG_WORK_S", float("inf"))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_said_yet() -> None:
+    """Warnings that are said once are said once a test."""
+    logs._said.clear()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -108,7 +108,7 @@ class Kind:
     `files` are those that may be damaged."""
 
     make: Callable[[Path], object]
-    use: Callable[[Path, Talk], object]
+    use: Callable[[Path], object]
     files: str
 
 
@@ -141,7 +141,7 @@ def _use_store(folder: Path) -> bytes:
     lost = [number for number, key in enumerate(KEYS) if key not in store]
     if lost:
         for shard in store.damaged:
-            log.warning(shard)
+            warn_once(str(shard))
         store.publish([KEYS[number] for number in lost], VECTORS[lost], {})
     assert set(store.failed.values()) <= {"broken"}
     return store.matrix(KEYS).take(np.arange(90)).tobytes()
@@ -226,7 +226,7 @@ _frozen_of = {
     for name in ("frozen_graph.pb", "backbone.json", "reference.npz", "retrain-digests.json")
 }
 KINDS: dict[str, Kind] = {
-    "file": Kind(lambda folder: _use_file(folder), _use_file, "one.kept"),
+    "file": Kind(_use_file, _use_file, "one.kept"),
     **_store_of,
     **_frozen_of,
     "unpacked module": Kind(_make_unpacked, _use_unpacked, "unpacked/one/m/variables/*"),

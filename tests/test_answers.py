@@ -21,7 +21,6 @@ from retrain.inference.sorting import Sorter
 from retrain.inference.spec.spec import Overrides
 from retrain.inference.writers import CSV, JSON, TEXT, formatted
 
-QUIET = Talk("ERROR")
 Judging = Callable[..., Judged]
 
 

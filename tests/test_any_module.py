@@ -18,6 +18,7 @@ from retrain.backbones.freeze.input_config import InputWanted
 from retrain.backbones.sources.efficientnet_lite import installed_weights
 from retrain.backbones.sources.resolve import resolve
 from retrain.data.decoding.decode import Recipe, decode
+from retrain.utils.logs import console
 from retrain.utils.tensorflow import import_tensorflow
 
 # Keras writes files in a way that NumPy 2 warns of.
@@ -165,8 +166,8 @@ def features(backbone: Backbone, engine: str, pixels: np.ndarray) -> np.ndarray:
 def test_features_are_the_modules_own(kind: Kind, model_dir: Path, tf: Any) -> None:
     handle, size, (low, high), answers = kind
     wanted = InputWanted(size if "free" in handle else None)
-    talk = Talk("ERROR")
-    backbone = resolve(handle, wanted, model_dir)
+    with console() as talk:
+        backbone = resolve(handle, wanted, model_dir)
     assert (backbone.info.height, backbone.info.width) == size
     assert backbone.info.input_range == (low, high)
     pixels = real_pixels(size)

@@ -25,7 +25,6 @@ from retrain.evaluation.audit.suspects import Suspect, suspected_labels
 from retrain.features.dataset import prepare
 from retrain.features.matrix import FeatureMatrix
 
-QUIET = Talk("ERROR")
 NETWORK = Recipe(128, 128)
 
 

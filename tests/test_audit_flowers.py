@@ -22,7 +22,6 @@ def audited(root: Path, session_cache: Path, module: str = DEFAULT_MODULE) -> Au
         bottleneck_dir=session_cache / "bottlenecks",
         output_graph=root.parent / "output_graph.pb",
     )
-    talk = Talk("ERROR")
     data = prepare(settings, [])
     return run_audit(data.index, data.keys, data.features, sets=data.split.sets, recipe=data.recipe)
 

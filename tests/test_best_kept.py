@@ -1,6 +1,7 @@
 """Every training that goes in epochs or steps keeps its best weights, and says which and why."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,18 @@ from retrain.training.loss import log_loss
 from retrain.training.scratch import simple_cnn
 from retrain.training.scratch.pixels import features_of_pixels
 from retrain.training.sgd import StepResult
+from retrain.utils.logs import console
 from retrain.utils.progress import Meter
 
 EPOCHS, SPIKE = 20, 19
 PLAIN = np.ones(3, np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _console() -> Iterator[None]:
+    """What is said goes to stderr, as in the commands."""
+    with console():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from retrain.data import digests
 from retrain.data.digests import digest_of, digest_photos
 from retrain.data.folder import read_tree
 from retrain.data.walk import SetAside
-from retrain.utils.progress import Meter
+from retrain.utils.logs import console
+from retrain.utils.progress import Meter, progress
 
-SILENT = Talk("ERROR")
 LONG_AGO_NS = time.time_ns() - 3600 * 10**9
 
 
@@ -185,18 +185,18 @@ def test_digest_photos_freshness_counts_from_before_the_reading(
     monkeypatch.setattr(digests, "time", SimpleNamespace(time_ns=lambda: now_ns))
     write(root / "a/1", b"fresh", now_ns - 1)
 
-    class SlowReading(Talk):
-        @contextmanager
-        def progress(self, what: str, total: int, unit: str) -> Iterator[Meter]:
-            nonlocal now_ns
-            with super().progress(what, total, unit) as meter:
-                yield meter
-            now_ns += 60 * 10**9
+    @contextmanager
+    def slow_reading(what: str, total: int, unit: str) -> Iterator[Meter]:
+        nonlocal now_ns
+        with progress(what, total, unit) as meter:
+            yield meter
+        now_ns += 60 * 10**9
 
+    monkeypatch.setattr(digests, "progress", slow_reading)
     memo = root.parent / "memo"
     for _ in range(2):
         now_ns = start
-        found = digest_photos(read_tree(str(root)), memo, SlowReading("ERROR"))
+        found = digest_photos(read_tree(str(root)), memo)
     assert found == (expected(root), [], 1)
 
 
@@ -233,9 +233,9 @@ def test_digest_photos_unreadable_file_is_set_aside(root: Path) -> None:
 
 def test_digest_photos_unwritable_memo(root: Path) -> None:
     (root.parent / "memo").write_text("a file where a folder should be")
-    talk = Talk("ERROR")
-    for _ in range(2):
-        index = read_tree(str(settled(root)))
-        assert digest_photos(index, root.parent / "memo") == (expected(root), [], 4)
+    with console() as talk:
+        for _ in range(2):
+            index = read_tree(str(settled(root)))
+            assert digest_photos(index, root.parent / "memo") == (expected(root), [], 4)
     assert len(talk.warnings) == 1
     assert talk.warnings[0].startswith(f"nothing can be kept in {root.parent / 'memo'} for later")

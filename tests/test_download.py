@@ -19,9 +19,17 @@ from retrain.backbones.sources import download as download_module
 from retrain.backbones.sources.download import download
 from retrain.errors import RetrainError
 from retrain.utils import progress
+from retrain.utils.logs import console
 
 SOON_S = 5 * download_module.CONNECT_S  # the system would wait minutes; machines are loaded
 ADVICE = "get it elsewhere and give its folder"
+
+
+@pytest.fixture(autouse=True)
+def _console() -> Iterator[None]:
+    """What is said goes to stderr, as in the commands."""
+    with console():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -218,7 +226,7 @@ from retrain.backbones.sources.download import download
 from retrain.utils import progress
 start = time.monotonic()
 try:
-    download(sys.argv[1], Path(sys.argv[2]), Talk(), "ADVICE")
+    download(sys.argv[1], Path(sys.argv[2]), "ADVICE")
 except Exception as fault:
     print(type(fault).__name__, fault)
 print(time.monotonic() - start)

@@ -10,8 +10,16 @@ from hub_server import HubServer
 from retrain.backbones.sources import download as download_module
 from retrain.backbones.sources.download import download
 from retrain.errors import RetrainError
+from retrain.utils.logs import console
 
 PASSWORD = "hunter2pass"
+
+
+@pytest.fixture(autouse=True)
+def _console() -> Iterator[None]:
+    """What is said goes to stderr, as in the commands."""
+    with console():
+        yield
 
 
 @pytest.fixture

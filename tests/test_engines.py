@@ -16,6 +16,7 @@ from retrain.backbones.bundled import bundled_backbone
 from retrain.backbones.engines.engine import Engine, choose_engine
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
+from retrain.utils.logs import console
 
 PHOTOS = sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::5]
 
@@ -73,8 +74,8 @@ def test_bf16_is_near(wanted: str) -> None:
 
 
 def test_auto_falls_back_when_answers_differ(changed_backbone: Backbone) -> None:
-    talk = Talk("FATAL")
-    engine = choose_engine("auto", changed_backbone, "f32")
+    with console() as talk:
+        engine = choose_engine("auto", changed_backbone, "f32")
     assert engine.name.startswith("TensorFlow")
     assert "differ from TensorFlow's by" in talk.warnings[0]
     assert talk.warnings[0].endswith("using TensorFlow, which is slower")
@@ -104,7 +105,7 @@ from retrain.backbones.engines.engine import choose_engine
 import numpy as np
 pixels = np.zeros((128, 128, 3), np.uint8)
 for _ in range(30):
-    engine = choose_engine("openvino", bundled_backbone("mobilenet_v1_025_128"), "f32", Talk())
+    engine = choose_engine("openvino", bundled_backbone("mobilenet_v1_025_128"), "f32")
     assert [token for token, _ in engine.run((n, pixels) for n in range(9))] == list(range(9))
     del engine
 """

@@ -23,7 +23,6 @@ from retrain.inference.spec.spec import GraphInput, Overrides
 from retrain.utils.numerics import softmax
 
 DAISY = sorted((EXAMPLE_FLOWERS / "daisy").iterdir())[0]
-QUIET = Talk("ERROR")
 
 onnx = pytest.importorskip("onnx")
 

@@ -2,6 +2,7 @@
 
 import csv
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,10 @@ FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 20, "--no-report", 
 MANY = 1000
 
 
-class Heard(Talk):
-    """Remembers all that is said."""
-
-    def __init__(self) -> None:
-        super().__init__("WARN")
-        self.said: list[str] = []
-
-    def _say(self, level: str, text: str) -> None:
-        self.said.append(text)
-
-    def result(self, text: str) -> None:
-        pass
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    caplog.set_level("INFO", logger="retrain")
+    return lambda: [record.getMessage() for record in caplog.records]
 
 
 def index_of(classes: int, photos: int) -> tuple[Index, np.ndarray]:
@@ -43,22 +36,20 @@ def index_of(classes: int, photos: int) -> tuple[Index, np.ndarray]:
     return Index(Path("t"), "t", names, tuple(found)), np.repeat(np.arange(classes), photos)
 
 
-def test_many_small_classes_are_one_warning() -> None:
+def test_many_small_classes_are_one_warning(said: Callable[[], list[str]]) -> None:
     index, labels = index_of(MANY, 3)
     split = Split(np.tile(np.array([TRAIN, TRAIN, VALIDATION], np.int8), MANY))
-    talk = Heard()
     say_split(index, labels, split, settings=TrainSettings(image_dir="t"))
-    assert len(talk.said) == 2  # few photos; no test photo
-    assert f"{MANY} classes have fewer than 20 photos" in talk.said[0]
-    assert all(len(text) < 300 for text in talk.said)
+    assert len(said()) == 2  # few photos; no test photo
+    assert f"{MANY} classes have fewer than 20 photos" in said()[0]
+    assert all(len(text) < 300 for text in said())
 
 
-def test_one_small_class_is_named_with_its_photos() -> None:
+def test_one_small_class_is_named_with_its_photos(said: Callable[[], list[str]]) -> None:
     index, labels = index_of(1, 3)
-    talk = Heard()
     sets = np.array([TRAIN, VALIDATION, TEST], np.int8)
     say_split(index, labels, Split(sets), settings=TrainSettings(image_dir="t"))
-    (text,) = talk.said
+    (text,) = said()
     assert "class 'class0000' has 3 photos, fewer than 20" in text
 
 
@@ -70,7 +61,9 @@ def test_many_untrained_classes_are_one_line() -> None:
     assert len(str(caught.value)) < 300
 
 
-def test_many_odd_folders_are_a_line_for_each_kind(tmp_path: Path) -> None:
+def test_many_odd_folders_are_a_line_for_each_kind(
+    tmp_path: Path, said: Callable[[], list[str]]
+) -> None:
     for number in range(40):
         (tmp_path / f"empty{number:02}").mkdir()
         for name in (f"lost{number:02}", f"blank{number:02} "):
@@ -78,19 +71,19 @@ def test_many_odd_folders_are_a_line_for_each_kind(tmp_path: Path) -> None:
             (tmp_path / name / "1.jpg").touch()
     index = read_tree(str(tmp_path))
     lost = {photo.path: "broken" for photo in index.photos if photo.path.startswith("lost")}
-    talk = Heard()
     say_left_out(without_unusable(index, lost))
-    assert sorted(text.split(" ", 2)[1] for text in talk.said) == ["40"] * 3
-    assert all(len(text) < 300 for text in talk.said)
+    assert sorted(text.split(" ", 2)[1] for text in said()) == ["40"] * 3
+    assert all(len(text) < 300 for text in said())
 
 
-def test_many_broken_files_are_eleven_lines() -> None:
-    talk = Heard()
+def test_many_broken_files_are_eleven_lines(said: Callable[[], list[str]]) -> None:
     say_aside([SetAside(f"a/{n}.jpg", "broken") for n in range(MANY)])
-    assert len(talk.said) == 11 and f"{MANY - 10} more files" in talk.said[-1]
+    assert len(said()) == 11 and f"{MANY - 10} more files" in said()[-1]
 
 
-def test_other_files_are_one_line_and_no_fault(tmp_path: Path) -> None:
+def test_other_files_are_one_line_and_no_fault(
+    tmp_path: Path, said: Callable[[], list[str]]
+) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     for n in range(5):
@@ -99,7 +92,6 @@ def test_other_files_are_one_line_and_no_fault(tmp_path: Path) -> None:
     for name in ("a/Thumbs.db", "b/desktop.ini"):
         (tmp_path / name).write_text("x")
     index = read_tree(str(tmp_path))
-    talk = Heard()
     say_found(index)
     sides = {p.path: "no picture" for p in index.photos if not p.path.endswith(".jpg")}
     index = without_unusable(index, sides)
@@ -108,12 +100,11 @@ def test_other_files_are_one_line_and_no_fault(tmp_path: Path) -> None:
         image_dir=str(tmp_path), strict=True, output_graph=tmp_path / "out/g.pb"
     )
     report_aside(index.aside, settings)
-    assert talk.said == [
+    assert said() == [
         "11 files in 2 classes: a 6, b 5",
         "2 files and folders of systems and programs left out: Thumbs.db (1), desktop.ini (1)",
         "11 other files left out: .json (5), .xml (5), without a suffix (1)",
     ]
-    assert talk.warnings == []
 
 
 def test_side_files_do_not_hide_the_broken_photo(tmp_path: Path, run: Run) -> None:

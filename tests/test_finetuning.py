@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from retrain.training.finetune.fine_tune import fine_tune
 from retrain.training.finetune.input_pipeline import PhotoSource
 from retrain.training.finetune.model import Trainee
 from retrain.training.head import Head, accuracy, cross_entropy
+from retrain.utils.logs import console
 from retrain.utils.tensorflow import bfloat16_operations, import_tensorflow
 
 MODULE = BUNDLED_FOLDER / TINY
@@ -38,6 +40,13 @@ MODULE = BUNDLED_FOLDER / TINY
 SETTINGS = TuningSettings(epochs=5, batch_size=4, learning_rate=2e-3, patience=0, seed=5)
 BF16_OPTION = "auto_mixed_precision_onednn_bfloat16"
 NO_HEAD = Head(np.zeros((256, 3), np.float32), np.zeros(3, np.float32))
+
+
+@pytest.fixture(autouse=True)
+def _console() -> Iterator[None]:
+    """What is said goes to stderr, as in the commands."""
+    with console():
+        yield
 
 
 def photos_of(tree: Path) -> TuningPhotos:
@@ -380,7 +389,13 @@ def test_a_rate_that_is_not_given_is_the_usual_one_of_what_is_trained(
     photos = photos_of(tree)
     settings = TuningSettings(last=1, epochs=1, warm_up=0, batch_size=18)
     fine_tune(
-        module, read_backbone(module / "assets.extra"), head, photos=photos, settings=settings, folder=tmp_path)  # fmt: skip
+        module,
+        read_backbone(module / "assets.extra"),
+        head,
+        photos=photos,
+        settings=settings,
+        folder=tmp_path,
+    )
     last = 1024 * 1024 + 2 * 1024  # a pointwise kernel, gamma and beta
     assert f"learning rate {usual_rate(last):.1e}" in capsys.readouterr().err
 

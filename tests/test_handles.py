@@ -80,7 +80,7 @@ def test_what_libraries_say_is_cleaned() -> None:
 
 
 def test_what_is_shown_finds_what_was_fetched_unless_two_look_alike(tmp_path: Path) -> None:
-    store, talk = FrozenStore(tmp_path), Talk("ERROR")
+    store = FrozenStore(tmp_path)
     first, second = (Handle(f"https://host/m?token={SECRET}{n}") for n in (1, 2))
     store.remember(first, "a" * 32, tmp_path)
     found = store.recall(str(first))

@@ -135,10 +135,15 @@ def test_a_cosine_ends_at_rest() -> None:
     def moved(schedule: str) -> float:
         found: list[np.ndarray] = []
         train_hidden(
-            FeatureMatrix.of(rings()[0]), rings()[1], np.arange(300), validation_rows=np.arange(0), classes=2,
-            settings=replace(FAST, schedule=schedule), on_step=lambda step, head: found.append(head.head.weights),
+            FeatureMatrix.of(rings()[0]),
+            rings()[1],
+            np.arange(300),
+            validation_rows=np.arange(0),
+            classes=2,
+            settings=replace(FAST, schedule=schedule),
+            on_step=lambda step, head: found.append(head.head.weights),
             on_evaluation=lambda result: None,
-        )  # fmt: skip
+        )
         return float(np.abs(found[-1] - found[-15]).sum() / np.abs(found[75] - found[61]).sum())
 
     assert moved("cosine") < 0.1 < moved("constant")
@@ -153,9 +158,15 @@ def test_class_weights_do_what_more_photos_do() -> None:
     recall = {}
     for rule in ("none", "balanced"):
         head = train_hidden(
-            FeatureMatrix.of(noisy), labels, few, validation_rows=np.arange(0), classes=2,
-            settings=replace(FAST, class_weight=rule), on_step=lambda step, head: None, on_evaluation=lambda result: None,
-        )  # fmt: skip
+            FeatureMatrix.of(noisy),
+            labels,
+            few,
+            validation_rows=np.arange(0),
+            classes=2,
+            settings=replace(FAST, class_weight=rule),
+            on_step=lambda step, head: None,
+            on_evaluation=lambda result: None,
+        )
         found = head.logits(noisy[300:]).argmax(axis=1)
         recall[rule] = [float((found == c)[labels[300:] == c].mean()) for c in (0, 1)]
     assert recall["balanced"][1] > recall["none"][1] + 0.1

@@ -19,6 +19,7 @@ from retrain.backbones.sources.cache import fingerprint_of
 from retrain.backbones.sources.completeness import lack_of
 from retrain.backbones.sources.tfhub import cached_module, fetch_module, hub_cache_folder
 from retrain.errors import RetrainError
+from retrain.utils.logs import console
 
 ADVICE = "get it elsewhere and give its folder"
 
@@ -134,8 +135,8 @@ def test_a_half_written_folder_is_kept_aside_and_fetched_again(
     spoil(module)
     left = {path.name: path.stat().st_size for path in module.rglob("*") if path.is_file()}
     assert cached_module(url) is None
-    talk = Talk("ERROR")
-    assert fetch_module(url, ADVICE) == module
+    with console() as talk:
+        assert fetch_module(url, ADVICE) == module
     assert fingerprint_of(module) == TINY_FINGERPRINT
     assert talk.warnings == [f"{module} is half-written ({lack}): fetching {url} again"]
     aside = cache / f"{module.name}.half-written-1"
@@ -161,7 +162,7 @@ def test_whole_modules_lack_nothing(name: str) -> None:
 FETCH = """
 import sys
 from retrain.backbones.sources.tfhub import fetch_module
-print(fetch_module(sys.argv[1], Talk(), "ADVICE"))
+print(fetch_module(sys.argv[1], "ADVICE"))
 """
 
 

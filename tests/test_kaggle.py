@@ -15,9 +15,17 @@ from retrain.backbones.sources import kaggle
 from retrain.backbones.sources.cache import fingerprint_of
 from retrain.backbones.sources.kaggle import fetch_kaggle, kaggle_handle
 from retrain.errors import RetrainError
+from retrain.utils.logs import console
 
 MODEL = "google/mobilenet-v2/tensorFlow2/035-128-feature-vector"
 ADVICE = "get it elsewhere and give its folder"
+
+
+@pytest.fixture(autouse=True)
+def _console() -> Iterator[None]:
+    """What is said goes to stderr, as in the commands."""
+    with console():
+        yield
 
 
 @pytest.mark.parametrize(
@@ -121,7 +129,7 @@ sys.modules["kagglehub"] = None
 from retrain.backbones.sources.kaggle import fetch_kaggle
 for version in ("2", "3"):
     try:
-        print(fetch_kaggle("{MODEL}/" + version, Talk(), "ADVICE"))
+        print(fetch_kaggle("{MODEL}/" + version, "ADVICE"))
     except Exception as fault:
         print(type(fault).__name__, fault)
 """
@@ -195,7 +203,7 @@ def test_a_full_disk_is_named(cache: Path) -> None:
     fetch = f"""
 from retrain.backbones.sources.kaggle import fetch_kaggle
 try:
-    fetch_kaggle("{MODEL}/2", Talk(), "ADVICE")
+    fetch_kaggle("{MODEL}/2", "ADVICE")
 except Exception as fault:
     print(type(fault).__name__, fault)
 """
@@ -216,7 +224,7 @@ def test_a_marked_but_spoilt_model_is_refused(cache: Path) -> None:
 def test_two_processes_make_one_download(hub: HubServer, cache: Path) -> None:
     fetch = f"""
 from retrain.backbones.sources.kaggle import fetch_kaggle
-print(fetch_kaggle("{MODEL}/2", Talk(), "ADVICE"))
+print(fetch_kaggle("{MODEL}/2", "ADVICE"))
 """
     both = [
         subprocess.Popen([sys.executable, "-c", fetch], stdout=subprocess.PIPE, text=True)

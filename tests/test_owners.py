@@ -80,7 +80,7 @@ def test_folders_are_made_for_their_user_whatever_the_umask(tmp_path: Path) -> N
 @pytest.mark.parametrize("foreign", FOREIGN)
 def test_frozen_modules(foreign, tmp_path: Path) -> None:
     KINDS["frozen_graph.pb of a frozen module"].make(tmp_path)
-    store, talk = FrozenStore(tmp_path), Talk("FATAL")
+    store = FrozenStore(tmp_path)
     assert store.find(FINGERPRINT, WANTED) is not None
     foreign(tmp_path)
     with pytest.raises(RetrainError, match="--model_dir"):

@@ -1,5 +1,6 @@
 """Progress: plain lines with rate and time left, or a bar on a terminal."""
 
+import logging
 import os
 import pty
 import re
@@ -10,16 +11,15 @@ from pathlib import Path
 import pytest
 from conftest import TINY, Run
 
-from retrain.utils import progress
-from retrain.utils.logs import print_result
+from retrain.utils.logs import console, print_result, warn_once
 from retrain.utils.progress import progress
 
 
 def test_plain_lines_tell_rate_and_time_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "PLAIN_INTERVAL_S", 0.0)
-    with progress("Reading", 4, "photos") as meter:
+    monkeypatch.setattr("retrain.utils.progress.PLAIN_INTERVAL_S", 0.0)
+    with console(), progress("Reading", 4, "photos") as meter:
         for aside in (0, 1, 0, 0):
             meter.advance(1, aside=aside)
     lines = capsys.readouterr().err.splitlines()
@@ -28,21 +28,44 @@ def test_plain_lines_tell_rate_and_time_left(
 
 
 def test_short_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("Reading", 2, "photos") as meter:
+    with console(), progress("Reading", 2, "photos") as meter:
         meter.advance(2)
     assert capsys.readouterr().err == ""
 
 
 def test_verbosity_silences_talk_but_not_results(capsys: pytest.CaptureFixture[str]) -> None:
-    talk = Talk("ERROR", terminal=False)
-    log.info("talk")
-    log.warning("a warning")
-    print_result("a result")
-    with progress("Reading", 1, "photos") as meter:
-        meter.advance()
+    log = logging.getLogger("retrain.some.module")
+    with console("ERROR"):
+        log.info("talk")
+        log.warning("a warning")
+        print_result("a result")
+        with progress("Reading", 1, "photos") as meter:
+            meter.advance()
     said = capsys.readouterr()
     assert (said.out, said.err) == ("a result\n", "")
-    assert talk.warnings == ["a warning"]
+
+
+def test_warnings_are_kept_for_the_end_and_said_once_where_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with console() as talk:
+        for _ in range(2):
+            warn_once("again and again")
+        logging.getLogger("retrain.some.module").warning("a warning")
+    assert talk.warnings == ["again and again", "a warning"]
+    assert capsys.readouterr().err == "warning: again and again\nwarning: a warning\n"
+
+
+def test_a_program_that_imports_retrain_hears_it_by_its_own_handlers(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    monkeypatch.setattr("retrain.utils.progress.PLAIN_INTERVAL_S", 0.0)
+    with caplog.at_level("INFO", logger="retrain"), progress("Reading", 1, "photos") as meter:
+        meter.advance()
+    assert [record.name for record in caplog.records] == ["retrain.utils.progress"]
+    with progress("Reading", 1, "photos") as meter:  # nothing is set up: only warnings show
+        meter.advance()
+    assert len(caplog.records) == 1 and capsys.readouterr().err == ""
 
 
 def test_debug_tells_where_features_are(colour_tree: Path, run: Run, tmp_path: Path) -> None:

@@ -258,10 +258,18 @@ def test_the_largest_seed_is_one_for_all_that_draws() -> None:
     features = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     labels = np.arange(20, dtype=np.int32) % 2
     heads = [
-        train_head(FeatureMatrix.of(features), labels, np.arange(20), validation_rows=np.arange(0), classes=2,
-                   settings=replace(ANCESTOR, seed=each, steps=5), on_step=lambda *_: None, on_evaluation=lambda _: None)
+        train_head(
+            FeatureMatrix.of(features),
+            labels,
+            np.arange(20),
+            validation_rows=np.arange(0),
+            classes=2,
+            settings=replace(ANCESTOR, seed=each, steps=5),
+            on_step=lambda *_: None,
+            on_evaluation=lambda _: None,
+        )
         for each in (seed, seed, seed - 1)
-    ]  # fmt: skip
+    ]
     assert np.array_equal(heads[0].weights, heads[1].weights)
     assert not np.array_equal(heads[0].weights, heads[2].weights)
 

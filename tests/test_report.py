@@ -27,8 +27,6 @@ from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
 from retrain.utils.numerics import softmax
 
-QUIET = Talk("ERROR")
-
 
 def draw(path: Path, seed: int) -> None:
     """A small picture with shapes of its own."""
@@ -73,14 +71,18 @@ def inputs_of(root: Path, classes: int, count: int = 200, **changes: object) -> 
         image_dir=str(root),
         maps={f"{number}.jpg": rng.normal(size=(7, 7)).astype(np.float32) for number in range(15)},
         counts=counts,
-        uncalibrated=compute_metrics(softmax(logits * 2), truth, labels, rng=np.random.default_rng(0)),
+        uncalibrated=compute_metrics(
+            softmax(logits * 2), truth, labels, rng=np.random.default_rng(0)
+        ),
         temperature=2.0,
-        training=[CurvePoint(s, 1 - 1 / (s + 2), 2 / (s + 1), 1 - 2 / (s + 4), 3 / (s + 2))
-                  for s in range(0, 500, 10)],
+        training=[
+            CurvePoint(s, 1 - 1 / (s + 2), 2 / (s + 1), 1 - 2 / (s + 4), 3 / (s + 2))
+            for s in range(0, 500, 10)
+        ],
         learning_curve=curve,
         audit=Audit(count, tuple(labels), balance(labels, counts.sum(axis=1)), tuple(findings)),
         outputs=[("Graph", "/tmp/output_graph.pb")],
-    )  # fmt: skip
+    )
     return ReportInputs(**{**values, **changes})  # type: ignore[arg-type]
 
 

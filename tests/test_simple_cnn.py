@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,14 +29,21 @@ from retrain.training.scratch.network import check_size
 from retrain.training.scratch.pixels import features_of_pixels, read_pixels
 from retrain.training.scratch.simple_cnn import CnnPhotos, CnnSettings, train_simple_cnn
 from retrain.training.sgd import StepResult
+from retrain.utils.logs import console
 from retrain.utils.numerics import softmax
 
 FAST = CnnSettings(epochs=6, batch_size=8, seed=1)
-QUIET = Talk("WARN")
 NONE = np.arange(0)
 
 
 Colours = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def _console() -> Iterator[None]:
+    """What is said goes to stderr, as in the commands."""
+    with console():
+        yield
 
 
 def read_colours(tree: Path) -> Colours:
@@ -206,7 +214,7 @@ def epoch_in(folder: Path) -> int:
 def test_a_checkpoint_of_another_training_is_left_alone_or_refused(
     photos: Colours, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    short, talk = replace(FAST, epochs=1), Talk(terminal=False)
+    short = replace(FAST, epochs=1)
     train(photos, tmp_path, replace(short, resume=True))
     assert f"No checkpoint in {tmp_path}: training starts" in capsys.readouterr().err
     with pytest.raises(RetrainError, match="of a training with other settings"):

@@ -1,5 +1,6 @@
 """Odd places to start from: closed streams, no home, no temporary folder, few threads and files."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from retrain.errors import RetrainError
 from retrain.features.matrix import RowsOnDemand
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.utils.files import home_expanded, run_folder, user_cache_dir
+from retrain.utils.logs import console
 from retrain.utils.progress import progress
 
 PHOTO = next((EXAMPLE_FLOWERS / "daisy").glob("*.jpg"))
@@ -103,10 +105,10 @@ def test_a_deleted_folder(command: tuple[object, ...], shell: Shell) -> None:
 
 def test_talk_without_stderr(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setattr(sys, "stderr", None)
-    talk = Talk()
-    log.info("nobody gets this")
-    with progress("Working", 3, "steps") as meter:
-        meter.advance()
+    with console():
+        logging.getLogger("retrain").info("nobody gets this")
+        with progress("Working", 3, "steps") as meter:
+            meter.advance()
     assert capsys.readouterr().out == ""
 
 

@@ -26,6 +26,7 @@ from retrain.reporting.tensorboard.gallery import surest_mistakes
 from retrain.reporting.tensorboard.projector import write_projector
 from retrain.reporting.tensorboard.summaries import write_test_summaries
 from retrain.reporting.tensorboard.thumbnails import read_inside, read_square
+from retrain.utils.logs import console
 from retrain.utils.text_drawing import printable
 
 # More than ASCII, a byte that is no UTF-8 as Python reads it from a folder's name, a tab.
@@ -75,11 +76,13 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
     metrics = compute_metrics(probabilities, truth, index.classes, rng=rng)
     sets = np.resize([TRAIN, VALIDATION, TEST], len(truth))
     paths = [index.full_path(photo) for photo in index.photos]
-    talk = Talk("FATAL")
     run = folder / "logs" / "20260101-120000"
     os.unlink(paths[2])  # of the first class, and taken for the second with probability 1
-    write_test_summaries(run, STEP, metrics, probabilities=probabilities, truth=truth, paths=paths)
-    write_projector(run, matrix, index, labels=index.classes, sets=sets)
+    with console() as talk:
+        write_test_summaries(
+            run, STEP, metrics, probabilities=probabilities, truth=truth, paths=paths
+        )
+        write_projector(run, matrix, index, labels=index.classes, sets=sets)
     with tensorboard(folder / "logs", "--load_fast=false") as plugins:
         yield Logs(plugins, index, features, probabilities, truth, metrics, talk.warnings)
 
@@ -245,11 +248,12 @@ import sys
 from pathlib import Path
 import numpy as np
 from retrain.evaluation.metrics import compute_metrics
-from retrain.evaluation.tensorboard import projector
+from retrain.reporting.tensorboard import projector
 from retrain.reporting.tensorboard.summaries import write_test_summaries
 rng, scores, truth = np.random.default_rng(0), np.eye(2), np.array([0, 0])
-metrics = compute_metrics(scores, truth, "ab", rng)
-write_test_summaries(Path(sys.argv[1]), 1, metrics, scores, truth, "xy", Talk())
+metrics = compute_metrics(scores, truth, "ab", rng=rng)
+run = Path(sys.argv[1])
+write_test_summaries(run, 1, metrics, probabilities=scores, truth=truth, paths="xy")
 print([name for name in ("tensorflow", "scipy", "sklearn") if name in sys.modules])
 """
     done = subprocess.run(

@@ -1,6 +1,7 @@
 r"""Text from elsewhere: what editors write is read, what names hold moves no terminal."""
 
 import codecs
+import logging
 from pathlib import Path
 
 import click
@@ -8,7 +9,7 @@ import pytest
 
 from retrain.cli.command import _run
 from retrain.errors import RetrainError
-from retrain.utils.logs import print_result
+from retrain.utils.logs import console, print_result
 from retrain.utils.text import csv_row, decoded, lines_of, markdown, printable, read_text
 
 TEXT = "blau\nMöwe\n茶"
@@ -74,9 +75,9 @@ def test_what_is_shown_moves_nothing(name: str, capsys: pytest.CaptureFixture[st
     shown = printable(name)
     assert shown.isprintable() and shown.encode() and shown != name
     assert printable(shown) == shown
-    talk = Talk("DEBUG", terminal=False)
-    log.warning(f"class {name}")
-    log.info(name)
+    with console("DEBUG"):
+        logging.getLogger("retrain").warning(f"class {name}")
+        logging.getLogger("retrain").info(name)
     print_result(name)
 
     @click.command()
