@@ -114,7 +114,7 @@ def test_bundled_modules_are_what_is_bundled() -> None:
     for name in BUNDLED:
         entry = entry_of(name)
         assert entry.sources == (Bundled(name),)
-        facts = REPO / "retrain" / "data" / name / "assets.extra" / "backbone.json"
+        facts = REPO / "retrain" / "backbones" / "bundled" / name / "assets.extra" / "backbone.json"
         info = json.loads(facts.read_text())
         assert (info["name"], info["feature_width"]) == (name, entry.feature_width)
         assert info["height"] == info["width"] == entry.size

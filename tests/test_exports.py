@@ -210,7 +210,12 @@ def test_bad_exports_end_before_the_work(
 
 
 def test_a_foreign_graph_is_not_exported(run: Run, tmp_path: Path) -> None:
-    foreign = Path(__file__).parent.parent / "retrain/data" / TINY / "assets.extra/frozen_graph.pb"
+    foreign = (
+        Path(__file__).parent.parent
+        / "retrain/backbones/bundled"
+        / TINY
+        / "assets.extra/frozen_graph.pb"
+    )
     shutil.copy(foreign, tmp_path / "foreign.pb")
     done = run("retrain", "export", "--graph", tmp_path / "foreign.pb", "--to", "x.tflite")
     assert done.returncode == 1 and "was not made by retrain" in done.stderr

@@ -115,7 +115,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import test_finetuning as tests
-from retrain.finetuning import fine_tune
+from retrain.training.finetune import fine_tune
 fine_tune.CHECKPOINT_SECONDS = 0.0
 folder = Path(sys.argv[3])
 
@@ -253,7 +253,7 @@ tf = tests.import_tensorflow()
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 photos = tests.photos_of(Path(sys.argv[2]))
-source = tests.PhotoSource(photos, 128, 128, tests.Distortion(), 0)
+source = tests.PhotoSource(photos, 128, 128, distortion=tests.Distortion(), seed=0)
 found = []
 for devices in ([], ["CPU:0", "CPU:1"]):
     trainee = tests.trainee_of_all_layers(devices)

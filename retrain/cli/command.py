@@ -156,7 +156,7 @@ def _everyday(parameter: click.Parameter) -> bool:
     return not isinstance(parameter, GroupedOption) or parameter.everyday
 
 
-def _show_all(ctx: click.Context, _: click.Parameter, *, asked: bool) -> None:
+def _show_all(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 -- click calls it
     if asked:
         ctx.meta["retrain.help_all"] = True
         click.echo(ctx.get_help())

@@ -170,12 +170,11 @@ class Trainee:
     # The next batch is asked for inside of the traced functions: so its size stays open, and the
     # last batch of an epoch, with fewer photos, is no second trace.
     def _distributed_step(self, batches: Any, *numbers: Any) -> Any:
-        losses = self.strategy.run(self._replica_step, (*next(batches), *numbers))
+        losses = self.strategy.run(self._replica_step, (*next(batches), numbers))
         return self.strategy.reduce(self.tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-    def _replica_step(
-        self, pixels: Any, labels: Any, rate: Any, *, power1: Any, power2: Any, averaging: Any
-    ) -> Any:
+    def _replica_step(self, pixels: Any, labels: Any, numbers: Any) -> Any:
+        rate, power1, power2, averaging = numbers
         tf = self.tf
         context = tf.distribute.get_replica_context()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
