@@ -1,1 +1,1 @@
-"""Files that classifiers and modules come in: telling their formats, reading and writing them."""
+"""Files that hold classifiers and modules: telling their formats, reading them, writing them."""

@@ -1,4 +1,4 @@
-"""Which kind of classifier a path is."""
+"""Telling which format a classifier's file or folder has."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -12,7 +12,7 @@ TFLITE_MARK = b"TFL3"  # bytes 4 to 8 of each such file
 
 
 class Format(Enum):
-    """The text is for users."""
+    """A format of classifier or module; the value is its name as users read it."""
 
     FROZEN = "frozen TensorFlow graph"
     SAVED_MODEL = "SavedModel"
@@ -22,14 +22,19 @@ class Format(Enum):
 
 @dataclass(frozen=True)
 class Artefact:
-    """`path` is a file, or the folder that holds a SavedModel's `saved_model.pb`."""
+    """A classifier or module on disk.
+
+    Attributes:
+        path: Its file, or the folder that holds a SavedModel's `saved_model.pb`.
+        format: Its format.
+    """
 
     path: Path
     format: Format
 
     @property
     def files(self) -> list[Path]:
-        """What it consists of, in a fixed order; not what only lies beside it."""
+        """List its files in a fixed order, without files that only lie beside it."""
         if self.format is not Format.SAVED_MODEL:
             return [self.path]
         found = [path for path in sorted(self.path.rglob("*")) if path.is_file()]
@@ -37,8 +42,12 @@ class Artefact:
 
 
 def find_artefact(path: Path) -> Artefact:
-    """The classifier at `path`, known by its content; a SavedModel also by its file, or as the
-    newest of numbered versions in a folder. Raises RetrainError if there is none."""
+    """Find the classifier at a path and return it with its format.
+
+    The format is known by the file's content (ONNX by its suffix). A SavedModel may be given as its
+    folder, as its `saved_model.pb`, or as a folder of numbered versions, of which the newest is
+    taken. Raises RetrainError if there is none.
+    """
     try:
         if path.is_dir():
             return Artefact(_saved_model_folder(path), Format.SAVED_MODEL)

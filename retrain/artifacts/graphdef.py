@@ -21,7 +21,10 @@ LOOPS = ("NextIteration", "RefNextIteration")  # where TensorFlow 1's loops begi
 
 
 def read_graph(path: Path) -> GraphDef:
-    """Parses a binary GraphDef file. Raises RetrainError if it is missing or something else."""
+    """Read a binary GraphDef file and return the graph.
+
+    Raises RetrainError if it is missing, damaged or another format.
+    """
     try:
         with open_regular(path) as file:
             content = file.read()
@@ -42,8 +45,11 @@ def read_graph(path: Path) -> GraphDef:
 
 
 def check_references(graph: GraphDef, path: Path, ends: Iterable[str] = ()) -> None:
-    """Raises RetrainError unless each node that a node takes, or that `ends` name, is there, and
-    none takes what is made of it: OpenVINO would read such a graph for ever."""
+    """Raise RetrainError if a graph refers to nodes that are missing, or to itself in a circle.
+
+    `ends` are further references that must be there, such as a signature's. OpenVINO would read a
+    graph with a circle for ever. Loops of TensorFlow 1 are no such circle.
+    """
     names = {node.name for node in graph.node}
     taken = chain(ends, (reference for node in graph.node for reference in node.input))
     missing = next((each for each in taken if node_name(each) not in names), None)
@@ -69,22 +75,25 @@ def check_references(graph: GraphDef, path: Path, ends: Iterable[str] = ()) -> N
 
 
 def node_name(reference: str) -> str:
-    """The node that an input reference (`^name`, `name:1`) points at."""
+    """Return the name of the node that an input reference (`^name`, `name:1`) points at."""
     return reference.lstrip("^").split(":")[0]
 
 
 def find_node(graph: GraphDef, name: str) -> NodeDef | None:
+    """Return the node with a name, or None."""
     return next((node for node in graph.node if node.name == name), None)
 
 
 def cut(graph: GraphDef, given: str, output: str) -> GraphDef:
-    """The nodes that `output` needs once `given` is fed, which is among them."""
+    """Return the part of a graph between two nodes: `given`, which is fed, and `output`."""
     return subgraph(graph, [output], given)
 
 
 def subgraph(graph: GraphDef, outputs: Iterable[str], given: str | None = None) -> GraphDef:
-    """The nodes that `outputs` (node names) need, in their old order; what feeds `given` is not
-    needed."""
+    """Return the part of a graph that its nodes `outputs` need, in the old order of nodes.
+
+    What feeds the node `given` is left out, as its value is given.
+    """
     nodes = {node.name: node for node in graph.node}
     wanted: set[str] = set()
     stack = list(outputs)
@@ -102,7 +111,7 @@ def subgraph(graph: GraphDef, outputs: Iterable[str], given: str | None = None) 
 
 
 def with_prefix(graph: GraphDef, prefix: str, keep: Iterable[str] = ()) -> GraphDef:
-    """The same graph with `prefix/` before each node's name, except those in `keep`."""
+    """Copy a graph with `prefix/` before each node's name, except those in `keep`."""
     kept = set(keep)
     renamed = GraphDef()
     renamed.CopyFrom(graph)
@@ -117,13 +126,24 @@ def with_prefix(graph: GraphDef, prefix: str, keep: Iterable[str] = ()) -> Graph
 
 
 def add_node(graph: GraphDef, op: str, name: str, *, inputs: Iterable[str]) -> NodeDef:
-    """Appends a float32 node and returns it for further attributes."""
+    """Append a float32 node to a graph and return it, for further attributes.
+
+    Args:
+        graph: The graph, which is changed.
+        op: The operation, such as `MatMul`.
+        name: The new node's name.
+        inputs: References to the nodes that it takes.
+
+    Returns:
+        The new node.
+    """
     node: NodeDef = graph.node.add(op=op, name=name, input=list(inputs))
     node.attr["T"].type = DT_FLOAT
     return node
 
 
 def add_float_constant(graph: GraphDef, name: str, values: np.ndarray) -> None:
+    """Append a float32 constant with these values to a graph."""
     node = graph.node.add(op="Const", name=name)
     node.attr["dtype"].type = DT_FLOAT
     tensor = node.attr["value"].tensor
@@ -134,6 +154,7 @@ def add_float_constant(graph: GraphDef, name: str, values: np.ndarray) -> None:
 
 
 def add_text_constant(graph: GraphDef, name: str, text: str) -> None:
+    """Append a constant that holds one text, in UTF-8, to a graph."""
     node = graph.node.add(op="Const", name=name)
     node.attr["dtype"].type = DT_STRING
     tensor = node.attr["value"].tensor
@@ -143,19 +164,21 @@ def add_text_constant(graph: GraphDef, name: str, text: str) -> None:
 
 
 def read_text_constant(node: NodeDef) -> bytes:
-    """The text, in UTF-8, that `add_text_constant` put into the node; empty for another node."""
+    """Return the text in a node made by `add_text_constant`, in UTF-8; empty for another node."""
     return b"".join(node.attr["value"].tensor.string_val[:1])
 
 
 def has_shape(node: NodeDef) -> bool:
-    """Whether a placeholder says anything of its shape; old tools wrote nothing for any shape."""
+    """Tell whether a placeholder declares a shape; old tools wrote none where any shape fits."""
     shape = node.attr["shape"].shape
     return "shape" in node.attr and not shape.unknown_rank
 
 
 def declared_shape(node: NodeDef) -> tuple[int, ...] | None:
-    """The declared shape of a placeholder, -1 where open; None where it declares none, which in
-    old graphs looks like a single number's, ()."""
+    """Return a placeholder's declared shape, -1 where a size is open.
+
+    None where it declares none. In old graphs that looks like the shape of a single number, ().
+    """
     if not has_shape(node):
         return None
     return tuple(dim.size for dim in node.attr["shape"].shape.dim)

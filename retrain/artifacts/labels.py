@@ -1,4 +1,4 @@
-"""Labels of a graph that does not carry them: in a file that is named, or lies beside it."""
+"""Labels files: read one that is named, or find the one that lies beside a graph."""
 
 import re
 from collections.abc import Iterator
@@ -26,8 +26,13 @@ INSIDE_SAVED_MODEL = ("assets.extra/labels.txt", "assets/labels.txt", *USUAL_NAM
 
 @dataclass(frozen=True)
 class Labels:
-    """Names in class order; `source` says in words where they come from; `beside`: from a file
-    that nobody named."""
+    """The labels of a classifier, and where they come from.
+
+    Attributes:
+        names: In class order.
+        source: In words, where they come from.
+        beside: The file, if it was found beside the graph and nobody named it.
+    """
 
     names: tuple[str, ...]
     source: str
@@ -37,13 +42,13 @@ class Labels:
 def labels_in(
     content: bytes, named: str, carried: tuple[str, ...] | None = None
 ) -> tuple[str, ...]:
-    """The names in a labels file's content, in class order: one a line, whatever an editor or
-    another tool made of the lines. `named`: the file, for a fault.
+    """Parse a labels file's content and return its names in class order.
 
-    Blanks around a name, empty lines, and the lines' own numbers are no part of the labels: numbers
-    are those that run from 0, or from 1, line by line without a gap (`0 red`, `0: red`, `1,red`,
-    `red,0`), so `3 of clubs` stays what it is. What says the same as the labels that the graph has
-    `carried` is read as these. Raises RetrainError.
+    One name a line, in any encoding and line ends that `decoded` knows. Blanks around a name, empty
+    lines and the lines' own numbers are dropped. Numbers are those that run from 0, or from 1, line
+    by line without a gap (`0 red`, `0: red`, `1,red`, `red,0`), so `3 of clubs` stays as it is. A
+    file that says the same as the labels `carried` by the graph gives these. `named` is the file's
+    name for error messages. Raises RetrainError.
     """
     if carried is not None and content == labels_bytes(carried):
         return carried  # whatever stands in them: bytes that are no UTF-8, line ends, numbers
@@ -60,7 +65,7 @@ def labels_in(
 
 
 def _unnumbered(lines: list[str]) -> list[str]:
-    """The lines without their own numbers, or as they are."""
+    """Remove the lines' own numbers, if they have any, and return the names."""
     for pattern, tight in ((NUMBERED, True), (NUMBERED_AFTER, True), (NUMBERED_LOOSELY, False)):
         found = [match for match in map(pattern.fullmatch, lines) if match]
         if len(found) < max(len(lines), 2):
@@ -75,20 +80,33 @@ def _unnumbered(lines: list[str]) -> list[str]:
 
 
 def _unquoted(name: str) -> str:
-    """What a cell in quotation marks holds."""
+    """Remove the quotation marks of a cell, if it has any."""
     return name[1:-1].replace('""', '"') if re.fullmatch('".+"', name) else name
 
 
 def read_labels(path: Path, carried: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """The labels in a text file; see labels_in. Raises RetrainError."""
+    """Read a labels file and return its names in class order, as `labels_in` does."""
     return labels_in(read_bytes(path, "labels"), f"labels {path.absolute()}", carried)
 
 
 def find_labels(
     graph: Path, carried: tuple[str, ...] | None, classes: int, *, given: Path | None
 ) -> Labels:
-    """Those in the file that is `given`, else those that the graph carries, else those of the first
-    of the usual files beside it that has one line for each class. Raises RetrainError."""
+    """Find the labels of a graph: given, carried by the graph, or in a file beside it.
+
+    Args:
+        graph: The graph's file, or a SavedModel's folder.
+        carried: The labels that the graph itself carries, or None.
+        classes: How many classes the graph has.
+        given: The file that the user named, which comes first, or None.
+
+    Returns:
+        The labels. A file beside the graph is the first of the usual names that has one line for
+        each class.
+
+    Raises:
+        RetrainError: There are none, or their number is not that of the classes.
+    """
     if given is not None:
         found = Labels(read_labels(given, carried), f"--labels {given}")
         _check(found.names, classes, str(given.absolute()))
@@ -125,7 +143,7 @@ def _check(names: tuple[str, ...], classes: int, where: str) -> None:
 
 
 def _beside(graph: Path) -> Iterator[Path]:
-    """Where labels are looked for, in this order."""
+    """Yield the paths where labels may lie, the likeliest first."""
     whole = graph.absolute()
     if whole.is_dir():
         yield from (whole / name for name in INSIDE_SAVED_MODEL)

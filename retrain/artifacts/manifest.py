@@ -1,4 +1,4 @@
-"""What an exported graph says about itself, as JSON in a constant node of the graph."""
+"""The manifest: what an exported graph says about itself, as JSON in one of its constant nodes."""
 
 import json
 import re
@@ -38,9 +38,12 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Manifest:
-    """Pixels reach `input_node` as float32 [n, height, width, 3] in [0, 1], made by `recipe`;
-    `output_node` gives a probability for each label; a photo whose best is under `unknown_below` is
-    to be called unknown. The other fields are provenance."""
+    """What retrain writes into each exported classifier about itself.
+
+    Pixels reach `input_node` as float32 [n, height, width, 3] in [0, 1], made by `recipe`.
+    `output_node` gives a probability for each label. A photo whose best probability is below
+    `unknown_below` is called unknown. The other fields say how the classifier was made.
+    """
 
     labels: tuple[str, ...]
     input_node: str
@@ -58,19 +61,24 @@ class Manifest:
 
 
 def labels_bytes(labels: Sequence[str]) -> bytes:
-    """A labels file, one a line; bytes of folder names that are no UTF-8 are kept."""
+    """Return the content of a labels file: one label a line.
+
+    Bytes of folder names that are no UTF-8 are kept as they are.
+    """
     return "".join(f"{label}\n" for label in labels).encode("utf-8", "surrogateescape")
 
 
 def manifest_text(manifest: Manifest) -> str:
+    """Return a manifest as JSON."""
     return json.dumps(asdict(manifest), indent=1)
 
 
 def parse_manifest(text: str | bytes, where: str = "the graph") -> Manifest:
-    """What `manifest_text` wrote; fields that are not known are left out. `where`: for faults.
+    """Parse the JSON of `manifest_text` and return the manifest.
 
-    A manifest may come from anywhere: raises RetrainError, in a line that names the field, for one
-    that a later version wrote, that is damaged, or that nobody can have written.
+    Unknown fields are left out. `where` names the file in error messages. A manifest may come from
+    anywhere: raises RetrainError, naming the field, for one of a later version, for a damaged one,
+    and for values that retrain never writes.
     """
     name = f"the manifest of {where}"
     try:
@@ -99,7 +107,7 @@ def parse_manifest(text: str | bytes, where: str = "the graph") -> Manifest:
 
 
 def _faults(manifest: Manifest) -> Iterator[str]:
-    """Values outside their range, or that do not go with the others, as the end of a sentence."""
+    """Yield what is wrong with a manifest's values, each as the end of a sentence."""
     if not manifest.labels:
         yield "has no labels"
     if any(len(label) > LONGEST_LABEL for label in manifest.labels):
@@ -138,11 +146,14 @@ def _damaged(name: str, problem: str) -> RetrainError:
 
 
 def add_manifest(graph: GraphDef, manifest: Manifest) -> None:
+    """Append a manifest to a graph as a constant node."""
     add_text_constant(graph, NODE, manifest_text(manifest))
 
 
 def find_manifest(graph: GraphDef, where: str | Path = "the graph") -> Manifest | None:
-    """The graph's manifest, or None for a graph that other tools made. `where`: the file, for
-    faults. Raises RetrainError."""
+    """Return the manifest in a graph, or None for a graph that other tools made.
+
+    `where` names the file in error messages. Raises RetrainError for a damaged manifest.
+    """
     node = find_node(graph, NODE)
     return None if node is None else parse_manifest(read_text_constant(node), str(where))

@@ -12,7 +12,7 @@ SUFFIX = ".onnx"
 
 
 def import_onnx() -> Any:
-    """The `onnx` package. Raises RetrainError if it is not installed."""
+    """Import and return the `onnx` package; raise RetrainError if it is not installed."""
     require("onnx", "onnx", "reading or writing ONNX files")
     import onnx
     import onnx.compose
@@ -23,8 +23,11 @@ def import_onnx() -> Any:
 
 
 def read_onnx(path: Path) -> Any:
-    """The file's ModelProto. Raises RetrainError if it is missing or no ONNX model, its kind
-    UnsafeGraph if it holds operations that are not ONNX's own."""
+    """Read an ONNX file and return its ModelProto.
+
+    Raises RetrainError if it is missing or no ONNX model, and UnsafeGraph, which is one, if it
+    holds operations that are not ONNX's own.
+    """
     onnx = import_onnx()
     try:
         model = onnx.load(str(path), load_external_data=False)
@@ -43,12 +46,23 @@ def read_onnx(path: Path) -> Any:
 
 
 def add_constant(model: Any, name: str, values: Any) -> str:
-    """Adds a named constant array; returns its name."""
+    """Append a named constant array to a model and return its name."""
     model.graph.initializer.append(import_onnx().numpy_helper.from_array(values, name))
     return name
 
 
 def add_node(model: Any, op: str, inputs: list[str], *, output: str, **attributes: Any) -> str:
-    """Appends a node with one output; returns the output's name."""
+    """Append a node with one output to a model and return the output's name.
+
+    Args:
+        model: The ModelProto, which is changed.
+        op: The operation, such as `MatMul`.
+        inputs: Names of the tensors that it takes.
+        output: The name of the tensor that it makes.
+        **attributes: The operation's attributes.
+
+    Returns:
+        `output`.
+    """
     model.graph.node.append(import_onnx().helper.make_node(op, inputs, [output], **attributes))
     return output

@@ -1,4 +1,4 @@
-"""SavedModel folders without TensorFlow: their graphs, signatures and what lies inside."""
+"""SavedModel folders without TensorFlow: their graphs, signatures and manifests."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +24,13 @@ SERVING = "serving_default"
 
 @dataclass(frozen=True)
 class SavedModel:
-    """`graph` is the one for inference: that with the signatures. `signatures` by their names."""
+    """A SavedModel's graph for inference.
+
+    Attributes:
+        folder: Where it lies.
+        graph: The one of its graphs that has the signatures.
+        signatures: By their names, without those that TensorFlow needs for loading.
+    """
 
     folder: Path
     graph: GraphDef
@@ -32,7 +38,10 @@ class SavedModel:
 
 
 def read_saved_model(folder: Path) -> SavedModel:
-    """Raises RetrainError if the folder's `saved_model.pb` cannot be read or holds no graph."""
+    """Read a SavedModel's folder and return its graph for inference.
+
+    Raises RetrainError if `saved_model.pb` cannot be read or holds no graph.
+    """
     path = folder / SAVED_MODEL_FILE
     try:
         with open_regular(path) as file:
@@ -64,13 +73,15 @@ def read_saved_model(folder: Path) -> SavedModel:
 
 
 def parse_saved_model(content: bytes) -> Any:
-    """The message in a `saved_model.pb`; its field `meta_graphs` has the graphs. Raises
-    protobuf's DecodeError."""
+    """Parse the content of a `saved_model.pb` and return its message, with field `meta_graphs`.
+
+    Raises protobuf's DecodeError.
+    """
     return _message_class().FromString(content)
 
 
 def saved_model_manifest(model: SavedModel) -> Manifest | None:
-    """The manifest of a SavedModel that retrain wrote, beside its graph or in it."""
+    """Return the manifest beside or in a SavedModel's graph; None if other tools made it."""
     path = model.folder / EXTRA / MANIFEST_FILE
     if path.is_file():
         return parse_manifest(read_bytes(path, "manifest"), str(path.absolute()))
@@ -83,7 +94,7 @@ def _is_for_training(graph: MetaGraphDef) -> bool:
 
 @cache
 def _message_class() -> Any:
-    """The SavedModel message, which TensorBoard does not carry (saved_model.proto)."""
+    """Return the class of the SavedModel message (saved_model.proto), which TensorBoard lacks."""
     file = descriptor_pb2.FileDescriptorProto(
         name="retrain/saved_model.proto",
         package="retrain",

@@ -1,4 +1,4 @@
-"""What a TFLite file carries besides its network: metadata, manifest, labels."""
+"""What a TFLite file carries beside its network: metadata, manifest, labels."""
 
 from pathlib import Path
 
@@ -12,6 +12,7 @@ METADATA = "the file's TensorFlow Lite metadata"
 
 
 def tflite_metadata(path: Path) -> TfliteMetadata | None:
+    """Read a TFLite file's metadata; None where it has none."""
     try:
         return read_metadata(path.read_bytes())
     except OSError as error:
@@ -19,14 +20,20 @@ def tflite_metadata(path: Path) -> TfliteMetadata | None:
 
 
 def tflite_manifest(path: Path, metadata: TfliteMetadata | None) -> Manifest | None:
-    """The manifest among the metadata's files. Raises RetrainError for one that is damaged."""
+    """Return the manifest among a TFLite file's metadata, or None.
+
+    Raises RetrainError for a damaged one.
+    """
     content = metadata.files.get(MANIFEST_FILE) if metadata else None
     return None if content is None else parse_manifest(content, str(path.absolute()))
 
 
 def metadata_labels(metadata: TfliteMetadata | None) -> tuple[tuple[str, ...], str] | None:
-    """The labels that the metadata carry, and in words where they stand: in `labels.txt`, or in
-    the first text file with "label" in its name. None where there is no such file."""
+    """Return the labels that TFLite metadata carry, and in words where they stand.
+
+    They stand in `labels.txt`, or in the first text file with "label" in its name. None where there
+    is no such file.
+    """
     if metadata is None:
         return None
     names = [name for name in sorted(metadata.files) if "label" in name and name.endswith(".txt")]

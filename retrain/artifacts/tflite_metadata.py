@@ -36,7 +36,8 @@ ALIGNMENT = 16  # of the model's buffers
 @dataclass(frozen=True)
 class TfliteMetadata:
     """The model gets (pixel - mean) / std, with pixels 0..255 in RGB; a quantized input gets that
-    divided by its scale. `files`: content by name; `labels.txt` has the classes, one a line."""
+    divided by its scale. `files`: content by name; `labels.txt` has the classes, one a line.
+    """
 
     name: str
     mean: float

@@ -1,1 +1,1 @@
-"""What any artifact says about itself."""
+"""Inspection: what an artefact of any format holds and says about itself."""

@@ -1,4 +1,4 @@
-"""What is found in an artefact."""
+"""The facts that inspection finds in an artefact."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,13 @@ from retrain.artifacts.manifest import Manifest
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output; `shape`: -1 where open, None where nothing is said of it."""
+    """An input or output of a network.
+
+    Attributes:
+        name: Its name.
+        type: The type of its numbers, such as `float32`.
+        shape: -1 where a size is open; None where no shape is declared.
+    """
 
     name: str
     type: str
@@ -15,7 +21,7 @@ class Port:
 
     @property
     def text(self) -> str:
-        """E.g. `image: float32 [?, 224, 224, 3]`."""
+        """Name, type and shape, such as `image: float32 [?, 224, 224, 3]`."""
         if self.shape is None:
             return f"{self.name}: {self.type}"
         return f"{self.name}: {self.type} [{', '.join(_size(size) for size in self.shape)}]"
@@ -23,7 +29,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function of a SavedModel."""
+    """A function that a SavedModel offers, with its inputs and outputs."""
 
     name: str
     inputs: tuple[Port, ...]
@@ -32,8 +38,17 @@ class Signature:
 
 @dataclass(frozen=True)
 class Contents:
-    """`parameters`: how many numbers the weights are. `labels`: those that the artefact carries.
-    `manifest`: None for what other tools made. `unsafe`: what in it would do more than compute."""
+    """What an artefact holds.
+
+    Attributes:
+        inputs: Of the network.
+        outputs: Of the network.
+        parameters: How many numbers its weights are.
+        signatures: A SavedModel's.
+        labels: Those that the artefact carries, in class order, or None.
+        manifest: None for what other tools made.
+        unsafe: The operations that would do more than compute, in words.
+    """
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]

@@ -1,4 +1,4 @@
-"""`retrain inspect`: what any artefact says about itself. Imports no TensorFlow."""
+"""`retrain inspect`: show what any artefact says about itself. Imports no TensorFlow."""
 
 import json
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ SECTIONS = ("backbone", "data", "training", "metrics", "versions")
 
 @dataclass(frozen=True)
 class Inspection:
-    """`size`: of all its files, in bytes."""
+    """An artefact, the size of all its files in bytes, and what it holds."""
 
     artefact: Artefact
     size: int
     contents: Contents
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, as JSON has it."""
+        """Return all of it as a value that JSON can hold."""
         return {
             "path": str(self.artefact.path.absolute()),
             "format": self.artefact.format.value,
@@ -32,7 +32,7 @@ class Inspection:
         }
 
     def rows(self, all_labels: bool) -> Iterator[tuple[str, str]]:
-        """Pairs of a word and a text, for the user to read; the first few labels, or all."""
+        """Yield pairs of a word and a text for the user; the first few labels, or all of them."""
         found = self.contents
         yield "file", str(self.artefact.path.absolute())
         yield "format", self.artefact.format.value
@@ -74,7 +74,10 @@ class Inspection:
 
 
 def inspect_artefact(path: Path) -> Inspection:
-    """Raises RetrainError for what is no classifier or module, or cannot be read."""
+    """Inspect the artefact at a path and return what it holds.
+
+    Raises RetrainError for what is no classifier or module, or cannot be read.
+    """
     artefact = find_artefact(path)
     size = sum(file.stat().st_size for file in artefact.files)
     return Inspection(artefact, size, _contents(artefact))

@@ -1,4 +1,4 @@
-"""ONNX files. Needs the extra `onnx`."""
+"""Inspecting ONNX files. Needs the extra `onnx`."""
 
 from math import prod
 from pathlib import Path
@@ -10,7 +10,7 @@ from retrain.artifacts.onnx import import_onnx, read_onnx
 
 
 def onnx_contents(path: Path) -> Contents:
-    """Raises RetrainError."""
+    """Read an ONNX file and return what it holds; raise RetrainError if it cannot be read."""
     model, types = read_onnx(path), import_onnx().TensorProto
     floats = (types.FLOAT, types.FLOAT16, types.DOUBLE, types.BFLOAT16)
     weights = {tensor.name for tensor in model.graph.initializer}

@@ -1,4 +1,4 @@
-"""Frozen TensorFlow graphs and SavedModels, from their protobufs."""
+"""Inspecting frozen TensorFlow graphs and SavedModels, from their protobufs."""
 
 from collections.abc import Iterable
 from math import prod
@@ -30,7 +30,10 @@ PROTOBUF_NAMES = {"float": "float32", "double": "float64", "half": "float16"}
 
 
 def frozen_contents(path: Path) -> Contents:
-    """Inputs are placeholders, outputs what no other node uses. Raises RetrainError."""
+    """Read a frozen graph and return what it holds; raise RetrainError if it cannot be read.
+
+    Its inputs are the placeholders, its outputs the nodes that no other node uses.
+    """
     graph = read_graph(path)
     manifest = find_manifest(graph, path.absolute())
     used = {node_name(reference) for node in graph.node for reference in node.input}
@@ -51,9 +54,9 @@ def frozen_contents(path: Path) -> Contents:
 
 
 def saved_model_contents(folder: Path) -> Contents:
-    """Inputs, outputs and parameters are those of `serving_default`, if it has one.
+    """Read a SavedModel and return what it holds; raise RetrainError if it cannot be read.
 
-    Raises RetrainError.
+    Inputs, outputs and parameters are those of `serving_default`, if it has one.
     """
     model = read_saved_model(folder)
     manifest = saved_model_manifest(model)
@@ -76,7 +79,7 @@ def saved_model_contents(folder: Path) -> Contents:
 
 
 def _nodes_behind(graph: GraphDef, signature: SignatureDef | None) -> list[NodeDef]:
-    """What the signature's outputs need, down into the functions that are called; None: all."""
+    """List the nodes that a signature needs, down into called functions; all nodes without one."""
     library = {function.signature.name: function.node_def for function in graph.library.function}
     if signature is None:
         return [*graph.node, *(node for nodes in library.values() for node in nodes)]
@@ -89,7 +92,7 @@ def _nodes_behind(graph: GraphDef, signature: SignatureDef | None) -> list[NodeD
 
 
 def _parameters(nodes: Iterable[NodeDef]) -> int:
-    """Numbers in float variables and in float constants other than single numbers."""
+    """Count the numbers in float variables and in float constants other than single numbers."""
     total = 0
     for node in nodes:
         if node.op in VARIABLES and node.attr["dtype"].type in FLOATS:
@@ -101,7 +104,7 @@ def _parameters(nodes: Iterable[NodeDef]) -> int:
 
 
 def _ports(tensors: Any) -> tuple[Port, ...]:
-    """Of a map of TensorInfos."""
+    """Return the inputs or outputs in a map from names to TensorInfos."""
     return tuple(
         Port(
             key,

@@ -1,4 +1,4 @@
-"""TensorFlow Lite files, from their flatbuffers (schema.fbs); no interpreter is needed."""
+"""Inspecting TensorFlow Lite files, from their flatbuffers (schema.fbs), without an interpreter."""
 
 import struct
 from math import prod
@@ -20,7 +20,7 @@ WEIGHTS = ("float32", "float16", "float64", "int8", "uint8", "int4")
 
 
 def tflite_contents(path: Path) -> Contents:
-    """Raises RetrainError."""
+    """Read a TFLite file and return what it holds; raise RetrainError if it cannot be read."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -55,7 +55,10 @@ def _port(tensor: Table) -> Port:
 
 
 def _holds_weights(tensor: Table) -> bool:
-    """Whole numbers of 32 bits are weights, biases, only where a scale says what they stand for."""
+    """Tell whether a tensor holds weights.
+
+    32-bit whole numbers are weights (biases) only where a scale says what they stand for.
+    """
     scales = tensor.table(4)
     scaled = scales is not None and bool(scales.content(2, 4))
     return _type(tensor) in WEIGHTS or (_type(tensor) == "int32" and scaled)

@@ -1,1 +1,1 @@
-"""A graph is a program: what other people's files may do is checked before they are run."""
+"""Checks, before a network is run, that its file only computes: a graph is a program."""

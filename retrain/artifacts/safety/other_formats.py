@@ -1,6 +1,6 @@
-"""ONNX, TensorFlow Lite and Keras files: what in them would do more than compute.
+"""Safety of ONNX, TensorFlow Lite and Keras files: find what would do more than compute.
 
-ONNX's own operations and TensorFlow Lite's own ones all only compute; others may be anything. Keras
+ONNX's own operations and TensorFlow Lite's own ones all only compute; others may do anything. Keras
 files are loaded in Keras' safe mode, which has had holes (CVE-2025-9905: none for .h5 files), so
 what runs code or reads other files is refused here first.
 """
@@ -25,8 +25,11 @@ KERAS_CODE = ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLay
 
 
 def check_onnx(model: Any, path: Path) -> None:
-    """Raises UnsafeGraph for operations of other domains than ONNX's own, and for weights in files
-    outside of the model's folder. To be called before such weights are loaded."""
+    """Refuse an ONNX model that would do more than compute; call it before weights are loaded.
+
+    Raises UnsafeGraph for operations of other domains than ONNX's own, and for weights in files
+    outside of the model's folder.
+    """
     own = {(function.domain, function.name) for function in model.functions}
     found = [
         Finding(f"{node.domain}.{node.op_type}", f"node {node.name or '/'.join(node.output)}")
@@ -65,7 +68,10 @@ def _onnx_tensors(graphs: list[Any]) -> Iterator[Any]:
 
 
 def check_tflite(path: Path) -> None:
-    """Raises UnsafeGraph for custom operations, RetrainError for a file that is cut off."""
+    """Refuse a TFLite file that would do more than compute.
+
+    Raises UnsafeGraph for custom operations, RetrainError for a file that is cut off.
+    """
     try:
         found = tflite_findings(root_table(path.read_bytes()))
     except OSError as error:
@@ -78,7 +84,7 @@ def check_tflite(path: Path) -> None:
 
 
 def tflite_findings(root: Table) -> list[Finding]:
-    """The custom operations, TensorFlow's own ("Flex") among them, of a model's root table."""
+    """List the custom operations in a TFLite model's root table, also TensorFlow's own ("Flex")."""
     found = []
     for code in root.tables(1):
         name = code.content(1)
@@ -89,8 +95,11 @@ def tflite_findings(root: Table) -> list[Finding]:
 
 
 def check_keras_file(path: Path) -> None:
-    """Raises UnsafeGraph for a layer that runs code of its own or a weight that lies in another
-    file; RetrainError if the file cannot be read. Nothing in a Keras file can be allowed."""
+    """Refuse a Keras file that would do more than compute; no flag allows one.
+
+    Raises UnsafeGraph for a layer that runs code of its own or a weight that lies in another file,
+    RetrainError if the file cannot be read.
+    """
     remedy = "save it without that, or export it as a SavedModel folder"
     try:
         config, weights = _keras_parts(path)
@@ -104,7 +113,7 @@ def check_keras_file(path: Path) -> None:
 
 
 def _keras_parts(path: Path) -> tuple[Any, Any]:
-    """The configuration, and the file of the weights."""
+    """Return a Keras file's configuration, and the file of its weights (None if it has none)."""
     if not zipfile.is_zipfile(path):
         import h5py
 
@@ -120,7 +129,7 @@ def _keras_parts(path: Path) -> tuple[Any, Any]:
 
 
 def _keras_findings(config: Any) -> Iterator[Finding]:
-    """Of a configuration: classes that run code, are no part of Keras, or read a file."""
+    """Yield the classes in a Keras configuration that run code, read files, or are not Keras."""
     waiting = [config]
     while waiting:
         part = waiting.pop()
@@ -140,7 +149,7 @@ def _keras_findings(config: Any) -> Iterator[Finding]:
 
 
 def _outer_weights(weights: Any) -> Iterator[Finding]:
-    """Groups and datasets of an HDF5 file that are links to, or stored in, another file."""
+    """Yield the groups and datasets of an HDF5 file that lie in another file."""
     if weights is None:
         return
     import h5py

@@ -1,9 +1,9 @@
 """TensorFlow's operations that only compute: numbers and text in, numbers and text out.
 
-A graph is a program, and TensorFlow has some 1,900 operations, of which many read or write files,
-open connections or call back into Python. An operation that is missing here is refused, so a new
-one is refused until someone has read what it does. What keeps its state in memory (variables,
-lists, tables filled from constants) is here; what fills itself from a file is not.
+TensorFlow has some 1,900 operations. Many of them read or write files, open connections or call
+back into Python. An operation that is missing in this list is refused, so a new one is refused
+until someone has read what it does. Operations that keep their state in memory (variables, lists,
+tables filled from constants) are in it; operations that fill themselves from a file are not.
 """
 
 _BASIC = """

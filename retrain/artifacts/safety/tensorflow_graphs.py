@@ -1,15 +1,15 @@
-"""Frozen graphs and SavedModels: which of their operations do more than compute.
+"""Safety of frozen graphs and SavedModels: find operations that do more than compute.
 
-A frozen graph is checked whole, its library of functions included. So is a SavedModel, but for one
-part that each of them has: its saver, whose SaveV2 writes files. It is left out only where nothing
-can run it:
+A frozen graph is checked whole, its library of functions included. So is a SavedModel, except for
+one part that each of them has: its saver, whose SaveV2 writes files. It is left out only where
+nothing can run it:
 
 - TensorFlow 2 restores variables by operations of its own, from the list of objects, and never
   runs the saver in the graph. Its functions are left out if nothing else reaches them and what is
   left of the SavedModel does not even know their names; TensorFlow's optimiser exchanges functions
   by attributes called `api_...`, so one that has any is not left out.
 - TensorFlow 1 restores by running `restore_op_name`, so what that needs is checked as the rest is,
-  save for RestoreV2 itself, which may read the one file whose name the loader feeds, and no other.
+  except RestoreV2 itself, which may read the one file whose name the loader feeds, and no other.
   The nodes that save are left out where no signature, initialiser or collection needs them.
 """
 
@@ -32,28 +32,42 @@ RESTORE = "RestoreV2"
 
 
 def check_graph(graph: Any, path: Path) -> None:
-    """Raises UnsafeGraph if any node or function of a GraphDef does more than compute."""
+    """Raise UnsafeGraph if any node or function of a GraphDef does more than compute."""
     judge(graph_findings(graph), path)
 
 
 def check_part(graph: Any, input_node: str, outputs: Iterable[str], *, path: Path) -> None:
-    """The same of the part between the nodes, which is all that is run of it by OpenVINO.
+    """Raise UnsafeGraph if the part of a graph that OpenVINO runs does more than compute.
 
-    OpenVINO has no operation that touches a file, but it leaves out what it does not know, and then
-    the answer would not be the graph's own.
+    OpenVINO has no operation that touches a file, but it leaves out operations that it does not
+    know, and then its answer would not be the graph's.
+
+    Args:
+        graph: The GraphDef.
+        input_node: The node that is fed; what comes before it is not checked.
+        outputs: Names of the nodes that are asked for.
+        path: The file to name in the error.
+
+    Raises:
+        UnsafeGraph: A node or function in that part does more than compute.
     """
     nodes, functions = _reached(graph, outputs, (), stop=input_node)
     judge(list(_findings(graph, nodes - {input_node}, functions)), path, WITHOUT_FLAG)
 
 
 def check_saved_model(folder: Path) -> None:
-    """Raises UnsafeGraph if anything that loading or calling the SavedModel may run does more than
-    compute, RetrainError if it cannot be read."""
+    """Raise UnsafeGraph if loading or calling a SavedModel may do more than compute.
+
+    Raises RetrainError if it cannot be read.
+    """
     judge(saved_model_findings(folder), folder)
 
 
 def saved_model_findings(folder: Path) -> list[Finding]:
-    """Of all that loading or calling the SavedModel may run. Raises RetrainError."""
+    """List the unsafe operations that loading or calling a SavedModel may run.
+
+    Raises RetrainError if it cannot be read.
+    """
     path = folder / SAVED_MODEL_FILE
     try:
         graphs = list(parse_saved_model(path.read_bytes()).meta_graphs)
@@ -68,16 +82,16 @@ def saved_model_findings(folder: Path) -> list[Finding]:
 
 
 def graph_findings(graph: Any) -> list[Finding]:
-    """Of all nodes and all functions of a GraphDef."""
+    """List the unsafe operations among all nodes and functions of a GraphDef."""
     nodes = {node.name for node in graph.node}
     return list(_findings(graph, nodes, {f.signature.name for f in graph.library.function}))
 
 
 def saved_findings(meta: Any, *, alone: bool) -> list[Finding]:
-    """Of all of a MetaGraphDef that may be run. `alone`: the SavedModel holds no other.
+    """List the unsafe operations in a MetaGraphDef that loading or calling it may run.
 
-    TensorFlow loads a lone graph with a list of objects as its own second version wrote it, all
-    others as the first did.
+    `alone`: the SavedModel holds no other graph. TensorFlow loads a lone graph with a list of
+    objects as TensorFlow 2 does, and all others as TensorFlow 1 does.
     """
     graph, saver = meta.graph_def, meta.saver_def
     by_objects = alone and meta.HasField("object_graph_def")
@@ -104,7 +118,7 @@ def saved_findings(meta: Any, *, alone: bool) -> list[Finding]:
 
 
 def _findings(graph: Any, nodes: set[str], functions: set[str]) -> Iterator[Finding]:
-    """Of these nodes and functions."""
+    """Yield the unsafe operations among the nodes and functions with these names."""
     known = PURE | {function.signature.name for function in graph.library.function}
     for node in graph.node:
         if node.op not in known and node.name in nodes:
@@ -119,8 +133,10 @@ def _findings(graph: Any, nodes: set[str], functions: set[str]) -> Iterator[Find
 def _reached(
     graph: Any, starts: Iterable[str], functions: Iterable[str], *, stop: str | None = None
 ) -> tuple[set[str], set[str]]:
-    """Names of the nodes and functions that run when the nodes `starts` and `functions` do; what
-    feeds `stop` does not."""
+    """Return the names of the nodes and functions that run when these nodes and functions run.
+
+    What feeds the node `stop` is not followed.
+    """
     nodes = {node.name: node for node in graph.node}
     library = {function.signature.name: function for function in graph.library.function}
     seen: set[str] = set()
@@ -146,7 +162,7 @@ def _reached(
 
 
 def _functions_in(node: Any, library: dict[str, Any]) -> Iterator[str]:
-    """Those that a node calls: by its attributes, or by its operation, if that is one's name."""
+    """Yield the functions that a node calls, by its attributes or because its operation is one."""
     if node.op in library:
         yield node.op
     for value in node.attr.values():
@@ -157,7 +173,7 @@ def _functions_in(node: Any, library: dict[str, Any]) -> Iterator[str]:
 
 
 def _named_starts(meta: Any) -> Iterator[str]:
-    """The nodes that a loader or caller may ask for by name."""
+    """Yield the nodes that a loader or caller may ask for by name."""
     for signature in meta.signature_def.values():
         for info in (*signature.inputs.values(), *signature.outputs.values()):
             parts = [info.name, *(part.name for part in _composite(info))]
@@ -167,7 +183,7 @@ def _named_starts(meta: Any) -> Iterator[str]:
 
 
 def _composite(info: Any) -> list[Any]:
-    """The tensors that a TensorInfo of several is made of."""
+    """List the tensors that make up a TensorInfo of several tensors."""
     sparse = info.coo_sparse
     names = (sparse.values_tensor_name, sparse.indices_tensor_name, sparse.dense_shape_tensor_name)
     parts = [type(info)(name=name) for name in names if name]
@@ -175,7 +191,7 @@ def _composite(info: Any) -> list[Any]:
 
 
 def _forgotten(meta: Any, nodes: set[str], functions: set[str]) -> bool:
-    """Whether nothing is left that could run the functions, once the nodes are gone."""
+    """Tell whether nothing that could run these functions is left once these nodes are gone."""
     left = MetaGraphDef()
     left.CopyFrom(meta)
     left.ClearField("saver_def")
@@ -195,7 +211,7 @@ def _forgotten(meta: Any, nodes: set[str], functions: set[str]) -> bool:
 
 
 def _restoring_nodes(meta: Any, restore: list[str]) -> set[str]:
-    """RestoreV2 nodes, as a finding names them, that only the loader runs, with its own file."""
+    """Return the RestoreV2 nodes, as findings name them, that only the loader runs on its file."""
     filename = node_name(meta.saver_def.filename_tensor_name)
     nodes = {node.name: node for node in meta.graph_def.node}
     by_others, _ = _reached(meta.graph_def, _named_starts(meta), ())

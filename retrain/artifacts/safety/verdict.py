@@ -1,4 +1,4 @@
-"""What happens when a file would do more than compute: it is refused by name, or warned of."""
+"""The verdict on a file that would do more than compute: it is refused, or warned of if allowed."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -30,19 +30,19 @@ CONSEQUENCES = (
 
 
 class UnsafeGraph(RetrainError):
-    """A file that would do more than compute; the text names the operation."""
+    """A file would do more than compute; the message names the operation."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An operation that is not known to only compute, and where it is, in words."""
+    """An operation that is not known to only compute, and in words where it is."""
 
     operation: str
     where: str
 
     @property
     def text(self) -> str:
-        """E.g. `op SaveV2 can write files (node save/SaveV2)`."""
+        """The finding in words, such as `op SaveV2 can write files (node save/SaveV2)`."""
         for pattern, consequence in CONSEQUENCES:
             if re.match(pattern, self.operation):
                 return f"op {self.operation} {consequence} ({self.where})"
@@ -50,7 +50,7 @@ class Finding:
 
 
 def said_of(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """A text for each kind of operation among them."""
+    """Return one text for each kind of operation among the findings."""
     return tuple({finding.operation: finding.text for finding in findings}.values())
 
 
@@ -60,10 +60,11 @@ _said: set[str] = set()
 
 @contextmanager
 def unsafe_allowed(*, allowed: bool, warn: Callable[[str], None]) -> Iterator[None]:
-    """While it is entered with `allowed`, what would be refused is said to `warn` instead, once.
+    """Allow unsafe graphs within a `with` block: `warn` is called once where they were refused.
 
-    A switch of the whole process, because graphs are read at the bottom of the house, and what the
-    user allowed is the same for all of one command. It is never switched off by what is within.
+    The switch is one of the whole process, because graphs are read by the lowest layers, and what
+    the user allowed holds for all of one command. An inner block with `allowed=False` does not end
+    it.
     """
     global _warn
     before = _warn
@@ -79,10 +80,16 @@ def unsafe_allowed(*, allowed: bool, warn: Callable[[str], None]) -> Iterator[No
 def judge(
     findings: Sequence[Finding], what: Path, remedy: str = WITH_FLAG, *, allowable: bool = True
 ) -> None:
-    """Raises UnsafeGraph, in one line, if anything was found and the user did not allow it.
+    """Raise UnsafeGraph, in one line, if anything was found and the user did not allow it.
 
-    `what`: the file or folder to name. `remedy`: what to do, which ends the line. `allowable`:
-    whether the user can have allowed it.
+    Args:
+        findings: What was found in the file.
+        what: The file or folder to name.
+        remedy: What to do, which ends the line.
+        allowable: Whether the user can have allowed it; then `warn` is called instead.
+
+    Raises:
+        UnsafeGraph: There are findings that are not allowed.
     """
     if not findings:
         return
