@@ -1,1 +1,1 @@
-"""Inference: any graph as a classifier of photos."""
+"""Inference: running any classifier's graph on photos."""

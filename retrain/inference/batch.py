@@ -1,4 +1,4 @@
-"""Labelling as `label-image` does it: whatever is named, into one list of rows."""
+"""The work of `label-image`: label the inputs that the user names and write one row for each."""
 
 import logging
 import os
@@ -30,10 +30,16 @@ Write = Callable[[str], object]
 class Batch:
     """What to label, and what to do with the rows.
 
-    `names`: as label.inputs.list_inputs takes them. `threshold`, in [0, 1]: what a label must score
-    to be given. `output`: the file for the rows; None is stdout. `sort_into`: where the folders are
-    that photos are put into, as symbolic links where `link` says so, else as copies. `explain`: the
-    picture to draw of the one photo there is. `csv_safe`: see text.csv_row.
+    Attributes:
+        names: Files, folders and patterns, as `inputs.list_inputs` takes them.
+        top_k: The most labels in a row.
+        threshold: The lowest score, in [0, 1], of a label in a row.
+        format: One of `writers.FORMATS`.
+        output: The file for the rows; None is stdout.
+        sort_into: The folder below which photos are put into folders by their labels.
+        link: Put symbolic links there, not copies.
+        explain: The picture to draw of the one photo that is named.
+        csv_safe: See `text.csv_row`.
     """
 
     names: tuple[str, ...]
@@ -48,10 +54,10 @@ class Batch:
 
 
 def label_batch(labeller: Labeller, batch: Batch) -> int:
-    """Writes a row for each photo, in order; gives the number of those with a problem.
+    """Write a row for each photo, in order, and return the number of photos with a problem.
 
-    Raises RetrainError if the graph cannot be used or a result cannot be written, UsageFault for
-    places that make no sense.
+    Raises RetrainError if the graph cannot be used or a result cannot be written, and UsageFault
+    for places that make no sense.
     """
     _check_places(batch)
     if batch.explain is not None:
@@ -110,7 +116,7 @@ def _opened(
 
 
 def _check_places(batch: Batch) -> None:
-    """Raises RetrainError before anything is done if results could not be written."""
+    """Raise RetrainError, before any work, if results could not be written."""
     if batch.output is not None:
         check_file_can_be_written(batch.output, "--output")
         if batch.output.exists() and may_be_photo(batch.output):
@@ -126,7 +132,7 @@ def _check_places(batch: Batch) -> None:
 
 
 def _check_explain(file: Path, names: tuple[str, ...]) -> None:
-    """Raises UsageFault, or RetrainError if the picture could not be written."""
+    """Raise UsageFault, or RetrainError, if the picture could not be written."""
     if file.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageFault(f"--explain {file}: the picture's name must end in .png or .jpg")
     if not _is_one_photo(names):
@@ -137,7 +143,7 @@ def _check_explain(file: Path, names: tuple[str, ...]) -> None:
 
 
 def _is_one_photo(names: tuple[str, ...]) -> bool:
-    """Whether it is clear whose labels come, without a title."""
+    """Tell whether just one photo is named, so that its row needs no title."""
     return len(names) == 1 and not (
         names[0] == LIST or os.path.isdir(names[0]) or is_pattern(names[0])
     )
@@ -145,7 +151,10 @@ def _is_one_photo(names: tuple[str, ...]) -> bool:
 
 @contextmanager
 def _writer(batch: Batch) -> Iterator[Write]:
-    """Writes pieces at once to stdout; or to the file, which is there when all was written."""
+    """Yield a function that writes pieces to stdout at once, or to the output file.
+
+    The file appears under its name when all is written.
+    """
     if batch.output is None:
         stdout = sys.stdout  # itself: while there is a bar, it puts something else in its place
         if batch.format in DELIMITERS and hasattr(stdout, "reconfigure"):

@@ -1,4 +1,4 @@
-"""An exported graph, ours or an older tool's, as a classifier."""
+"""Classifier: a graph of any format that is ready to run, with its labels."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -20,18 +20,21 @@ Token = TypeVar("Token")
 
 
 class ClassEngine(Engine, Protocol):
-    """`outputs`: how many scores a picture gets."""
+    """An engine that gives `outputs` scores for each picture."""
 
     outputs: int
 
 
 def streams_for(photos: int | None) -> int:
-    """Pictures worked on at a time; a lone photo is answered by all cores together."""
+    """Return how many pictures to work on at a time; all cores together answer a lone photo."""
     return min(photos or 1 << 30, os.cpu_count() or 1)
 
 
 def compile_classifier(path: Path, spec: GraphInput, streams: int) -> Any:
-    """OpenVINO's compiled model. Raises RetrainError if the graph cannot be run as `spec` says."""
+    """Compile a graph with OpenVINO and return the compiled model.
+
+    Raises RetrainError if the graph cannot be run as its input spec says.
+    """
     with openvino_faults(path):
         compiled = compile_graph(path, feed_of(spec), "f32", streams=streams)
         made = compiled.output().get_partial_shape()
@@ -41,8 +44,10 @@ def compile_classifier(path: Path, spec: GraphInput, streams: int) -> Any:
 
 
 def _check_scores(path: Path, spec: GraphInput, shape: tuple[int, ...]) -> None:
-    """Raises RetrainError unless an output of this shape (0: not known before it is run) has one
-    row of scores for each picture, whatever axes of length 1 it has besides."""
+    """Raise RetrainError unless an output of this shape has a row of scores for each picture.
+
+    A size of 0 is not known before the graph runs. Axes of length 1 are ignored.
+    """
     rest = shape[1:] if shape[:1] == (spec.batch,) else shape
     alone = spec.batch == 1 or len(rest) < len(shape)
     if 0 not in shape and alone and sum(size != 1 for size in rest) <= 1:
@@ -55,6 +60,7 @@ def _check_scores(path: Path, spec: GraphInput, shape: tuple[int, ...]) -> None:
 
 
 def feed_of(spec: GraphInput) -> GraphFeed:
+    """Convert an input spec into what engines take."""
     return GraphFeed(
         output_node=spec.output_layer,
         input_node=spec.input_layer,
@@ -69,15 +75,20 @@ def feed_of(spec: GraphInput) -> GraphFeed:
 
 
 class Classifier:
-    """A graph that is ready to run, with its labels; `labels_file` is used instead of the graph's.
+    """A graph that is ready to run, with its labels.
 
-    `remarks`: what had to be guessed, for the user to read. Raises RetrainError if there are no
-    labels, or if they do not fit the graph.
+    Attributes:
+        spec: The input spec.
+        engine: What runs the graph.
+        one_output: The graph gives one score, which is that of the second label.
+        labels: In class order; of `labels_file`, if that is given.
+        remarks: What had to be guessed, for the user to read.
     """
 
     def __init__(
         self, path: Path, spec: GraphInput, engine: ClassEngine, *, labels_file: Path | None = None
     ) -> None:
+        """Find the labels; raise RetrainError if there are none, or they do not fit the graph."""
         self.spec = spec
         self.engine = engine
         self._path = path
@@ -102,13 +113,13 @@ class Classifier:
     def scores(
         self, photos: Iterable[tuple[Token, np.ndarray]]
     ) -> Iterator[tuple[Token, np.ndarray]]:
-        """Probabilities (C,) float32 for each decoded photo (H, W, 3) uint8, in order."""
+        """Yield probabilities (C,) float32 for each decoded photo (H, W, 3) uint8, in order."""
         fed = ((token, _grey(rgb)) for token, rgb in photos) if self.spec.channels == 1 else photos
         for token, output in self.engine.run(fed):
             yield token, self._probabilities(output)
 
     def _probabilities(self, output: np.ndarray) -> np.ndarray:
-        """Raises RetrainError for what another tool's graph gives, if it cannot be scores."""
+        """Convert a graph's output (C,) into probabilities; raise RetrainError if it is none."""
         known = self.spec.logits or self.spec.last in ("", "Softmax", "Sigmoid")
         odd = output[np.isnan(output)] if known else output[~((output > -0.01) & (output < 1.01))]
         if self.spec.last and odd.size:
@@ -128,12 +139,25 @@ class Classifier:
 def open_classifier(
     path: Path, spec: GraphInput, photos: int | None = None, *, labels_file: Path | None = None
 ) -> Classifier:
-    """Makes the graph, of any format, ready to run; `photos`: how many will come, if known."""
+    """Open a graph of any format as a classifier.
+
+    Args:
+        path: The graph's file or folder.
+        spec: Its input spec.
+        photos: How many photos will come, if known.
+        labels_file: Labels to use instead of the graph's own.
+
+    Returns:
+        The classifier, ready to run.
+
+    Raises:
+        RetrainError: The graph cannot be run, or has no labels that fit.
+    """
     return Classifier(path, spec, open_engine(path, spec, photos), labels_file=labels_file)
 
 
 def open_engine(path: Path, spec: GraphInput, photos: int | None = None) -> ClassEngine:
-    """What runs the graph. Raises RetrainError if it cannot be run as `spec` says."""
+    """Open the engine that runs a graph; raise RetrainError if it cannot run as `spec` says."""
     artefact = find_artefact(path)
     if artefact.format is Format.TFLITE:
         return _tflite_engine(artefact.path, spec)
@@ -166,9 +190,19 @@ def _tflite_engine(path: Path, spec: GraphInput) -> ClassEngine:
 def labels_of_graph(
     path: Path, spec: GraphInput, outputs: int, *, labels_file: Path | None = None
 ) -> Labels:
-    """The labels of a graph with so many outputs; one output has two, which it tells apart.
+    """Find the labels of a graph.
 
-    Raises RetrainError if there are none, if they do not fit, or if one output is no score.
+    Args:
+        path: The graph's file or folder.
+        spec: Its input spec.
+        outputs: How many scores it gives. One score stands for two labels, which it tells apart.
+        labels_file: Labels to use instead of the graph's own.
+
+    Returns:
+        The labels and where they come from.
+
+    Raises:
+        RetrainError: There are none, they do not fit, or the one output is no score.
     """
     if outputs != 1:
         return find_labels(path, spec.labels, outputs, given=labels_file)
@@ -194,21 +228,20 @@ def labels_of_graph(
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), of numbers however large."""
+    """Compute 1 / (1 + exp(-x)) without overflow, however large the numbers are."""
     small = np.exp(-np.abs(logits))
     found: np.ndarray = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
     return found.astype(np.float32)
 
 
 def _grey(rgb: np.ndarray) -> np.ndarray:
-    """(H, W, 1) uint8 of (H, W, 3): brightness as Pillow's and most tools' grey pictures have it
-    (ITU-R 601-2)."""
+    """Convert pixels (H, W, 3) uint8 to grey (H, W, 1) uint8, as Pillow does (ITU-R 601-2)."""
     luma = np.array([19595, 38470, 7471], np.uint32)
     grey: np.ndarray = ((rgb @ luma + 0x8000) >> 16).astype(np.uint8)[..., None]
     return grey
 
 
 def top(labels: tuple[str, ...], scores: np.ndarray, count: int) -> list[tuple[str, float]]:
-    """The `count` likeliest labels with their scores, best first; ties in class order."""
+    """Return the `count` likeliest labels with their scores, best first; ties in class order."""
     order = np.argsort(-scores, kind="stable")[:count]
     return [(labels[position], float(scores[position])) for position in order]

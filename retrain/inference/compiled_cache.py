@@ -1,9 +1,9 @@
 """Compiled graphs kept on disk, so that labelling one photo does not compile its graph anew.
 
-    <cache>/compiled/<key>.kept   how to feed the graph (JSON), and OpenVINO's compiled model
+    <cache>/compiled/<key>.kept   the input spec (JSON), and OpenVINO's compiled model
 
 The key covers the identity of the graph's files (inodes and times too, so a rewritten file misses),
-what the user said about it, and the versions of OpenVINO and of this package. What is damaged or
+the user's overrides, and the versions of OpenVINO and of this package. An entry that is damaged or
 does not load is a miss. The least recently used are removed above `LIMIT_BYTES`.
 """
 
@@ -33,10 +33,10 @@ LIMIT_BYTES = 1 << 30
 
 
 class CompiledCache:
-    """The entry for one graph, what was said about it, and a number of streams."""
+    """The entry for one graph, the user's overrides, and a number of streams."""
 
     def __init__(self, graph: Artefact, said: Overrides, streams: int) -> None:
-        """Raises OSError for a file that is gone."""
+        """Compute the entry's key; raise OSError for a file that is gone."""
         identity = (
             [_identity(path) for path in graph.files],
             asdict(said),
@@ -51,9 +51,9 @@ class CompiledCache:
         self._path = self.folder / f"{key}{SUFFIX}"
 
     def load(self, say: Say) -> tuple[GraphInput, Any] | None:
-        """How to feed the graph, and its compiled model; None if they are not kept.
+        """Return the graph's input spec and its compiled model, or None if they are not kept.
 
-        They are read and checked by one core while another imports OpenVINO.
+        One core reads and checks them while another imports OpenVINO.
         """
         why = distrust(self.folder)
         if why is not None:
@@ -77,7 +77,10 @@ class CompiledCache:
         return spec, compiled
 
     def keep(self, spec: GraphInput, compiled: Any, say: Say) -> None:
-        """Keeps what `load` gives back. A cache that cannot be written is no fault."""
+        """Keep an input spec and a compiled model for `load`.
+
+        A cache that cannot be written is no fault.
+        """
         content = compiled.export_model()
         blob = content if isinstance(content, bytes) else content.getvalue()
         if len(blob) > LIMIT_BYTES // 2:
@@ -95,7 +98,7 @@ def _identity(file: Path) -> tuple[str | int, ...]:
 
 
 def _if_full(text: str, say: Say) -> None:
-    """A cache in a read-only place is a choice; a full disk is not."""
+    """Pass on a message of a full disk; a cache in a read-only place is the user's choice."""
     if text.startswith(FULL):
         say(text)
 
@@ -112,7 +115,7 @@ def _spec_of(facts: dict[str, Any]) -> GraphInput:
 
 
 def _remove_least_recently_used(folder: Path) -> None:
-    """Keeps the folder under LIMIT_BYTES. Others may be removing, too."""
+    """Remove entries until the folder is below LIMIT_BYTES; other processes may do so, too."""
     entries = []
     with suppress(OSError):
         for path in folder.iterdir():  # files of earlier versions, too

@@ -9,7 +9,10 @@ from retrain.inference.spec.spec import GraphInput
 
 
 def imagenet_graph() -> tuple[Path, GraphInput]:
-    """The default module's frozen graph and how to feed it; 1001 labels, the first background."""
+    """Return the default module's frozen graph and its input spec, with ImageNet's 1001 labels.
+
+    The first label is "background".
+    """
     backbone = bundled_backbone(DEFAULT_MODULE)
     lines = IMAGENET_LABELS.read_text(encoding="utf-8").splitlines()
     labels = tuple(line.split(":", 1)[1] for line in lines)

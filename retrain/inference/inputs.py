@@ -1,6 +1,6 @@
-"""What the user names, as the photos to label: files, folders, patterns, a list on standard input.
+"""The photos to label, from what the user names: files, folders, patterns, a list on stdin.
 
-Nothing is held but the names of one folder at a time, and of what a pattern matches.
+Only the names of one folder at a time, and those that a pattern matches, are held in memory.
 """
 
 import glob
@@ -29,13 +29,13 @@ class Input(NamedTuple):
 
 
 def list_inputs(names: Sequence[str], left_out: Path | None = None) -> Iterator[Input | None]:
-    """The photos that `names` stand for, in that order.
+    """Yield the photos that `names` stand for, in that order.
 
-    - A folder: what may be a photo at any depth below it, in code-point order of the paths: by its
-      suffix or else its first bytes. Hidden files and folders, what systems leave there and the
-      folder `left_out` are left out; links are followed, each folder once.
-    - A pattern (`*`, `?`, `[...]`, `**` for any depth) that no file is called: each match in order,
-      as if it were named. What lies in a folder that matched as well comes once.
+    - A folder: files that may be photos at any depth below it, by suffix or else by their first
+      bytes, in code-point order of the paths. Hidden files and folders, litter of operating systems
+      and the folder `left_out` are left out; links are followed, each folder once.
+    - A pattern (`*`, `?`, `[...]`, `**` for any depth), unless a file has that name: each match in
+      order, as if it were named. What lies in a folder that matched as well comes once.
     - `-`: each path of the list on standard input, as path_list.read_paths reads it. Each is one
       photo, whatever characters it has. A None says that nothing more is there for now.
     - Anything else is a photo, to be tried.
@@ -56,16 +56,17 @@ def list_inputs(names: Sequence[str], left_out: Path | None = None) -> Iterator[
 
 
 def count_inputs(names: Sequence[str], left_out: Path | None = None) -> int | None:
-    """How many inputs there will be; None if a list on standard input is among them."""
+    """Count the inputs; None if a list on standard input is among them."""
     return None if LIST in names else sum(1 for _ in list_inputs(names, left_out))
 
 
 def is_pattern(name: str) -> bool:
+    """Tell whether a name is a pattern, which no file has as its name."""
     return not os.path.lexists(name) and any(sign in name for sign in MAGIC)
 
 
 def may_be_photo(path: str | os.PathLike[str]) -> bool:
-    """Whether the file's suffix is one of a photo's, or it begins as one."""
+    """Tell whether a file has the suffix or the first bytes of a photo."""
     if is_picture_name(os.fspath(path)):
         return True
     try:
@@ -113,7 +114,11 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _can_be_opened(entry: "os.DirEntry[str]") -> bool:
-    """False for pipes and devices, which may never end. Broken links are to be complained of."""
+    """Tell whether an entry of a folder may be opened.
+
+    False for pipes and devices, which may never end. True for broken links, so that the reading
+    reports them.
+    """
     try:
         return stat.S_ISREG(entry.stat().st_mode) if entry.is_symlink() else entry.is_file()
     except OSError:
@@ -142,7 +147,7 @@ def _matches(pattern: str, left_out: Path | None) -> Iterator[Input]:
 
 
 def _readings(pattern: str) -> Iterator[str]:
-    """The pattern as it is, and as one whose folders and files have brackets in their names."""
+    """Yield the pattern as it is, and with its brackets as characters of folder and file names."""
     yield pattern
     if "[" in pattern:
         yield pattern.replace("[", "[[]")
@@ -154,7 +159,7 @@ def _readings(pattern: str) -> Iterator[str]:
 
 
 def _strays(name: str, pattern: str) -> bool:
-    """Whether a match lies in what systems leave, which the pattern does not speak of."""
+    """Tell whether a match lies in a system's litter that the pattern does not name."""
     return any(is_litter(part) and part not in pattern for part in name.split(os.sep))
 
 

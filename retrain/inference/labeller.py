@@ -1,4 +1,4 @@
-"""Photos in, one row each out, in order."""
+"""Labelling photos: one row for each photo, in order."""
 
 import os
 import warnings
@@ -27,11 +27,14 @@ BURST = 1024  # inputs after which all in hand is finished; bounds the rows that
 
 @dataclass(frozen=True)
 class LabelledPhoto:
-    """The likeliest labels with their scores in [0, 1], best first; or the `problem`.
+    """The labels of one photo, or why it has none.
 
-    `name` is its path as it was given. Where the graph has a rule for it, UNKNOWN comes before all
-    labels, with the best score; or another word, where a class has that name
-    (`images.labels.unknown_answer`).
+    Attributes:
+        name: The photo's path as it was given.
+        labels: The likeliest with their scores in [0, 1], best first. Where the graph has a rule
+            for unknown photos and it applies, UNKNOWN comes first, with the best score (or another
+            word, if a class has that name: `class_names.unknown_answer`).
+        problem: Why the photo cannot be used, or None.
     """
 
     name: str
@@ -40,15 +43,18 @@ class LabelledPhoto:
 
     @property
     def path(self) -> Path:
+        """`name` as a Path."""
         return Path(self.name)
 
 
 @dataclass(frozen=True)
 class Labeller:
-    """A graph to label photos with; None: the bundled module and ImageNet's classes.
+    """A graph to label photos with.
 
-    `said`: how the graph is fed, where it does not say it itself. `labels_file`: labels to use
-    instead of the graph's own.
+    Attributes:
+        graph: Its file or folder; None is the bundled module with ImageNet's classes.
+        said: Overrides: how the graph is fed, where it does not say so itself.
+        labels_file: Labels to use instead of the graph's own.
     """
 
     graph: Path | None
@@ -58,20 +64,20 @@ class Labeller:
     def label(
         self, photos: Sequence[str | os.PathLike[str]], top_k: int = 5
     ) -> list[LabelledPhoto]:
-        """One row for each photo, in order; one that cannot be used has its problem in its row.
+        """Label photos and return one row for each, in order.
 
-        Raises RetrainError if the graph cannot be used, or for a `top_k` under 1. Guesses about the
-        graph are warned of.
+        A photo that cannot be used has its problem in its row. Raises RetrainError if the graph
+        cannot be used, or for a `top_k` below 1. Warns of what had to be guessed about the graph.
         """
         inputs = (Input(os.fspath(photo)) for photo in photos)
         wanted = int(number_of("top_k", top_k, "top_k"))
         return list(self.open(len(photos), warnings.warn).rows(inputs, wanted))
 
     def explain(self, photo: str | Path) -> Explanation:
-        """What is in the photo, and where it is seen.
+        """Label one photo and return where in it the label is seen.
 
-        Raises RetrainError if the graph or the photo cannot be used, its kind NotExplainable if
-        the graph does not end in average pooling and a linear head. Guesses are warned of.
+        Raises RetrainError if the graph or the photo cannot be used, and NotExplainable, which is
+        one, if the graph does not end in average pooling and a linear head. Warns of guesses.
         """
         seen: list[Explanation] = []
         (row,) = self.open_explaining(
@@ -82,9 +88,10 @@ class Labeller:
         return seen[0]
 
     def open(self, photos: int | None, remark: Callable[[str], None]) -> "ReadyLabeller":
-        """Loads the graph, for so many `photos` if that is known.
+        """Load the graph and return it ready to label.
 
-        `remark` gets what had to be guessed. Raises RetrainError if the graph cannot be used.
+        `photos`: how many will come, if known. `remark` is called with what had to be guessed.
+        Raises RetrainError if the graph cannot be used.
         """
         classifier, keep = open_kept(
             self.graph, self.said, self.labels_file, photos=photos, remark=remark
@@ -94,8 +101,11 @@ class Labeller:
     def open_explaining(
         self, remark: Callable[[str], None], show: Callable[[str, Explanation], None]
     ) -> "ReadyLabeller":
-        """As `open`; before the row of each photo `show` gets the photo's name and where it is that
-        its label is seen. Raises RetrainError as `explain`."""
+        """Load the graph and return it ready to label and explain.
+
+        Before the row of each photo, `show` is called with the photo's name and its explanation.
+        Raises RetrainError as `explain` does.
+        """
         explainer = Explainer(*find_graph(self.graph, self.said), self.labels_file)
         ready = ReadyLabeller(
             explainer.classifier,
@@ -107,8 +117,13 @@ class Labeller:
 
 @dataclass(frozen=True)
 class ReadyLabeller:
-    """A graph that is loaded. `keep` puts it where it is found again; the first rows come first.
-    `look` gets the name and the scores (C,) of each photo before its row is given."""
+    """A graph that is loaded.
+
+    Attributes:
+        classifier: What gives the scores.
+        keep: Is called after the first rows; puts the compiled graph into the cache.
+        look: Is called with each photo's name and scores (C,) before its row comes.
+    """
 
     classifier: Classifier
     keep: Callable[[], None]
@@ -116,17 +131,18 @@ class ReadyLabeller:
 
     @property
     def labels(self) -> tuple[str, ...]:
+        """The graph's labels in class order."""
         return self.classifier.labels
 
     @cached_property
     def unknown(self) -> str:
-        """What a photo is called that none of the labels fits."""
+        """The word for a photo that none of the labels fits."""
         return unknown_answer(self.labels)
 
     def rows(
         self, inputs: Iterable[Input | None], top_k: int, threshold: float = 0.0
     ) -> Iterator[LabelledPhoto]:
-        """A row for each input, in order: up to `top_k` labels with scores of at least `threshold`.
+        """Yield a row for each input, in order, with up to `top_k` labels of at least `threshold`.
 
         Works a few photos ahead of the rows. Before a None is passed and the next input waited for,
         every earlier row has come.
@@ -181,7 +197,7 @@ def _remarked(ready: ReadyLabeller, remark: Callable[[str], None]) -> ReadyLabel
 
 
 def _bursts(inputs: Iterable[Input | None]) -> Iterator[Iterator[Input]]:
-    """The inputs up to each None, and BURST at most; to be used up one after the other."""
+    """Split the inputs at each None, and after BURST at most; each part must be used up in turn."""
     rest = iter(inputs)
     for first in rest:
         if first is not None:

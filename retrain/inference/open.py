@@ -1,4 +1,4 @@
-"""A classifier ready to run, from the cache where it can be."""
+"""Opening a classifier, from the cache of compiled graphs where it can be."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,11 +27,21 @@ def open_kept(
     photos: int | None,
     remark: Say,
 ) -> tuple[Classifier, Callable[[], None]]:
-    """The classifier that `graph` is; None: the bundled module and ImageNet's classes.
+    """Open a graph as a classifier, from the cache if it was compiled before.
 
-    `photos`: how many will come, if known. `remark` gets what is to be said of the cache. The
-    function that comes with it keeps what was compiled, for the next time; call it when the first
-    answers are out. Raises RetrainError if the graph cannot be used.
+    Args:
+        graph: Its file or folder; None is the bundled module with ImageNet's classes.
+        said: The user's overrides of the input spec.
+        labels_file: Labels to use instead of the graph's own, or None.
+        photos: How many photos will come, if known.
+        remark: Is called with what is wrong with the cache.
+
+    Returns:
+        The classifier, and a function that keeps the compiled graph for the next time. Call it when
+        the first answers are out.
+
+    Raises:
+        RetrainError: The graph cannot be used.
     """
     artefact = find_artefact(graph or imagenet_graph()[0])
     path = artefact.path
@@ -55,11 +65,14 @@ def open_kept(
 
 
 def nothing_to_keep() -> None:
-    """It lies in the cache already, or nothing was compiled."""
+    """Do nothing: the graph is in the cache already, or was not compiled."""
 
 
 def find_graph(graph: Path | None, said: Overrides) -> tuple[Path, GraphInput]:
-    """The graph's file, None being the bundled one, and how it is fed. Raises RetrainError."""
+    """Return the graph's path and its input spec; None is the bundled graph.
+
+    Raises RetrainError if the graph cannot be used.
+    """
     if graph is None:
         check_bundled(DEFAULT_MODULE)
         return imagenet_graph()

@@ -1,4 +1,4 @@
-"""A list of paths on standard input, as programs and people's editors write it."""
+"""Reading a list of paths from standard input, as programs and people's editors write it."""
 
 import codecs
 import os
@@ -21,12 +21,12 @@ PHOTO = re.compile(
 
 
 def read_paths(source: int) -> Iterator[str | None]:
-    """The paths that come from the file descriptor; None before each wait for more.
+    """Yield the paths that come from a file descriptor, and None before each wait for more.
 
-    One a line, or ended by NULs if there are any; the latter are exact. Lines may end in CR LF or
-    CR, a byte order mark says how the list is encoded, and blanks and quotation marks around a path
-    are no part of it where no file is called so and one is without them.
-    Raises RetrainError for what cannot be read.
+    One path a line, or paths ended by NULs if there are any, which are exact. Lines may end in CR
+    LF or CR, a byte order mark says how the list is encoded, and blanks and quotation marks around
+    a path are dropped where no file has them in its name and one exists without them. Raises
+    RetrainError for what cannot be read.
     """
     list_so_far = _List()
     try:
@@ -48,9 +48,10 @@ def read_paths(source: int) -> Iterator[str | None]:
 
 
 class _List:
-    """Bytes of a list go in, paths that are whole come out."""
+    """Splits a list that comes in chunks of bytes into paths."""
 
     def __init__(self) -> None:
+        """Start an empty list, with its encoding and separator not yet known."""
         self.held = b""  # what may be the beginning of a byte order mark
         self.encoding = ""  # not yet known
         self.decoder: codecs.IncrementalDecoder | None = None
@@ -58,6 +59,7 @@ class _List:
         self.separator: bytes | None = None  # not yet known: a path may come in pieces
 
     def paths(self, chunk: bytes, *, ended: bool) -> Iterator[str]:
+        """Yield the paths that this chunk completes; `ended`: it is the last one."""
         self.rest += self._in_utf8(chunk, ended=ended)
         if PHOTO.search(self.rest):
             raise RetrainError(
@@ -75,7 +77,7 @@ class _List:
             yield os.fsdecode(path) if self.separator == b"\0" else _as_meant(os.fsdecode(path))
 
     def _in_utf8(self, chunk: bytes, *, ended: bool) -> bytes:
-        """The chunk without a byte order mark; without one before it, its bytes as they are."""
+        """Return a chunk in UTF-8, without a byte order mark; unchanged if the list has none."""
         if not self.encoding:
             self.held += chunk
             if not ended and any(mark.startswith(self.held) for mark, _ in MARKS):
@@ -88,7 +90,10 @@ class _List:
 
 
 def _as_meant(line: str) -> str:
-    """The path in a line: all of it, or what is left without what an editor put around it."""
+    """Return the path in a line, without what an editor put around it.
+
+    The whole line, if there is a file with that name.
+    """
     if os.path.lexists(line):
         return line
     path = line.removesuffix("\r")

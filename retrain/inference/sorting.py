@@ -1,4 +1,4 @@
-"""Photos into folders by their labels. The photos themselves are only read."""
+"""Sorting photos into folders by their labels. The photos themselves are only read."""
 
 import filecmp
 import os
@@ -19,12 +19,19 @@ LONGEST_NAME = 60  # characters, of up to four bytes; systems allow 255 bytes
 
 
 class Sorter:
-    """Puts each photo into the folder of its likeliest label, below `folder`; into that of
-    `unknown_answer` where it has none: a copy, or with `link` a symbolic link. `labels` are all
-    that may come. Raises RetrainError if something else has the name of one of these folders.
+    """Puts photos into folders by their likeliest label.
+
+    Attributes:
+        unknown: The folder's name for photos without a label.
+        folders: The folder of each label.
+        link: Put symbolic links, not copies.
     """
 
     def __init__(self, folder: Path, labels: Iterable[str], *, link: bool) -> None:
+        """Name a folder below `folder` for each of the labels that may come.
+
+        Raises RetrainError if something else has the name of one of these folders.
+        """
         classes = list(labels)
         self.unknown = unknown_answer(classes)
         names = folder_names([self.unknown, *classes])
@@ -38,7 +45,7 @@ class Sorter:
                 )
 
     def place(self, row: LabelledPhoto) -> None:
-        """Places the photo of a row that has no problem.
+        """Put the photo of a row without problem into its folder.
 
         No file there is touched: where one of this name has the same content, it is left; beside
         one with another content goes `NAME-2.jpg`, `NAME-3.jpg` and so on. Raises RetrainError when
@@ -59,7 +66,7 @@ class Sorter:
             raise cannot_write(target, error) from error
 
     def _put(self, photo: Path, target: Path) -> bool:
-        """Whether it could be put there; not if something is there already."""
+        """Put the photo there and tell whether that worked; False if something is there already."""
         if os.path.lexists(target):
             return False
         if not self.link:
@@ -72,9 +79,9 @@ class Sorter:
 
 
 def folder_names(labels: Iterable[str]) -> dict[str, str]:
-    """A name for the folder of each label, no two alike: the label itself where it may be one.
+    """Return a folder name for each label, no two alike: the label itself where possible.
 
-    Slashes and control characters become `_`; so begins what else would be hidden or empty.
+    Slashes and control characters become `_`; names that would be hidden or empty begin with `_`.
     """
     names: dict[str, str] = {}
     taken: set[str] = set()
@@ -93,7 +100,7 @@ def folder_names(labels: Iterable[str]) -> dict[str, str]:
 
 
 def _numbered(name: str, number: int) -> str:
-    """`NAME-2.jpg` for `NAME.jpg`; NAME is cut at a character where it would become too long."""
+    """Return `NAME-2.jpg` for `NAME.jpg`; NAME is cut at a character where it would be too long."""
     stem, suffix = os.path.splitext(name)
     end = f"-{number}{suffix}"
     while len(os.fsencode(stem + end)) > LONGEST_FILE_NAME and stem:
@@ -109,7 +116,10 @@ def _is_same(photo: Path, target: Path) -> bool:
 
 
 def _copy(photo: Path, target: Path) -> bool:
-    """A copy that is whole as soon as it has its name, and takes the name of nothing else."""
+    """Copy a photo and tell whether that worked; False if the name is taken.
+
+    The copy appears under its name when it is whole.
+    """
     temporary = temporary_name(target)
     try:
         shutil.copy2(photo, temporary)

@@ -34,10 +34,17 @@ def formatted(
     labels: int,
     csv_safe: bool = False,
 ) -> Iterator[str]:
-    """The rows in the format `name`, one of FORMATS, each piece as soon as its row is there.
+    """Yield the rows in one of FORMATS, each piece as soon as its row is there.
 
-    `titled`: text names each photo above its labels. `labels`: the most that a table has room for.
-    `csv_safe`: see text.csv_row.
+    Args:
+        rows: The labelled photos.
+        name: The format, one of FORMATS.
+        titled: Text names each photo above its labels.
+        labels: The most labels that a table has columns for.
+        csv_safe: See `text.csv_row`.
+
+    Returns:
+        The pieces of text, to be written one after the other.
     """
     if name == TEXT:
         return _text(rows, titled=titled)

@@ -1,1 +1,1 @@
-"""Class-activation maps: where in a photo its label is seen."""
+"""Class-activation maps: where in a photo a classifier sees its label."""

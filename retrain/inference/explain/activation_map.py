@@ -1,9 +1,9 @@
-"""Class-activation maps: B. Zhou et al., Learning Deep Features for Discriminative Localization,
-CVPR 2016.
+"""Class-activation maps, computed from the end of a network.
 
-Where a network ends in the mean of a feature map over all positions and a linear layer, a class's
-logit is the mean, over the positions, of what the layer makes of each position alone. So the map of
-these values says how much each part of the photo speaks for the class.
+B. Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016. Where a network
+ends in the mean of a feature map over all positions and a linear layer, a class's logit is the
+mean, over the positions, of what the layer makes of each position alone. So the map of these
+values says how much each part of the photo speaks for the class.
 """
 
 from dataclasses import dataclass
@@ -19,15 +19,18 @@ RESHAPES = ("Reshape", "Squeeze", "Unsqueeze", "Transpose", "Convert")
 
 
 class NoActivationMap(Exception):
-    """The network does not end in pooling and a linear layer; the text says what it ends in."""
+    """The network does not end in pooling and a linear layer; the message says what it ends in."""
 
 
 @dataclass(frozen=True)
 class PooledEnding:
     """The end of a network: logits = mean of the feature map over its positions @ weights + biases.
 
-    `feature_map`: OpenVINO's output for one picture, with its K channels in axis 1, (1, K, h, w),
-    or 3; that is `channel_axis`. `weights` (K, C) and `biases` (C,) are float32.
+    Attributes:
+        feature_map: OpenVINO's output for one picture, with K channels.
+        channel_axis: The axis of the channels: 1 for (1, K, h, w), or 3.
+        weights: (K, C) float32.
+        biases: (C,) float32.
     """
 
     feature_map: Any
@@ -36,18 +39,20 @@ class PooledEnding:
     biases: np.ndarray
 
     def maps(self, feature_map: np.ndarray) -> np.ndarray:
-        """The classes' maps (C, h, w) for the value of `feature_map`; the mean of each is the
-        logit less the bias."""
+        """Return the classes' maps (C, h, w) for a value of `feature_map`.
+
+        The mean of each map is the class's logit less its bias.
+        """
         channels_last = np.moveaxis(feature_map[0], self.channel_axis - 1, -1)
         return np.moveaxis(channels_last @ self.weights, -1, 0)
 
 
 def pooled_ending(model: Any) -> PooledEnding:
-    """The end of an OpenVINO model with one output and shapes for one picture.
+    """Return the pooled ending of an OpenVINO model with one output and shapes for one picture.
 
     Linear layers in a row are put together: slim's networks have a 1x1 convolution for the classes
     they were trained on, and the old tools put theirs on top. Constants that the model computes
-    are replaced by their values. Raises NoActivationMap.
+    are replaced by their values. Raises NoActivationMap if it has another ending.
     """
     _fold_constants(model)
     node = model.output(0).get_node().input_value(0).get_node()
@@ -79,8 +84,11 @@ def _fold_constants(model: Any) -> None:
 
 
 def _linear_step(node: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-    """The node below, whose values are x (K,), and the matrix (K, C) and the shift (C,) with which
-    `node` makes x @ matrix + shift of them. A diagonal matrix is given as its diagonal (K,)."""
+    """Return the node below a linear node, and its matrix (K, C) and shift (C,).
+
+    `node` makes x @ matrix + shift of the values x (K,) of the node below. A diagonal matrix is
+    given as its diagonal (K,).
+    """
     kind, width = node.get_type_name(), _width(node)
     nothing, unchanged = np.zeros(width), np.ones(width)
     below = node.input_value(0).get_node()
@@ -110,7 +118,7 @@ def _linear_step(node: Any) -> tuple[Any, np.ndarray, np.ndarray]:
 
 
 def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The matrix product; a diagonal matrix is given, and kept, as its diagonal."""
+    """Multiply two matrices; a diagonal matrix is given, and kept, as its diagonal."""
     product: np.ndarray
     if first.ndim == 2 and second.ndim == 2:
         product = first @ second
@@ -120,7 +128,7 @@ def _product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _constant(value: Any) -> np.ndarray | None:
-    """The value of a constant, which graphs of half precision have converted; else None."""
+    """Return a constant's value, also if half precision converts it; None for other nodes."""
     node = value.get_node()
     while node.get_type_name() == "Convert":
         node = node.input_value(0).get_node()
@@ -128,7 +136,10 @@ def _constant(value: Any) -> np.ndarray | None:
 
 
 def _width(node: Any) -> int:
-    """Channels of a tensor that has, for one picture, nothing else. Raises NoActivationMap."""
+    """Return the number of channels of a tensor of one picture without positions.
+
+    Raises NoActivationMap if it has positions.
+    """
     sizes = [size for size in _shape(node.output(0)) if size != 1]
     if len(sizes) > 1:
         raise NoActivationMap("its classes look at a feature map that is not averaged")
@@ -143,7 +154,10 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 
 def _pooled_channel_axis(pool: Any, shape: tuple[int, ...]) -> int:
-    """The axis of the channels of a feature map with this shape, all of which is pooled."""
+    """Return the channel axis of a feature map with this shape, all of whose positions are pooled.
+
+    Raises NoActivationMap if not all are pooled.
+    """
     if len(shape) == 4 and pool.get_type_name() == "ReduceMean":
         axes = _constant(pool.input_value(1))
         reduced = set() if axes is None else {int(axis) % 4 for axis in axes.ravel()}

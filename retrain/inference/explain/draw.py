@@ -1,4 +1,4 @@
-"""Writing down where a classifier sees what it says of a photo."""
+"""Writing an explanation into a picture file."""
 
 import io
 from pathlib import Path
@@ -10,7 +10,7 @@ from retrain.utils.files import write_bytes
 
 
 def draw_into(file: Path, photo: str, explanation: Explanation) -> None:
-    """Draws the photo and its overlay into a .png or .jpg file. Raises RetrainError."""
+    """Draw the photo and its overlay into a .png or .jpg file; raise RetrainError if that fails."""
     content = io.BytesIO()
     caption = f"{explanation.label} {explanation.score:.1%}"
     with pillow_warnings_ignored():

@@ -1,4 +1,4 @@
-"""A graph as a classifier that also says where in a photo it sees what it says."""
+"""Explainer: a classifier that also shows where in a photo it sees the label."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,14 +19,19 @@ Token = TypeVar("Token")
 
 
 class NotExplainable(RetrainError):
-    """The graph labels photos, but has no class-activation maps; the text says why."""
+    """The graph labels photos, but has no class-activation maps; the message says why."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`heat` (h, w) float32: how much each part of the photo, from its top left, speaks for
-    `label`, the likeliest class, which has `score`. Negative values speak against it; the mean is
-    the class's logit less its bias."""
+    """The likeliest label of a photo, and how much each part of the photo speaks for it.
+
+    Attributes:
+        label: The likeliest class.
+        score: Its probability.
+        heat: (h, w) float32, from the photo's top left. Negative values speak against the label;
+            the mean is the class's logit less its bias.
+    """
 
     label: str
     score: float
@@ -34,14 +39,14 @@ class Explanation:
 
 
 class MapEngine:
-    """Runs a graph picture by picture; `maps` (C, h, w) float32 are the class-activation maps of
-    the latest one, from the inference that gave its scores.
+    """An engine that runs a graph picture by picture and keeps the class-activation maps.
 
-    The mean of a class's map is its logit less its bias. Raises NotExplainable, and RetrainError
-    as `compile_classifier` does.
+    `maps` (C, h, w) float32 are those of the latest picture, from the inference that gave its
+    scores. The mean of a class's map is its logit less its bias.
     """
 
     def __init__(self, path: Path, spec: GraphInput) -> None:
+        """Compile the graph; raise NotExplainable, or RetrainError as `compile_classifier` does."""
         artefact = find_artefact(path)
         if artefact.format is Format.TFLITE:
             raise NotExplainable(
@@ -65,6 +70,7 @@ class MapEngine:
         self.maps = np.zeros((self.outputs, 0, 0), np.float32)
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
+        """Yield the scores (C,) of each decoded photo (H, W, 3) uint8, in order."""
         for token, pixels in photos:
             self._request.infer({0: pixels[None].repeat(self._batch, axis=0)})
             maps = self.ending.maps(self._request.get_output_tensor(1).data)
@@ -74,22 +80,22 @@ class MapEngine:
 
 
 class Explainer:
-    """A classifier whose answers come with their maps. Raises NotExplainable, and RetrainError as
-    a Classifier."""
+    """A classifier whose answers come with their maps."""
 
     def __init__(self, path: Path, spec: GraphInput, labels_file: Path | None = None) -> None:
+        """Open the graph; raise NotExplainable, or RetrainError as `Classifier` does."""
         self.engine = MapEngine(path, spec)
         self.classifier = Classifier(path, spec, self.engine, labels_file=labels_file)
 
     def explain(
         self, photos: Iterable[tuple[Token, np.ndarray]]
     ) -> Iterator[tuple[Token, np.ndarray, np.ndarray]]:
-        """Probabilities (C,) and the engine's maps of each decoded photo (H, W, 3) uint8."""
+        """Yield probabilities (C,) and maps (C, h, w) of each decoded photo (H, W, 3) uint8."""
         for token, scores in self.classifier.scores(photos):
             yield token, scores, self.engine.maps
 
     def explanation(self, scores: np.ndarray) -> Explanation:
-        """Of the photo that `scores` (C,) are of, which must be the latest that was asked about."""
+        """Return the explanation of the latest photo, which has these `scores` (C,)."""
         best = int(scores.argmax())
         return Explanation(
             self.classifier.labels[best], float(scores[best]), self.engine.maps[best]

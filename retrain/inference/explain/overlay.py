@@ -1,5 +1,4 @@
-"""Drawing where a classifier sees what it says: a photo in grey, coloured the more, the more a part
-of it speaks for the label."""
+"""Drawing an explanation: a photo in grey, with colours where it speaks for the label."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -23,7 +22,7 @@ GAP, MARGIN, TEXT = 12, 10, 22  # pixels; `TEXT` is a font's size
 
 
 def overlay(photo: Image.Image, heat: np.ndarray) -> Image.Image:
-    """The photo in grey under the colours of its heat (h, w), which covers it wholly.
+    """Draw a photo in grey under the colours of its heat (h, w), which covers it wholly.
 
     The largest heat has the lightest colour; what is 0 or speaks against the label is dark.
     """
@@ -40,8 +39,10 @@ def overlay(photo: Image.Image, heat: np.ndarray) -> Image.Image:
 
 
 def draw_explanation(path: str, heat: np.ndarray, caption: str) -> Image.Image:
-    """The photo, upright, and beside it its overlay with the caption below. The longer side of
-    each is SIDE pixels. Raises what `read_upright` does."""
+    """Draw the photo, upright, and beside it its overlay with the caption below.
+
+    The longer side of each is SIDE pixels. Raises what `read_upright` does.
+    """
     photo = read_upright(path, SIDE)
     scale = SIDE / max(photo.size)
     width, height = (max(1, round(length * scale)) for length in photo.size)

@@ -1,8 +1,8 @@
-"""Graphs that decode their photos themselves: what they do with them until a network sees them.
+"""Graphs that decode photos themselves: the nodes between the decoder and the network.
 
 Inception v3 of 2015 begins with DecodeJpeg, Cast, ExpandDims, ResizeBilinear, Sub 128 and
-Mul 1/128 (the node `Mul`). We decode and resize as ever and feed the last of these; its size and
-scaling are constants of the graph.
+Mul 1/128 (the node `Mul`). We decode and resize as for every graph and feed the last of these; its
+size and scaling are constants of the graph.
 """
 
 from collections.abc import Iterable
@@ -22,8 +22,14 @@ PASSING = {"Cast", "ExpandDims", "Identity", "Squeeze"}
 
 @dataclass(frozen=True)
 class Step:
-    """A node after the decoder, and how the pixels of a photo, from 0 to 255, are when they leave
-    it: (pixel - mean) / std, resized to `size` (height, width), if that is done here or before."""
+    """A node after the decoder, and how pixels leave it.
+
+    Attributes:
+        node: Its name.
+        mean: Pixels, from 0 to 255, leave it as (pixel - mean) / std.
+        std: See `mean`.
+        size: (height, width), if this node or one before it resizes; else None.
+    """
 
     node: str
     mean: float
@@ -32,7 +38,10 @@ class Step:
 
 
 def decoding_steps(nodes: Iterable[NodeDef]) -> list[Step]:
-    """From the decoder to the last node that only resizes or scales; empty without a decoder."""
+    """List the nodes from the decoder to the last one that only resizes or scales.
+
+    Empty without a decoder.
+    """
     by_name = {node.name: node for node in nodes}
     users: dict[str, list[NodeDef]] = {}
     for node in by_name.values():
@@ -63,7 +72,7 @@ def decoding_steps(nodes: Iterable[NodeDef]) -> list[Step]:
 
 
 def _numbers(node: NodeDef) -> np.ndarray:
-    """The values of a float or int32 constant; none of any other."""
+    """Return the values of a float or int32 constant; an empty array for any other node."""
     tensor: Message = node.attr["value"].tensor
     if tensor.dtype not in (DT_FLOAT, DT_INT32):
         return np.empty(0)

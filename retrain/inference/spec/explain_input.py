@@ -1,4 +1,4 @@
-"""What is fed to a graph, and where each fact comes from: `label-image --explain_input`."""
+"""`label-image --explain_input`: show the input spec, and where each fact comes from."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +17,10 @@ from retrain.inference.spec.spec import NHWC, GraphInput, Overrides
 def explain_input(
     graph: Path | None, said: Overrides, labels_file: Path | None
 ) -> list[tuple[str, str, str]]:
-    """Rows (what, its value, where it comes from); None: the bundled module and ImageNet's classes.
+    """List the input spec's facts as rows (what, value, source).
 
-    The graph is made ready to run, so what is said is what will be done. Raises RetrainError.
+    None is the bundled module with ImageNet's classes. The graph is made ready to run, so the rows
+    say what labelling will do. Raises RetrainError if it cannot be used.
     """
     path, facts = _facts(graph, said)
     spec = facts.spec
@@ -46,7 +47,7 @@ def explain_input(
 
 
 def _axes(facts: GraphFacts) -> Iterator[tuple[str, str, str]]:
-    """What is unusual of the pictures."""
+    """Yield rows for what is unusual in the order of axes, the colours and the batch."""
     source = "the shape of the input"
     if facts.layout != NHWC:
         yield "axes", "channels first", source
@@ -70,7 +71,7 @@ def _formula(mean: float, std: float) -> str:
 def _labels(
     path: Path, facts: GraphFacts, outputs: int, *, labels_file: Path | None
 ) -> tuple[str, str]:
-    """The first of them and their source; a graph without any has still an input to explain."""
+    """Return the first labels and their source; a graph without labels still has an input."""
     try:
         labels = labels_of_graph(path, facts.spec, outputs, labels_file=labels_file)
     except RetrainError as error:

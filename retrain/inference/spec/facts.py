@@ -1,4 +1,4 @@
-"""What is known of a graph, and where each piece of knowledge comes from."""
+"""The facts that make up an input spec, each with its source."""
 
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -15,7 +15,7 @@ SOFTMAX = "softmax of what the graph gives"
 
 @dataclass(frozen=True)
 class Fact(Generic[T]):
-    """`source` says in words where the value comes from or, of a guess, why it was taken."""
+    """A value and, in words, where it comes from or, for a guess, why it was taken."""
 
     value: T
     source: str
@@ -24,10 +24,22 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True)
 class GraphFacts:
-    """How a graph is fed and what it gives: see label.spec.GraphInput.
+    """The facts of a graph's input spec; see `spec.GraphInput`.
 
-    `size`: (height, width). `scaling`: (mean, std). `labels`: those that the graph carries.
-    `others`: what its further inputs are fed. `last`: the operation that makes the scores.
+    Attributes:
+        format: The artefact's format, in words.
+        input: The input layer's name.
+        size: (height, width) of its pictures.
+        scaling: (mean, std).
+        output: The output layer's name.
+        logits: Whether a softmax has to be applied.
+        labels: Those that the graph carries.
+        unknown_below: The best score below which a photo is unknown.
+        layout: NHWC or NCHW.
+        channels: 3, or 1 for grey.
+        batch: How many pictures it takes at a time.
+        others: What its further inputs are fed.
+        last: The operation that makes the scores.
     """
 
     format: str
@@ -46,10 +58,12 @@ class GraphFacts:
 
     @property
     def recipe(self) -> Recipe:
+        """How photos are decoded and resized for this graph."""
         return Recipe(*self.size.value)
 
     @property
     def spec(self) -> GraphInput:
+        """The input spec that these facts give."""
         mean, std = self.scaling.value
         return GraphInput(
             self.input.value,
@@ -93,7 +107,10 @@ class GraphFacts:
 
 
 def with_said(facts: GraphFacts, said: Overrides) -> GraphFacts:
-    """The facts with the user's own size and scaling. Raises RetrainError for a std of 0."""
+    """Return the facts with the user's overrides of size and scaling.
+
+    Raises RetrainError for a std of 0.
+    """
     if said.std == 0:
         raise RetrainError("--input_std 0 would divide by zero: give the scale of the pixels")
     return replace(
@@ -106,7 +123,7 @@ def with_said(facts: GraphFacts, said: Overrides) -> GraphFacts:
 def _said_pair(
     fact: Fact[tuple[T, T]], said: tuple[T | None, T | None], flags: tuple[str, str]
 ) -> Fact[tuple[T, T]]:
-    """The pair with what was said of it; what is left of a guess stays one."""
+    """Return a pair of values with the user's overrides; the rest of a guess stays a guess."""
     first, second = said
     if first is None and second is None:
         return fact

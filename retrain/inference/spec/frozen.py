@@ -1,4 +1,4 @@
-"""Frozen TensorFlow graphs that other tools made: which nodes to use, and how to feed them."""
+"""Input specs of frozen TensorFlow graphs by other tools, found out from their nodes."""
 
 from pathlib import Path
 
@@ -32,7 +32,10 @@ NO_OUTPUTS = {"Const", "NoOp", "Assert", "Placeholder", "PlaceholderWithDefault"
 
 
 def frozen_facts(graph: GraphDef, path: Path, said: Overrides) -> GraphFacts:
-    """Raises RetrainError for what cannot be found out and was not said."""
+    """Find out how a frozen graph is fed and return the facts.
+
+    Raises RetrainError for what cannot be found out and has no override.
+    """
     output = _output(graph, path, said)
     needed = subgraph(graph, [output.value])
     layer, step = _input(needed, path, said)
@@ -62,7 +65,7 @@ def frozen_facts(graph: GraphDef, path: Path, said: Overrides) -> GraphFacts:
 
 
 def _output(graph: GraphDef, path: Path, said: Overrides) -> Fact[str]:
-    """What was said, `final_result`, or the last softmax that nothing else uses."""
+    """Return the output layer: the override, `final_result`, or the last softmax at the end."""
     if said.output_layer:
         if find_node(graph, said.output_layer) is None:
             raise no_layer(path, said.output_layer)
@@ -84,14 +87,14 @@ def _output(graph: GraphDef, path: Path, said: Overrides) -> Fact[str]:
 
 
 def _maker(node: NodeDef, nodes: dict[str, NodeDef]) -> NodeDef:
-    """The node whose values this one only gives another shape."""
+    """Return the node that computes a node's values, before reshaping."""
     while node.op in ("Identity", "Reshape", "Squeeze") and node.input:
         node = nodes[node_name(node.input[0])]
     return node
 
 
 def _input(graph: GraphDef, path: Path, said: Overrides) -> tuple[Fact[str], Step | None]:
-    """The input, and how pixels reach it where the graph decodes photos itself."""
+    """Return the input layer, and its step of decoding where the graph decodes photos itself."""
     steps = {step.node: step for step in decoding_steps(graph.node)}
     last = next(reversed(steps), None)
     wanted = said.input_layer
@@ -114,13 +117,16 @@ def _input(graph: GraphDef, path: Path, said: Overrides) -> tuple[Fact[str], Ste
 
 
 def _feeds(graph: GraphDef, decoder: str, layer: str) -> bool:
-    """Whether the layer feeds the decoder: it takes a file's bytes, not pixels."""
+    """Tell whether a layer feeds the decoder, so that it takes a file's bytes, not pixels."""
     return layer != decoder and any(node.name == layer for node in subgraph(graph, [decoder]).node)
 
 
 def _pictures(graph: GraphDef) -> list[str]:
-    """The inputs that may take pictures: those with four axes, else those that do not say how many
-    they have and are not called as a switch is, else any other that takes numbers."""
+    """List the inputs that may take pictures.
+
+    Those with four axes; else those of unknown shape without the name of a training switch; else
+    any other that takes numbers.
+    """
     given = [node for node in graph.node if node.op in PLACEHOLDERS and _type(node) in PIXELS]
     shapes = {node.name: declared_shape(node) for node in given}
     four = [name for name, shape in shapes.items() if shape is not None and len(shape) == 4]
@@ -134,8 +140,10 @@ def _pictures(graph: GraphDef) -> list[str]:
 
 
 def _others(graph: GraphDef, layer: str, path: Path) -> tuple[OtherInput, ...]:
-    """What is fed to the graph's inputs beside the pictures: that which its name or its use makes
-    certain. Raises RetrainError for one of which nothing is certain."""
+    """Return what is fed to the inputs beside the pictures, where name or use makes it certain.
+
+    Raises RetrainError for an input of which nothing is certain.
+    """
     found = []
     for node in graph.node:
         if node.op not in PLACEHOLDERS or node.name == layer:

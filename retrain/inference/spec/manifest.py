@@ -1,4 +1,4 @@
-"""Graphs that retrain wrote: their manifest says it all."""
+"""Input specs of graphs that retrain wrote, from their manifest."""
 
 from retrain.artifacts.detect import Format
 from retrain.artifacts.manifest import Manifest
@@ -10,7 +10,10 @@ SOURCE = "the manifest"
 
 
 def own_graph_facts(manifest: Manifest, format: Format, said: Overrides) -> GraphFacts:
-    """Of formats whose layers the manifest knows by name, with those that the user says."""
+    """Return the facts in the manifest of a graph whose layers have the manifest's names.
+
+    The user's overrides of the layers come first.
+    """
     layer, output = said.input_layer, said.output_layer
     return own_facts(
         manifest,
@@ -28,9 +31,20 @@ def own_facts(
     output: Fact[str] | None = None,
     scaling: Fact[tuple[float, float]] | None = None,
 ) -> GraphFacts:
-    """`layer`, `output` and `scaling`: where the format has names and values of its own.
+    """Return the facts in a manifest, except those that the format knows better.
 
-    Raises RetrainError for a recipe that another version wrote.
+    Args:
+        manifest: The graph's manifest.
+        format: The artefact's format.
+        layer: The input layer, where the format has its own name for it.
+        output: The output layer, where the format has its own name for it.
+        scaling: (mean, std), where the format has its own values.
+
+    Returns:
+        The facts.
+
+    Raises:
+        RetrainError: Another version wrote the recipe.
     """
     recipe = Recipe.parse(manifest.recipe)
     return GraphFacts(

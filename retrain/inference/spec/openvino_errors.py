@@ -1,4 +1,4 @@
-"""Reading the wanted part of a graph, with faults that name the file."""
+"""Errors of OpenVINO turned into RetrainErrors that name the graph's file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,20 @@ from retrain.inference.spec.traits import Traits, traits_of
 def read_traits(
     path: Path, input_layer: str, output_layer: str, *, others: tuple[OtherInput, ...] = ()
 ) -> Traits:
-    """`others`: what is fed to further inputs. Raises RetrainError if OpenVINO cannot read what
-    lies between the layers."""
+    """Read the part of a graph between two layers with OpenVINO and return its traits.
+
+    Args:
+        path: The graph's file or folder.
+        input_layer: Where the part begins.
+        output_layer: Where it ends.
+        others: What is fed to further inputs.
+
+    Returns:
+        The traits.
+
+    Raises:
+        RetrainError: OpenVINO cannot read the part, or a layer is missing.
+    """
     fixed = {other.name: other.value for other in others}
     with openvino_faults(path):
         return traits_of(read_part(path, input_layer, output_layer, fixed=fixed))
@@ -22,7 +34,7 @@ def read_traits(
 
 @contextmanager
 def openvino_faults(path: Path) -> Iterator[None]:
-    """Turns KeyError for a layer, and OpenVINO's own errors, into RetrainError."""
+    """Turn KeyError for a layer, and OpenVINO's own errors, into RetrainError."""
     try:
         yield
     except KeyError as error:
@@ -32,6 +44,7 @@ def openvino_faults(path: Path) -> Iterator[None]:
 
 
 def no_layer(path: Path, name: str) -> RetrainError:
+    """Return the error for a layer that the graph does not have."""
     return RetrainError(
         f"{path.absolute()} has no layer {name!r}: give --input_layer and --output_layer as they "
         "are called in the graph"

@@ -1,4 +1,4 @@
-"""Inputs beside the pictures: what is fed to switches between training and use."""
+"""Inputs beside the pictures: what to feed to switches between training and use."""
 
 import re
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ USING = re.compile(r"(^|[^a-z])is_?(test|testing|eval|inference|predict\w*)(_\d+
 
 @dataclass(frozen=True)
 class OtherInput:
-    """A number to feed at an input, and in words why just that."""
+    """A number to feed at an input, and in words why."""
 
     name: str
     value: float
@@ -44,8 +44,11 @@ class OtherInput:
 
 
 def value_by_name(name: str, *, logical: bool) -> OtherInput | None:
-    """What an input of this name is when a graph is used, not trained; None where the name does not
-    make it certain. `logical`: it takes yes or no, or whole numbers."""
+    """Return what to feed an input of this name when a graph is used, not trained.
+
+    None where the name does not make it certain. `logical`: the input takes yes or no, or whole
+    numbers.
+    """
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix(":0")).lower()
     if logical:
         if TRAINING.search(plain):
@@ -59,8 +62,11 @@ def value_by_name(name: str, *, logical: bool) -> OtherInput | None:
 
 
 def value_by_use(graph: GraphDef, placeholder: NodeDef) -> OtherInput | None:
-    """The same, where the operations of a dropout tell: values are divided by the share that is
-    kept, which is the input itself, or 1 less the input."""
+    """Return what to feed a placeholder that dropout uses when a graph is used, not trained.
+
+    Dropout divides values by the share that it keeps, which is the input itself, or 1 less the
+    input. None where the operations do not make it certain.
+    """
     name = placeholder.name
     if _is_divisor(graph, name):
         return OtherInput(name, 1, "the share that dropout keeps, so that none is done")
@@ -85,7 +91,7 @@ def _is_divisor(graph: GraphDef, name: str) -> bool:
 
 
 def _users(graph: GraphDef, name: str, *operations: str) -> list[NodeDef]:
-    """Nodes of these operations that take what `name` gives."""
+    """List the nodes of these operations that take the output of the node `name`."""
     return [
         node
         for node in graph.node

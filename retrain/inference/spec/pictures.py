@@ -13,8 +13,14 @@ MOST_CHANNELS = 16  # an axis as short as this is one of channels, not of places
 
 @dataclass(frozen=True)
 class PictureInput:
-    """`layout`: NHWC or NCHW. `channels`: 3, or 1 for grey. `batch`: how many pictures it takes at
-    a time. `size`: (height, width), 0 where left open."""
+    """How an input takes pictures.
+
+    Attributes:
+        layout: NHWC or NCHW.
+        channels: 3, or 1 for grey.
+        batch: How many pictures it takes at a time.
+        size: (height, width), 0 where left open.
+    """
 
     layout: str
     channels: int
@@ -22,7 +28,10 @@ class PictureInput:
     size: tuple[int, int]
 
     def wanted_size(self, path: Path, said: Overrides) -> tuple[int, int]:
-        """The size, what is left open as the user says. Raises RetrainError if he does not."""
+        """Return the size, with the user's overrides for what is left open.
+
+        Raises RetrainError if a size is still open.
+        """
         height, width = self.size[0] or said.height, self.size[1] or said.width
         if not height or not width:
             raise RetrainError(
@@ -35,10 +44,19 @@ class PictureInput:
 def picture_input(
     path: Path, layer: str, shape: tuple[int, ...] | None, *, traits: Traits | None
 ) -> PictureInput:
-    """What an input of this shape takes (-1 where open, None: not known at all).
+    """Find out how an input takes pictures.
 
-    What the shape leaves open, the first convolution tells (`traits`). Raises RetrainError, which
-    names the layer and the reason, for what is no batch of grey or RGB pictures.
+    Args:
+        path: The graph's file or folder, for errors.
+        layer: The input's name, for errors.
+        shape: Its shape, -1 where open; None if nothing is known of it.
+        traits: What the first convolution tells, which is used where the shape is open.
+
+    Returns:
+        How the input takes pictures.
+
+    Raises:
+        RetrainError: The input takes no batch of grey or RGB pictures.
     """
     known = traits or Traits()
     if shape is None:

@@ -1,4 +1,4 @@
-"""What to feed a graph, found out from its manifest or, in an older tool's graph, its nodes."""
+"""Finding out a graph's input spec, from its manifest or, in another tool's graph, its nodes."""
 
 from pathlib import Path
 
@@ -19,16 +19,16 @@ from retrain.inference.spec.tflite import tflite_facts
 
 
 def describe_graph(path: Path, overrides: Overrides | None = None) -> GraphInput:
-    """What to feed the graph: a frozen graph, a SavedModel folder, an ONNX or TensorFlow Lite file.
+    """Find out the input spec of a frozen graph, SavedModel folder, ONNX or TensorFlow Lite file.
 
-    What `overrides` says wins. `guesses` lists, for the user to read, what nobody said and the
-    graph does not know. Raises RetrainError if the graph cannot be used.
+    `overrides` come first. The spec's `guesses` list, for the user to read, what nobody said and
+    the graph does not know. Raises RetrainError if the graph cannot be used.
     """
     return find_facts(path, overrides or Overrides()).spec
 
 
 def find_facts(path: Path, said: Overrides) -> GraphFacts:
-    """The same, with where each fact comes from. Raises RetrainError."""
+    """Find out the input spec's facts, each with its source; raise RetrainError if that fails."""
     return with_said(_facts(find_artefact(path), said), said)
 
 
@@ -50,7 +50,7 @@ def _facts(artefact: Artefact, said: Overrides) -> GraphFacts:
 
 
 def onnx_manifest(path: Path) -> Manifest:
-    """The manifest in an ONNX classifier. Raises RetrainError for one that other tools made."""
+    """Return the manifest in an ONNX classifier; raise RetrainError if other tools made it."""
     properties = {entry.key: entry.value for entry in read_onnx(path).metadata_props}
     if MANIFEST_KEY not in properties:
         raise RetrainError(

@@ -1,4 +1,4 @@
-"""SavedModel folders: ours, and those of TensorFlow 1 and 2, by their signatures."""
+"""Input specs of SavedModel folders, ours and those of TensorFlow 1 and 2, by their signatures."""
 
 from typing import Any
 
@@ -23,7 +23,10 @@ USUAL_OUTPUTS = ("prediction", "predictions", "probabilities", "scores", "output
 
 
 def saved_model_facts(model: SavedModel, said: Overrides) -> GraphFacts:
-    """Raises RetrainError for what cannot be found out and was not said."""
+    """Find out how a SavedModel is fed and return the facts.
+
+    Raises RetrainError for what cannot be found out and has no override.
+    """
     name, signature = _signature(model)
     source = f"the signature {name}"
     layer = _input(model, signature, said, source=source)
@@ -57,7 +60,7 @@ def saved_model_facts(model: SavedModel, said: Overrides) -> GraphFacts:
 
 
 def _signature(model: SavedModel) -> tuple[str, SignatureDef]:
-    """`serving_default`, or the only one there is: OpenVINO reads no other."""
+    """Return `serving_default`, or the only signature there is: OpenVINO reads no other."""
     if SERVING in model.signatures:
         return SERVING, model.signatures[SERVING]
     if len(model.signatures) == 1:
@@ -112,8 +115,10 @@ def _output(
 
 
 def _others(model: SavedModel, signature: SignatureDef, layer: str) -> tuple[OtherInput, ...]:
-    """What is fed to the signature's inputs beside the pictures, as far as their names make it
-    certain. Raises RetrainError for one of which nothing is certain."""
+    """Return what is fed to the inputs beside the pictures, where their names make it certain.
+
+    Raises RetrainError for an input of which nothing is certain.
+    """
     found = []
     for key, info in sorted(signature.inputs.items()):
         if key == layer:
@@ -130,7 +135,7 @@ def _others(model: SavedModel, signature: SignatureDef, layer: str) -> tuple[Oth
 
 
 def _shape(info: Any) -> tuple[int, ...] | None:
-    """Of a TensorInfo: -1 where open, None where it says nothing."""
+    """Return the shape in a TensorInfo: -1 where open, None where it says nothing."""
     if info.tensor_shape.unknown_rank:
         return None
     return tuple(dim.size for dim in info.tensor_shape.dim)

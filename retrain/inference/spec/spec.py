@@ -1,4 +1,4 @@
-"""How a graph is fed and what a user may say about it."""
+"""The input spec of a graph, and the user's overrides of it."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,24 @@ SOFTMAX_APPLIED = "the graph ends without a softmax; one is applied to its score
 
 @dataclass(frozen=True)
 class GraphInput:
-    """How to feed a graph: pixels (x - mean) / std at `input_layer`, after `recipe`.
+    """An input spec: how to feed a graph and read its answers.
 
-    `labels`: those that the graph carries. `logits`: the output is not yet a probability. A photo
-    whose best score is under `unknown_below` is unknown. `guesses`: what nobody said and the graph
-    does not know, in words for the user. `layout`: NHWC or NCHW, as the graph takes it;
-    `channels`: 3, or 1 for grey; `batch`: how many pictures it takes at a time, all of which get
-    the same photo. `fixed`: numbers for its other inputs. `last`: the kind of operation that makes
-    the scores, "" for a graph whose manifest says that they are probabilities.
+    Attributes:
+        input_layer: Is fed pixels as (x - mean) / std, after `recipe`.
+        output_layer: Gives the scores.
+        recipe: How photos are decoded and resized.
+        mean: See `input_layer`.
+        std: See `input_layer`.
+        labels: Those that the graph carries, in class order.
+        logits: The output is not yet a probability; a softmax is applied.
+        unknown_below: A photo whose best score is below it is unknown.
+        guesses: What nobody said and the graph does not know, in words for the user.
+        layout: NHWC or NCHW, as the graph takes pictures.
+        channels: 3, or 1 for grey.
+        batch: How many pictures it takes at a time; all of them get the same photo.
+        fixed: Numbers for its other inputs.
+        last: The kind of operation that makes the scores; "" where a manifest says that they are
+            probabilities.
     """
 
     input_layer: str
@@ -39,7 +49,7 @@ class GraphInput:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the user says about a graph; None where nothing was said (0 is a value).
+    """The user's overrides of an input spec; None where nothing was said (0 is a value).
 
     Layers may be given as nodes or, as TensorFlow calls their first output, with `:0`.
     """

@@ -1,4 +1,4 @@
-"""TensorFlow Lite files: ours, those with TensorFlow Lite's metadata, and those without."""
+"""Input specs of TensorFlow Lite files: ours, those with metadata, and those without."""
 
 from pathlib import Path
 
@@ -26,7 +26,10 @@ from retrain.inference.spec.traits import Traits, logits_fact, scaling_fact, tra
 
 
 def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
-    """Raises RetrainError for what cannot be found out and was not said."""
+    """Find out how a TFLite file is fed and return the facts.
+
+    Raises RetrainError for what cannot be found out and has no override.
+    """
     interpreter = open_interpreter(path, 1)
     inputs = inputs_of(interpreter)
     given = _chosen(path, inputs, said.input_layer, what="input")
@@ -66,8 +69,10 @@ def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
 
 
 def _others(path: Path, inputs: list[Tensor], given: Tensor) -> tuple[OtherInput, ...]:
-    """What is fed to the inputs beside the pictures, as far as their names make it certain. Raises
-    RetrainError for one of which nothing is certain."""
+    """Return what is fed to the inputs beside the pictures, where their names make it certain.
+
+    Raises RetrainError for an input of which nothing is certain.
+    """
     found = []
     for each in inputs:
         if each.index == given.index:
@@ -83,7 +88,7 @@ def _others(path: Path, inputs: list[Tensor], given: Tensor) -> tuple[OtherInput
 
 
 def _chosen(path: Path, tensors: list[Tensor], wanted: str | None, *, what: str) -> Tensor:
-    """The one that was said, or the only one that can be pictures, or scores."""
+    """Return the tensor that the user named, or the only one that can be pictures, or scores."""
     if wanted:
         try:
             return named(tensors, wanted)
@@ -105,14 +110,18 @@ def _chosen(path: Path, tensors: list[Tensor], wanted: str | None, *, what: str)
 def _metadata_scaling(
     metadata: TfliteMetadata | None, given: Tensor
 ) -> Fact[tuple[float, float]] | None:
-    """Of an input that takes bytes, 0 and 1 say nothing: it is what is read where none are told."""
+    """Return the metadata's scaling, or None.
+
+    For an input that takes bytes, mean 0 and std 1 are no scaling: they are the defaults where the
+    metadata tell none.
+    """
     if metadata is None or ((metadata.mean, metadata.std) == (0, 1) and given.dtype.kind != "f"):
         return None
     return Fact((metadata.mean, metadata.std), METADATA)
 
 
 def _quantized_scaling(given: Tensor) -> Fact[tuple[float, float]] | None:
-    """Feeding pixels as the numbers of an 8-bit input: black is its lowest, white its highest."""
+    """Return the scaling for an 8-bit input: black is its lowest number, white its highest."""
     if given.dtype not in (np.uint8, np.int8):
         return None
     black = int(np.iinfo(given.dtype).min)
@@ -124,7 +133,7 @@ def _quantized_scaling(given: Tensor) -> Fact[tuple[float, float]] | None:
 def _traits(
     path: Path, given: Tensor, made: Tensor, *, others: tuple[OtherInput, ...]
 ) -> Traits | None:
-    """None where OpenVINO, which only reads here, does not know an operation."""
+    """Return the traits, or None where OpenVINO, which only reads here, lacks an operation."""
     try:
         fixed = {other.name: other.value for other in others}
         return traits_of(read_part(path, given.name, made.name, fixed=fixed))

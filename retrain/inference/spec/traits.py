@@ -1,4 +1,4 @@
-"""What a graph's own operations tell of its input and output, in whatever format it came."""
+"""Traits: what a graph's own operations tell of its input and output, in any format."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +19,17 @@ UNIT_VALUES = 4.0  # networks see values near [-1, 1], or in units of their stan
 
 @dataclass(frozen=True)
 class Traits:
-    """`shape` of the input: -1 where left open, None where all of it is. `black`, where the input
-    takes whole numbers: which of them is black. `last`: the kind of operation that makes the
-    output. `slope`, `offset`: the graph first takes slope * x + offset of its input (1 and 0 where
-    it does not scale). `layout` and `channels` as the first convolution takes them, "" and 0 where
-    there is none to see."""
+    """What the operations tell.
+
+    Attributes:
+        shape: Of the input: -1 where left open, None where all of it is.
+        black: Where the input takes whole numbers, which of them is black.
+        last: The kind of operation that makes the output.
+        slope: The graph first computes slope * x + offset of its input; 1 where it does not scale.
+        offset: See `slope`; 0 where it does not scale.
+        layout: As the first convolution takes it; "" where there is none to see.
+        channels: As the first convolution takes them; 0 where there is none to see.
+    """
 
     shape: tuple[int, ...] | None = None
     black: int | None = None
@@ -35,7 +41,7 @@ class Traits:
 
 
 def traits_of(model: Any) -> Traits:
-    """Of OpenVINO's model with one input, a batch of pictures, and one output."""
+    """Return the traits of an OpenVINO model from a batch of pictures to one output."""
     given = model.input()
     partial = given.get_partial_shape()
     shape = tuple(_length(each) for each in partial) if partial.rank.is_static else None
@@ -50,7 +56,7 @@ def traits_of(model: Any) -> Traits:
 
 
 def scaling_fact(traits: Traits) -> Fact[tuple[float, float]] | None:
-    """Mean and std, where the graph's first operations leave no doubt about them."""
+    """Return mean and std, or None where the graph's first operations leave a doubt about them."""
     if traits.black is not None:
         return Fact((float(-traits.black), 1.0), "the input takes bytes")
     if (traits.slope, traits.offset) == (1.0, 0.0):
@@ -64,7 +70,7 @@ def scaling_fact(traits: Traits) -> Fact[tuple[float, float]] | None:
 
 
 def logits_fact(traits: Traits) -> Fact[bool]:
-    """Whether a softmax is to be applied to the output."""
+    """Return whether a softmax has to be applied to the output."""
     if traits.last in PROBABILITY:
         return Fact(False, f"the output is {PROBABILITY[traits.last]}")
     if traits.last in LINEAR:
@@ -77,8 +83,11 @@ def _length(dimension: Any) -> int:
 
 
 def _first_convolution(tensor: Any) -> tuple[str, int]:
-    """Layout and channels: OpenVINO's convolutions take channels first, so pictures that come with
-    channels last are transposed before. "" and 0 where none is seen."""
+    """Return layout and channels as the first convolution takes them; "" and 0 if none is seen.
+
+    OpenVINO's convolutions take channels first, so pictures that come with channels last are
+    transposed before.
+    """
     layout = NCHW
     for _ in range(MOST_STEPS):
         uses = [
@@ -105,7 +114,7 @@ def _first_convolution(tensor: Any) -> tuple[str, int]:
 
 
 def _first_scaling(tensor: Any) -> tuple[float, float]:
-    """Slope and offset; of those that differ by channel, the means."""
+    """Return slope and offset; the means of those that differ by channel."""
     slope, offset = 1.0, 0.0
     while True:
         uses = [
@@ -133,7 +142,7 @@ def _first_scaling(tensor: Any) -> tuple[float, float]:
 
 
 def _other_operand(operation: Any, position: int) -> float | None:
-    """The mean of the constant that is the other of two operands; None for anything else."""
+    """Return the mean of the constant that is the other of two operands; None for anything else."""
     if operation.get_input_size() != 2:
         return None
     other = operation.input_value(1 - position).get_node()
