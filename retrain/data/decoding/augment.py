@@ -1,6 +1,6 @@
 """Random distortions, made repeatable: a photo's k-th copy is always the same.
 
-Flip, crop, scale and brightness are the ancestor's.
+Flip, crop, scale and brightness are those of TF Hub's retrain.py.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,27 @@ from PIL import Image, ImageEnhance
 class Resizable(Protocol):
     """A photo in RGB, or what can be one."""
 
-    def resize(self, size: tuple[int, int], resample: Image.Resampling) -> Image.Image: ...
+    def resize(self, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
+        """Return the photo in another (width, height)."""
+        ...
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """One distorted copy of each photo. Percentages as in the ancestor's flags; 0 is off.
+    """One distorted copy of each photo.
 
-    `copy` and `seed`, with the photo's digest, decide all random choices. `random_rotation` is in
-    degrees, to either side; `random_erase` the largest share of the picture, in percent, that is
-    painted over; `color_jitter` how far contrast and saturation may change, in percent.
+    `copy` and `seed`, with the photo's digest, decide all random choices.
+
+    Attributes:
+        flip_left_right: Mirror the copy with probability one half.
+        random_crop: In percent, as in retrain.py; 0 is off, here and below.
+        random_scale: In percent, as in retrain.py.
+        random_brightness: In percent, as in retrain.py.
+        copy: The copy's number.
+        seed: Of the run.
+        random_rotation: In degrees, to either side.
+        random_erase: The largest share of the picture, in percent, that is painted over.
+        color_jitter: How far contrast and saturation may change, in percent.
     """
 
     flip_left_right: bool = False
@@ -37,7 +48,7 @@ class Distortion:
 
     @property
     def text(self) -> str:
-        """Canonical form, part of a recipe's text."""
+        """The canonical form, part of a recipe's text."""
         later = (self.random_rotation, self.random_erase, self.color_jitter)
         more = ",rotation={},erase={},jitter={}".format(*later) if any(later) else ""
         return (
@@ -47,16 +58,25 @@ class Distortion:
         )
 
     def apply(self, rgb: Resizable, height: int, width: int, *, digest: bytes) -> np.ndarray:
-        """Pixels (height, width, 3) uint8 of the distorted photo.
+        """Distort a photo and return its pixels (height, width, 3) uint8.
 
-        The ancestor's order and formulas: enlarge to (1 + crop/100) * Uniform[1, 1 + scale/100)
-        times the network's input, take a random window, mirror with probability one half,
-        multiply by Uniform[1 - brightness/100, 1 + brightness/100). Unlike there, the brightened
-        values are clipped to what a picture can hold. What the ancestor did not have: the enlarged
-        photo is turned before the window is cut, its corners filled with the mean colour; then
-        contrast and saturation change by factors from Uniform[1 - jitter/100, 1 + jitter/100), and
-        with probability one half a rectangle is painted with the mean colour ("random erasing",
-        Z. Zhong et al., AAAI 2020).
+        The order and formulas are those of TF Hub's retrain.py: enlarge to (1 + crop/100) *
+        Uniform[1, 1 + scale/100) times the network's input, take a random window, mirror with
+        probability one half, multiply by Uniform[1 - brightness/100, 1 + brightness/100). Unlike
+        there, the brightened values are clipped to what a picture can hold. What retrain.py does
+        not have: the enlarged photo is turned before the window is cut, its corners filled with the
+        mean colour; then contrast and saturation change by factors from Uniform[1 - jitter/100, 1 +
+        jitter/100), and with probability one half a rectangle is painted with the mean colour
+        ("random erasing", Z. Zhong et al., AAAI 2020).
+
+        Args:
+            rgb: The photo.
+            height: Of the network's input, in pixels.
+            width: Of the network's input, in pixels.
+            digest: Of the photo's bytes.
+
+        Returns:
+            The pixels of the distorted copy.
         """
         rng = np.random.default_rng([self.seed, self.copy, *digest])
         zoom = 1 + self.random_scale / 100 * rng.random()

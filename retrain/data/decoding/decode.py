@@ -1,4 +1,4 @@
-"""From the bytes of a photo to the pixels that a network sees."""
+"""Recipes: how the bytes of a photo become the pixels that a network sees."""
 
 import re
 import warnings
@@ -23,8 +23,10 @@ DECODER = 2
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a photo becomes the network's input. Its text is part of each feature's identity and is
-    kept in exported graphs, so that labelling does what training did.
+    """How a photo becomes the network's input.
+
+    Its text is part of each feature's identity and is kept in exported graphs, so that labelling
+    does what training did.
 
     - decoded by content, first frame only; EXIF orientation applied;
     - channels of more than 8 bits keep their highest 8, grey and CMYK become RGB;
@@ -42,15 +44,15 @@ class Recipe:
 
     @property
     def text(self) -> str:
-        """Canonical form, e.g. `rgb8,exif,alpha=white|squash:224x224,bilinear,reduce=2`."""
+        """The canonical form, such as `rgb8,exif,alpha=white|squash:224x224,bilinear,reduce=2`."""
         plain = f"rgb8,exif,alpha=white|squash:{self.height}x{self.width},bilinear,reduce=2"
         return plain + (self.distortion.text if self.distortion else "")
 
     @staticmethod
     def parse(text: str) -> "Recipe":
-        """The undistorted recipe with this text.
+        """Return the undistorted recipe with this text.
 
-        Raises RetrainError for one from another version.
+        Raises RetrainError for a recipe of another version.
         """
         found = re.search(r"\|squash:(\d+)x(\d+),", text)
         recipe = Recipe(int(found[1]), int(found[2])) if found else None
@@ -65,10 +67,10 @@ class Recipe:
 def decode(
     content: bytes, recipe: Recipe, say_narrow: Callable[[], object] = lambda: None
 ) -> np.ndarray:
-    """Pixels (height, width, 3) uint8, RGB.
+    """Decode a photo's bytes and return pixels (height, width, 3) uint8, RGB.
 
     `say_narrow` is called for a 16-bit photo whose values fill only a small part of their range.
-    Raises BadPhoto, and TooLittleMemory for one that could be decoded with more memory.
+    Raises BadPhoto, and TooLittleMemory for a photo that could be decoded with more memory.
     """
     with opened(content, Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height) as picture:
         if recipe.distortion is not None:
@@ -85,9 +87,9 @@ def decode(
 
 @contextmanager
 def pillow_warnings_ignored() -> Iterator[None]:
-    """Pillow warns of odd metadata and of large pictures; both are usable.
+    """Ignore Pillow's warnings of odd metadata and large pictures, both of which are usable.
 
-    To be entered around the threads that decode, for Python's warning filters are not theirs.
+    Enter it around the threads that decode: Python's warning filters do not reach into them.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -1,4 +1,4 @@
-"""Files that are no photos we read, named by their first bytes, with what to do."""
+"""Files that are no photos we read: their names, by their first bytes, and what to do."""
 
 HEAD = 64  # bytes that tell
 
@@ -60,8 +60,11 @@ NETPBM = f"a netpbm picture (PBM, PGM, PPM): {CONVERT}"
 
 
 def foreign_kind(head: bytes) -> str | None:
-    """What a file is that begins with these bytes (HEAD will do), and what to do about it, e.g.
-    `a PDF document: export its pages as JPEG or PNG`; None for what is none of these."""
+    """Return the kind of file that begins with these bytes, and what to do about it.
+
+    HEAD bytes are enough. Such as `a PDF document: export its pages as JPEG or PNG`; None for files
+    that are none of these kinds.
+    """
     if head[4:8] == b"ftyp":
         return _by_brand(head)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":

@@ -1,4 +1,4 @@
-"""What a JPEG says of itself before its pixels: what decoding it will cost."""
+"""What decoding a JPEG costs, from its headers before the pixels."""
 
 import re
 from dataclasses import dataclass
@@ -15,8 +15,16 @@ NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # after a scan; restarts
 
 @dataclass(frozen=True)
 class Frame:
-    """`width` x `height` pixels of `bits`. `values`: decoded numbers for each pixel, by how its
-    channels are thinned out. `buffered`: all of them are held until the last scan is read."""
+    """The size and cost of a JPEG.
+
+    Attributes:
+        width: In pixels.
+        height: In pixels.
+        bits: Of a sample.
+        values: Decoded numbers for each pixel, by how its channels are thinned out.
+        buffered: All values are held until the last scan is read.
+        first_scan: Where the first scan begins in the file.
+    """
 
     width: int
     height: int
@@ -27,7 +35,10 @@ class Frame:
 
 
 def read_frame(content: bytes) -> Frame | None:
-    """None for a file that ends before its first scan, or begins oddly."""
+    """Read a JPEG's headers and return its frame.
+
+    None for a file that ends before its first scan, or begins oddly.
+    """
     at, found = 2, None
     while 0 <= (at := content.find(b"\xff", at)) < len(content) - 9:
         marker = content[at + 1]
@@ -55,7 +66,7 @@ def _frame(marker: int, header: bytes, in_scan: int, *, first_scan: int) -> Fram
 
 
 def check_scans(content: bytes, frame: Frame) -> None:
-    """Raises BadPhoto for so many scans over so many pixels that decoding would take very long."""
+    """Raise BadPhoto for so many scans over so many pixels that decoding would take very long."""
     if not frame.buffered or content.count(b"\xff\xda") <= SCANS:
         return  # also counts what only looks like a scan, in previews and films behind the photo
     scans, at = 0, frame.first_scan

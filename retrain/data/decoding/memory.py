@@ -17,17 +17,23 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 class Allowance:
-    """A number of bytes that threads share, first come first served: so a huge photo gets its turn
-    and small ones do not wait for ever behind others of their size."""
+    """A number of bytes that threads share, first come first served.
+
+    So a huge photo gets its turn, and small ones do not wait for ever behind others of their size.
+    """
 
     def __init__(self, total: int) -> None:
+        """Start with `total` bytes free."""
         self._free = self._total = total
         self._changed = threading.Condition()
         self._queue: deque[object] = deque()
 
     @contextmanager
     def taken(self, wanted: int) -> Iterator[None]:
-        """Waits until `wanted` bytes are free; more than there are at all counts as all."""
+        """Wait until `wanted` bytes are free and hold them within a `with` block.
+
+        More than the total counts as the total.
+        """
         wanted, ticket = min(wanted, self._total), object()
         with self._changed:
             self._queue.append(ticket)
@@ -49,9 +55,9 @@ FILES = Allowance(TOGETHER // 2)  # for the bytes of large files that wait to be
 
 @contextmanager
 def decoding(needed: int) -> Iterator[None]:
-    """To be entered around decoding a photo that needs so many bytes; waits until others are done.
+    """Hold `needed` bytes while a photo is decoded in a `with` block; wait for others first.
 
-    Raises TooLittleMemory if the system has not as much left, or says so later.
+    Raises TooLittleMemory if the system has less left, or says so later.
     """
     with PIXELS.taken(needed):
         left = bytes_left() if needed >= LARGE else None
@@ -70,8 +76,10 @@ def decoding(needed: int) -> Iterator[None]:
 
 
 def bytes_left() -> int | None:
-    """Memory that this process may still take, by the system and by its container's limit; None
-    where neither says it."""
+    """Return the bytes that this process may still take, by the system and its container's limit.
+
+    None where neither says it.
+    """
     left = []
     with suppress(OSError, ValueError, KeyError):
         facts = _table(Path("/proc/meminfo"))

@@ -1,4 +1,4 @@
-"""From the bytes of a photo to a decoded picture: what decides whether a file can be one."""
+"""Opening photos: which files can be photos, and one reader for each image format."""
 
 import io
 import math
@@ -47,7 +47,7 @@ Size = tuple[int, int]  # width, height
 
 
 def format_of(head: bytes) -> str | None:
-    """Pillow's name for the format of a file that begins with these bytes, if it is in FORMATS."""
+    """Return Pillow's name for the format, one of FORMATS, with these first bytes; or None."""
     if head.startswith(JPEG_LS):
         return None
     if head[:4] == b"RIFF" and head[8:12] != b"WEBP":
@@ -61,16 +61,16 @@ def format_of(head: bytes) -> str | None:
 
 
 def no_photo(head: bytes) -> str:
-    """Why a file that begins with these bytes is no photo for us, in words."""
+    """Say in words why a file that begins with these bytes is no photo for us."""
     kind = foreign_kind(head)
     return NO_PHOTO if kind is None else f"{NO_PHOTO}, but {kind}"
 
 
 @contextmanager
 def opened(content: bytes, wide: int, high: int) -> Iterator[Picture]:
-    """The decoded photo. A JPEG is reduced while decoding as long as, upright, it stays as large
-    as wide x high pixels.
+    """Decode a photo and yield it within a `with` block.
 
+    A JPEG is reduced while decoding as long as, upright, it stays as large as wide x high pixels.
     The memory it takes is asked for here, and counts as free after the block. Raises BadPhoto,
     also for what goes wrong in the block, and TooLittleMemory.
     """
@@ -161,7 +161,7 @@ def _tiff(content: bytes, found: str, shown: Size) -> Iterator[Picture]:
 
 
 def _closing(picture: Picture) -> Iterator[Picture]:
-    """The picture, whose memory is given back before it counts as free."""
+    """Yield a picture, and give its memory back before it counts as free."""
     try:
         yield picture
     finally:
@@ -177,7 +177,7 @@ OPENERS: dict[str, Callable[[bytes, str, Size], AbstractContextManager[Picture]]
 
 @contextmanager
 def _room(content: bytes, size: tuple[int, int], needed: int) -> Iterator[None]:
-    """Memory for the file and what is made of it. Raises BadPhoto if that is too much for one."""
+    """Hold memory for a file and its picture; raise BadPhoto if that is too much for one photo."""
     width, height = size
     needed += len(content)
     megapixels = f"{width * height / 1e6:,.0f} megapixels ({width} x {height})"

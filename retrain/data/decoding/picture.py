@@ -1,5 +1,7 @@
-"""A decoded photo on its way to RGB: turned upright, its transparent parts on white, shrunk; bit by
-bit where it is so large that copies of it would fill the memory."""
+"""Decoded photos on their way to RGB: turned upright, transparent parts on white, shrunk.
+
+Large photos are worked on in bands, because copies of them would fill the memory.
+"""
 
 import numpy as np
 from PIL import Image
@@ -30,7 +32,7 @@ WORK = 12  # bytes for a pixel that is turned and put on white
 
 
 def bytes_needed(image: Image.Image, pixels: int, orientation: int = 1) -> int:
-    """Memory for so many pixels in the mode of `image`, and for what `Picture` makes of them."""
+    """Return the bytes for so many pixels in an image's mode, and for `Picture`'s work on them."""
     needed = BYTES.get(image.mode, 4) * pixels
     if _is_plain(image, orientation):
         return needed
@@ -44,9 +46,13 @@ def _is_plain(image: Image.Image, orientation: int) -> bool:
 class Picture:
     """A photo as it was decoded.
 
-    `format`: of the file, by Pillow's name; `stored`: its width and height there, before it was
-    reduced or turned. `deep`: its samples had 16 bits, of which `image` may have the high 8;
-    `span`: the least and the largest 16-bit sample that were seen so far.
+    Attributes:
+        image: Pillow's image.
+        format: The file's format, by Pillow's name.
+        stored: Width and height in the file, before it was reduced or turned.
+        orientation: EXIF's number, 1 to 8.
+        deep: Its samples had 16 bits, of which `image` may have the high 8.
+        span: The least and the largest 16-bit sample that were seen so far.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Picture:
         deep: bool = False,
         span: tuple[int, int] = (0xFFFF, 0),
     ) -> None:
+        """Take a decoded image; raise BadPhoto if its values have no known range."""
         self.image, self.format, self.stored = image, file_format, stored
         self.orientation, self.deep, self.span = orientation, deep, span
         if image.mode == "I":
@@ -76,24 +83,23 @@ class Picture:
 
     @property
     def narrow(self) -> bool:
-        """Whether there were samples of 16 bits, and they fill less than a quarter of their
-        range."""
+        """Whether it has 16-bit samples, and they fill less than a quarter of their range."""
         return 0 <= self.span[1] - self.span[0] < NARROW
 
     def close(self) -> None:
-        """Gives the memory back, at once."""
+        """Give the memory back at once."""
         self.image.close()
 
     def rgb(self) -> Image.Image:
-        """The whole photo, upright, in 8-bit RGB by the rules of `decode.Recipe`."""
+        """Return the whole photo, upright, in 8-bit RGB by the rules of `decode.Recipe`."""
         shown = self._rgb(self._turned(self.image))
         return shown.copy() if shown is self.image else shown
 
     def resize(self, size: tuple[int, int], resample: Image.Resampling) -> Image.Image:
-        """The upright photo in RGB in another (width, height).
+        """Return the upright photo in RGB in another (width, height).
 
-        Of a large one that is not RGB and upright already, the channels are made and shrunk one
-        after the other, so that there is never a second whole photo; to the same result.
+        For a large one that is not yet RGB and upright, the channels are made and shrunk one after
+        the other, so that there is never a second whole photo; the result is the same.
         """
         width, height = self.size
         if _is_plain(self.image, self.orientation) or width * height <= WHOLE:
@@ -107,7 +113,7 @@ class Picture:
         return Image.merge("RGB", channels if len(channels) == 3 else 3 * channels)
 
     def _channel(self, number: int) -> Image.Image:
-        """Red, green or blue of the upright photo, in mode L."""
+        """Return red, green or blue of the upright photo, in mode L."""
         width, height = self.size
         channel = Image.new("L", (width, height))
         rows = max(1, BAND // width)
@@ -118,7 +124,7 @@ class Picture:
         return channel
 
     def _stored_box(self, top: int, below: int) -> Box:
-        """Where the upright rows from `top` to `below` lie in the photo as it is stored."""
+        """Return where the upright rows from `top` to `below` lie in the stored photo."""
         width, height = self.image.size
         if self.orientation in (3, 4):
             return 0, height - below, width, height - top

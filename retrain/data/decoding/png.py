@@ -1,4 +1,4 @@
-"""PNG: text that a photo can do without, and single transparent colours of every depth."""
+"""PNG: dropping texts that a photo does not need, and single transparent colours of every depth."""
 
 import io
 import struct
@@ -16,9 +16,10 @@ TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 
 
 def without_texts(content: bytes) -> bytes:
-    """The file without its colour profile and texts: Pillow refuses large ones, and unpacks all.
+    """Return the file without its colour profile and texts: Pillow refuses large ones.
 
-    Texts that may tell the orientation stay, up to MOST_TEXT bytes of them.
+    Pillow also unpacks all of them. Texts that may tell the orientation stay, up to MOST_TEXT
+    bytes.
     """
     parts, room, done = [], MOST_TEXT, 0
     for name, start, end in _chunks(content):
@@ -31,7 +32,7 @@ def without_texts(content: bytes) -> bytes:
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of each chunk that is whole, name and checksum included."""
+    """Yield name, start and end of each whole chunk; name and checksum lie between."""
     at = len(SIGNATURE)
     while at + 12 <= len(content):
         end = at + 12 + int.from_bytes(content[at : at + 4], "big")
@@ -42,7 +43,7 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _with_orientation(name: bytes, data: bytes, room: int) -> bytes:
-    """The text as a chunk that is not packed, if it may tell the orientation; else nothing."""
+    """Return a text as an unpacked chunk, if it may tell the orientation; else nothing."""
     keyword, _, rest = data.partition(b"\0")
     if keyword not in WITH_ORIENTATION:
         return b""
@@ -65,17 +66,20 @@ def _with_orientation(name: bytes, data: bytes, room: int) -> bytes:
 
 
 def depth(content: bytes) -> tuple[int, int]:
-    """Bits of a sample, and the colour type: 0 grey, 2 RGB, 3 palette, 4 and 6 with alpha."""
+    """Return the bits of a sample, and the colour type.
+
+    The types: 0 grey, 2 RGB, 3 palette, 4 and 6 with alpha.
+    """
     return content[24], content[25]
 
 
 def may_have_odd_key(head: bytes) -> bool:
-    """Whether a file that begins with these 26 bytes or more may be as `has_odd_key` says."""
+    """Tell whether a file with these first bytes (26 or more) may be as `has_odd_key` says."""
     return len(head) > 25 and depth(head) in ((2, 0), (4, 0), (16, 0), (16, 2))
 
 
 def has_odd_key(content: bytes) -> bool:
-    """Whether the file makes one colour transparent in a way that Pillow takes for another."""
+    """Tell whether a file makes one colour transparent that Pillow takes for another."""
     if not may_have_odd_key(content):
         return False
     for name, _, _ in _chunks(content):
@@ -85,9 +89,10 @@ def has_odd_key(content: bytes) -> bool:
 
 
 def load_keyed(image: Image.Image, content: bytes) -> Image.Image:
-    """The picture, decoded; what is to be seen through has alpha or the key that Pillow expects.
+    """Decode the picture and return it, transparent where the file says so.
 
-    Pillow compares the key, which has the file's depth, with samples of 8 bits.
+    Pillow compares the key, which has the file's depth, with samples of 8 bits. So the picture gets
+    alpha, or the key that Pillow expects.
     """
     bits, colour = depth(content)
     key = image.info.get("transparency")
@@ -114,7 +119,10 @@ def _deep_grey(image: Image.Image, key: int) -> Image.Image:
 
 
 def _deep_rgb(image: Image.Image, content: bytes, key: tuple[int, ...]) -> Image.Image:
-    """Pillow gives the high bytes; read as if little-endian, the same samples give the low ones."""
+    """Decode 16-bit RGB and return the high bytes, transparent where all 16 bits are the key's.
+
+    Pillow gives the high bytes. Read as if little-endian, the same samples give the low ones.
+    """
     with PngImagePlugin.PngImageFile(io.BytesIO(content)) as low:
         low.tile = [part._replace(args="RGB;16L") for part in low.tile]
         low.load()

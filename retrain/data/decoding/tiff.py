@@ -1,4 +1,4 @@
-"""TIFF: which page is the photo, and the layouts of samples that Pillow reads wrongly or not.
+"""TIFF pages: which of them is the photo.
 
 TIFF 6.0 and Adobe's Technical Note 1 and DNG specification name the tags.
 """
@@ -22,8 +22,14 @@ SENSOR = (32803, 34892)  # photometric interpretations: one colour a pixel; line
 
 @dataclass(frozen=True)
 class Page:
-    """A picture in the file. `offset`: of its directory; `reduced`: it says it is a smaller copy
-    of another; `orientation`: EXIF's number, 1..8."""
+    """A picture in the file.
+
+    Attributes:
+        offset: Of its directory.
+        reduced: It says that it is a smaller copy of another.
+        orientation: EXIF's number, 1 to 8.
+        layout: How its samples lie in the file.
+    """
 
     offset: int
     reduced: bool
@@ -32,14 +38,14 @@ class Page:
 
     @property
     def area(self) -> int:
+        """The number of its pixels."""
         return self.layout.width * self.layout.height
 
 
 def photo_page(content: bytes) -> tuple[Page, bool]:
-    """The page that is the photo, and whether it is the first of the file: the first, or if that
-    is a thumbnail, the largest.
+    """Return the page that is the photo, and whether it is the first of the file.
 
-    Raises BadPhoto if there is none.
+    It is the first or, if that is a thumbnail, the largest. Raises BadPhoto if there is none.
     """
     pages = _pages(content)
     if not pages:
@@ -58,7 +64,7 @@ def photo_page(content: bytes) -> tuple[Page, bool]:
 
 
 def at_page(content: bytes, page: Page) -> bytes:
-    """The file with that page as its first."""
+    """Return the file with that page as its first."""
     big = content[2:4] in (b"\x2b\0", b"\0\x2b")
     start, size = (8, 8) if big else (4, 4)
     offset = page.offset.to_bytes(size, "little" if content[:2] == b"II" else "big")
@@ -66,7 +72,7 @@ def at_page(content: bytes, page: Page) -> bytes:
 
 
 def _pages(content: bytes) -> list[Page]:
-    """The pages in the order of the file, each before those that belong to it."""
+    """List the pages in the order of the file, each before those that belong to it."""
     file = io.BytesIO(content)
     header = content[:16] if content[2:4] in (b"\x2b\0", b"\0\x2b") else content[:8]
     first = TiffImagePlugin.ImageFileDirectory_v2(header).next

@@ -1,4 +1,4 @@
-"""How the samples of a TIFF page lie in the file, and their meaning."""
+"""The layout of a TIFF page: how its samples lie in the file, and what they mean."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,11 @@ SAVE_ANEW = "save it with 8 or 16 bits a sample"
 
 @dataclass(frozen=True)
 class Layout:
-    """The tags that say it, by the names of TIFF 6.0. `colormap`: 3 * 2**bits numbers or none;
-    `block`: width and height of a tile, or 0 and the rows of a strip; `offsets`, `lengths`: of
-    those in the file."""
+    """The tags that tell the layout, by the names of TIFF 6.0.
+
+    `colormap` has 3 * 2**bits numbers or none. `block` is width and height of a tile, or 0 and the
+    rows of a strip. `offsets` and `lengths` are those of the blocks in the file.
+    """
 
     little: bool
     width: int
@@ -43,7 +45,10 @@ class Layout:
 
     @staticmethod
     def of(tags: Any) -> "Layout":
-        """By the tags of a directory, a mapping that has `prefix` (b"II" or b"MM") as well."""
+        """Read the layout from a directory's tags.
+
+        They are a mapping that has `prefix` (b"II" or b"MM").
+        """
         width, height = _one(tags, 256, 0), _one(tags, 257, 0)
         compression = _one(tags, 259, 1)
         photometric = 6 if compression == 6 else _one(tags, 262, 0)
@@ -72,12 +77,12 @@ class Layout:
 
     @property
     def channels(self) -> int:
-        """Samples that are colours; 0 where the interpretation is none of COLOURS."""
+        """How many samples are colours; 0 where the interpretation is none of COLOURS."""
         return COLOURS.get(self.photometric, 0)
 
     @property
     def alpha(self) -> tuple[int, int] | None:
-        """The sample that is alpha, and ASSOCIATED or UNASSOCIATED."""
+        """The number of the sample that is alpha, and ASSOCIATED or UNASSOCIATED; or None."""
         if self.photometric == RGB and len(self.bits) == 4 and not self.extra:
             return 3, UNASSOCIATED  # many programs leave out what it is
         for number, kind in enumerate(self.extra, self.channels):
@@ -117,7 +122,7 @@ class Layout:
         )
 
     def unreadable(self) -> str | None:
-        """Why these samples cannot be read here, for those that Pillow does not read; or None."""
+        """Say why samples that Pillow does not read cannot be read here either, or return None."""
         odd = next((one for one in self.sample_format if one != 1), None)
         depth = "/".join(map(str, sorted(set(self.bits))))
         if odd is not None:

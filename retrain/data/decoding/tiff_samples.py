@@ -1,6 +1,6 @@
 """TIFF samples of any depth up to 16 bits, read with NumPy where Pillow reads them wrongly.
 
-Pillow still undoes the compression: the rows are shown to it as 8-bit grey ones of as many bytes.
+Pillow still undoes the compression: it is given the rows as 8-bit grey ones of as many bytes.
 """
 
 import io
@@ -17,17 +17,17 @@ BAND = 1 << 21  # samples worked on at a time
 
 
 def bytes_of_samples(layout: Layout) -> int:
-    """Memory for `read_samples`, besides the file."""
+    """Return the bytes that `read_samples` needs, besides the file."""
     samples = layout.width * min(layout.height, _rows_at_once(layout)) * len(layout.bits)
     rows, picture = samples * layout.bits[0] // 8, 4 * layout.width * layout.height
     return 2 * rows + picture + sum(layout.lengths) + 32 * min(BAND, samples)
 
 
 def read_samples(content: bytes, layout: Layout) -> tuple[Image.Image, int, int]:
-    """The picture in mode L, LA, RGB, RGBA or CMYK, and the least and the largest colour sample.
+    """Read the picture and return it with the least and the largest colour sample.
 
-    Samples of more than 8 bits keep the highest 8. Raises BadPhoto, and what Pillow does for
-    broken content.
+    The mode is L, LA, RGB, RGBA or CMYK. Samples of more than 8 bits keep the highest 8. Raises
+    BadPhoto, and what Pillow does for broken content.
     """
     reason = layout.unreadable()
     if reason is not None:
@@ -52,7 +52,7 @@ def read_samples(content: bytes, layout: Layout) -> tuple[Image.Image, int, int]
 
 
 def _eight_bits(samples: np.ndarray, layout: Layout) -> np.ndarray:
-    """(n, w, bands) uint8 of samples (n, w, wanted) uint16: colours, then alpha if there is one."""
+    """Convert samples (n, w, wanted) uint16 to (n, w, bands) uint8: colours, then alpha if any."""
     bits = layout.bits[0]
     most = (1 << bits) - 1
     colours, alpha = samples[..., : layout.channels], samples[..., layout.channels :]
@@ -77,7 +77,7 @@ def _scaled(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _bands(content: bytes, layout: Layout, wanted: list[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """The first row of some rows, and their samples (n, width, wanted) uint16."""
+    """Yield the first row of some rows, and their samples (n, width, wanted) uint16."""
     count = len(layout.bits)
     numbers, each, wanted_here = (wanted, 1, [0]) if layout.planar else ([0], count, wanted)
     at_once = _rows_at_once(layout)
@@ -102,14 +102,16 @@ def _block_height(layout: Layout) -> int:
 
 
 def _rows_at_once(layout: Layout) -> int:
-    """Whole strips or tiles that Pillow unpacks at once: it refuses too many bytes as it refuses
-    too many pixels."""
+    """Return how many rows of whole strips or tiles Pillow unpacks at once.
+
+    Pillow refuses too many bytes as it refuses too many pixels.
+    """
     down = _block_height(layout)
     return max(1, BAND // (layout.width * len(layout.bits) * down)) * down
 
 
 def _unpacked(raw: np.ndarray, layout: Layout) -> np.ndarray:
-    """(n, samples) uint16 of rows of bytes (n, bytes); samples are packed highest bit first."""
+    """Unpack rows of bytes (n, bytes) into (n, samples) uint16; the highest bit comes first."""
     bits = layout.bits[0]
     if bits == 8:
         return raw.astype(np.uint16)
@@ -126,8 +128,10 @@ def _unpacked(raw: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def _summed(samples: np.ndarray, layout: Layout) -> np.ndarray:
-    """Each sample is the difference to the pixel on its left, in its tile, where the file says
-    so."""
+    """Add up samples that are stored as differences to the left pixel of their tile.
+
+    Samples that are not stored so are returned as they are.
+    """
     if layout.predictor != 2:
         return samples
     across = layout.block[0] or layout.width
@@ -139,7 +143,7 @@ def _summed(samples: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def _plane(content: bytes, layout: Layout, number: int, *, top: int, below: int) -> Image.Image:
-    """Some rows of one plane, unpacked by Pillow, as an "L" picture of width x height bytes."""
+    """Unpack some rows of one plane with Pillow into an "L" picture of width x height bytes."""
     bits, each = layout.bits[0], 1 if layout.planar else len(layout.bits)
     tile_width, block_height = layout.block[0], _block_height(layout)
     beside = -(-layout.width // tile_width) if tile_width else 1
@@ -165,7 +169,7 @@ def _plane(content: bytes, layout: Layout, number: int, *, top: int, below: int)
 def _grey_file(
     width: int, height: int, layout: Layout, *, across: int, block_height: int, parts: list[bytes]
 ) -> bytes:
-    """A TIFF of 8-bit grey pixels with these strips or tiles."""
+    """Return a TIFF of 8-bit grey pixels with these strips or tiles."""
     tags: list[tuple[int, list[int]]] = [
         (256, [width]),
         (257, [height]),

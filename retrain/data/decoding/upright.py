@@ -1,4 +1,4 @@
-"""A photo as people look at it: upright, its proportions kept."""
+"""Photos as people look at them: upright, with their proportions."""
 
 from PIL import Image
 
@@ -9,10 +9,9 @@ from retrain.data.read import content_of
 
 
 def read_upright(path: str, side: int) -> Image.Image:
-    """The photo in RGB. A large one comes reduced, though large enough to be scaled down to
-    `side` pixels.
+    """Read a photo upright in RGB; raise BadPhoto or OSError.
 
-    Raises BadPhoto and OSError.
+    A large one comes reduced, though large enough to be scaled down to `side` pixels.
     """
     enough = Recipe.REDUCE * side
     with content_of(path) as content, opened(content, enough, enough) as picture:
