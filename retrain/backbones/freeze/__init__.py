@@ -1,1 +1,1 @@
-"""Freezing: a module of any format becomes one frozen graph."""
+"""Freezing: converting a module of any format into one frozen graph."""

@@ -1,4 +1,4 @@
-"""Making a frozen graph small: constants folded, batch normalisation merged into convolutions."""
+"""Making a frozen graph small: fold constants, merge batch normalisation into convolutions."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ STEPS = ("pruning", "constfold", "common_subgraph_elimination", "arithmetic", "d
 
 
 def fold(tf: Any, graph: Any, outputs: list[str]) -> Any:
-    """The part of the graph that `outputs` (nodes) need, as the same function in fewer nodes.
+    """Return the part of a graph that `outputs` (nodes) need, as the same function in fewer nodes.
 
-    By TensorFlow's own graph optimiser and the parts of its `optimize_for_inference` that merge
+    Uses TensorFlow's graph optimiser and those parts of its `optimize_for_inference` that merge
     batch normalisations, fused and decomposed ones, into the convolutions before them.
     """
     from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
@@ -35,8 +35,10 @@ def fold(tf: Any, graph: Any, outputs: list[str]) -> Any:
 
 
 def _scale_depthwise(tf: Any, graph: Any) -> Any:
-    """Merges constant scales after depthwise convolutions into their kernels, which the optimiser
-    does for ordinary convolutions only."""
+    """Merge constant scales after depthwise convolutions into their kernels.
+
+    TensorFlow's optimiser does so for ordinary convolutions only.
+    """
     nodes = {node.name: node for node in graph.node}
     used: dict[str, int] = {}
     for node in graph.node:

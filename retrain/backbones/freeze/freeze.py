@@ -1,4 +1,4 @@
-"""From a module's network to the frozen graph that engines run and exports carry."""
+"""Freezing a module's network: the graph that engines run and exports carry."""
 
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,24 @@ def freeze(
     wanted: InputWanted,
     folder: Path,
 ) -> Backbone:
-    """Writes the frozen graph, its facts and reference answers into the existing `folder`.
+    """Write a module's frozen graph, its facts and reference answers, and return the backbone.
 
-    The graph takes float32 [n, H, W, 3] in [0, 1]; scaling to the module's own range, turning
-    grey for a module of one channel and averaging a feature map are part of it. `module` is what
-    messages name. Raises RetrainError for an input or output that does not fit.
+    The graph takes float32 [n, H, W, 3] in [0, 1]. Scaling to the module's own range, turning grey
+    for a module of one channel and averaging a feature map are part of it.
+
+    Args:
+        network: The module's inference network.
+        module: The module's path, which messages name.
+        name: The module's name.
+        fingerprint: The identity of the module's files.
+        wanted: The user's settings of the input.
+        folder: An existing folder for the files.
+
+    Returns:
+        The backbone in `folder`.
+
+    Raises:
+        RetrainError: The input or output does not fit.
     """
     tf = import_tensorflow()
     height, width = input_size(network.height, network.width, wanted, module=module)
@@ -83,9 +96,19 @@ def freeze(
 def input_size(
     height: int | None, width: int | None, wanted: InputWanted, *, module: Path
 ) -> tuple[int, int]:
-    """The size that pictures are resized to.
+    """Return the (height, width) that pictures are resized to.
 
-    Raises RetrainError if it is open, or fixed to another one.
+    Args:
+        height: The module's own, or None if it takes any.
+        width: The module's own, or None if it takes any.
+        wanted: The user's settings of the input.
+        module: The module's path, which messages name.
+
+    Returns:
+        Height and width in pixels.
+
+    Raises:
+        RetrainError: The size is open, or fixed to another one than the user's.
     """
     size = wanted.size
     if size is None:
@@ -120,7 +143,7 @@ def _imported(tf: Any, network: Network, images: Any, *, module: Path) -> list[A
 
 
 def _as_vectors(tf: Any, output: Any, module: Path) -> Any:
-    """[n, D] features; a feature map [n, h, w, D] is averaged over its places."""
+    """Return features [n, D]; a feature map [n, h, w, D] is averaged over its positions."""
     if output.shape.rank == 4:
         output = tf.reduce_mean(output, [1, 2])
     if output.shape.rank != 2 or output.shape[1] is None:
@@ -134,7 +157,7 @@ def _as_vectors(tf: Any, output: Any, module: Path) -> Any:
 def _own_answers(
     tf: Any, network: Network, pixels: np.ndarray, *, low: float, high: float
 ) -> np.ndarray:
-    """Features (n, D) of the module as it came."""
+    """Run the module as it came and return its features (n, D)."""
     images = pixels / np.float32(255) * np.float32(high - low) + np.float32(low)
     if network.channels == 1:
         images = tf.image.rgb_to_grayscale(tf.constant(images)).numpy()
@@ -145,7 +168,10 @@ def _own_answers(
 def _best(
     tf: Any, graphs: list[Any], pixels: np.ndarray, *, expected: np.ndarray, module: Path
 ) -> Any:
-    """The first of the graphs that gives the module's own answers."""
+    """Return the first of the graphs that gives the module's own features.
+
+    Raises RetrainError if none does.
+    """
     scale = float(np.abs(expected).max()) or 1.0
     for graph in graphs:
         with tf.Graph().as_default() as runnable:

@@ -1,4 +1,4 @@
-"""What a user says of a module's input."""
+"""The user's settings of a module's input: size and value range."""
 
 import re
 from dataclasses import dataclass
@@ -11,9 +11,12 @@ RANGE_REMEDY = "give LOW,HIGH, for example 0,1 or -1,1 or 0,255"
 
 @dataclass(frozen=True)
 class InputWanted:
-    """The (height, width) of a module's pictures, and the (low, high) of its values.
+    """The user's settings of a module's input; None: as the module says.
 
-    None: as the module says. `usual_size` is for a module that does not say its size.
+    Attributes:
+        size: (height, width) of its pictures, in pixels.
+        value_range: (low, high) of its values.
+        usual_size: (height, width) for a module that does not say its size.
     """
 
     size: tuple[int, int] | None = None
@@ -22,14 +25,14 @@ class InputWanted:
 
     @property
     def suffix(self) -> str:
-        """Distinguishes the frozen graphs of one module; empty when nothing is said."""
+        """Distinguishes the frozen graphs of one module; empty when nothing is set."""
         size = f"-{self.size[0]}x{self.size[1]}" if self.size else ""
         low_high = f"-{self.value_range[0]:g}to{self.value_range[1]:g}" if self.value_range else ""
         return size + low_high
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """`224` or `128x96` (height x width) as (height, width). Raises UsageFault."""
+    """Parse `224` or `128x96` (height x width) into (height, width); raise UsageFault."""
     found = re.fullmatch(r"([0-9]+)(?:x([0-9]+))?", text.strip().lower())
     if not found:
         raise UsageFault(f"--input_size {shown(text)}: give a number of pixels, or HEIGHTxWIDTH")
@@ -38,7 +41,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_range(text: str) -> tuple[float, float]:
-    """`-1,1` as (low, high). Raises UsageFault."""
+    """Parse `-1,1` into (low, high); raise UsageFault."""
     ends = text.split(",")
     if len(ends) != 2:
         raise UsageFault(f"--input_range {shown(text)}: {RANGE_REMEDY}")
@@ -48,6 +51,6 @@ def parse_range(text: str) -> tuple[float, float]:
 
 
 def check_range(low: float, high: float) -> None:
-    """Raises UsageFault unless `low` lies below `high`."""
+    """Raise UsageFault unless `low` lies below `high`."""
     if not low < high:
         raise UsageFault(f"--input_range {low:g},{high:g}: {RANGE_REMEDY}")

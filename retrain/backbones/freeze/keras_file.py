@@ -1,4 +1,4 @@
-"""A Keras model, from a `.keras` or `.h5` file or as it is in memory, as a network."""
+"""Keras models, from a `.keras` or `.h5` file or from memory, as inference networks."""
 
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ SCALING_LAYERS = ("Rescaling", "Normalization")
 
 
 def read_keras_file(path: Path) -> Network:
-    """The network of a Keras model with one picture as its input and one output.
+    """Read a Keras model with one picture as its input and one output, and return its network.
 
-    Code inside the file (Lambda layers) is not run: UnsafeGraph. Raises RetrainError.
+    Code inside the file (Lambda layers) is not run: raises UnsafeGraph. Raises RetrainError if the
+    file cannot be used.
     """
     check_keras_file(path)
     tf = import_tensorflow()
@@ -47,9 +48,20 @@ def network_of_model(
     input_range: tuple[float, float] = UNIT_RANGE,
     remarks: tuple[str, ...] = (),
 ) -> Network:
-    """The inference network of a Keras model with one input and one output, as it is now.
+    """Return the inference network of a Keras model in memory, as it is now.
 
-    `path` is what messages name. Raises RetrainError if its input is no picture.
+    Args:
+        model: A model with one input and one output.
+        path: What messages name.
+        kind: The format's name, for users.
+        input_range: (low, high) of the values that it takes.
+        remarks: What was chosen for the user, in words.
+
+    Returns:
+        The network, whose variables have become constants.
+
+    Raises:
+        RetrainError: The model's input is no picture.
     """
     tf = import_tensorflow()
     height, width, channels = image_shape(tf.TensorShape(model.inputs[0].shape), path)
@@ -83,7 +95,7 @@ def network_of_model(
 
 
 def _input_range(model: Any) -> tuple[tuple[float, float], tuple[str, ...]]:
-    """What the model says of its pixels: a scaling layer of its own, or a name that is known."""
+    """Return the range of a model's pixels, by a scaling layer or a known name, and remarks."""
     first = [type(layer).__name__ for layer in model.layers[:6]]
     if any(name in SCALING_LAYERS for name in first):
         return (0.0, 255.0), ()

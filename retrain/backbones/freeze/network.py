@@ -1,4 +1,4 @@
-"""A module's inference network, read from whatever format it came in."""
+"""A module's inference network, in the form that freezing needs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +16,18 @@ UNIT_RANGE = (0.0, 1.0)  # TF Hub's common signature for images
 class Network:
     """A TensorFlow graph whose variables have become constants.
 
-    `features` and `logits` are the names of its output tensors, `images` that of its input:
-    float32 [batch, height, width, channels] with values in `input_range`; a size is None where the
-    network takes any. `answer` runs the module itself, before anything was done to it.
-    `remarks` are for the user: what was chosen for him.
+    Attributes:
+        kind: The format that it came in, for users.
+        graph: The GraphDef.
+        images: The input tensor's name: float32 [batch, height, width, channels].
+        features: The name of the output tensor with the features.
+        logits: The name of the output tensor with class scores, if there is one.
+        height: Of the input; None where the network takes any.
+        width: Of the input; None where the network takes any.
+        channels: 3, or 1 for grey.
+        input_range: (low, high) of the input's values.
+        answer: Runs the module itself, before anything was done to it.
+        remarks: What was chosen for the user, in words.
     """
 
     kind: str
@@ -36,7 +44,7 @@ class Network:
 
 
 def image_shape(shape: Any, path: Path) -> tuple[int | None, int | None, int]:
-    """Height, width (None where open) and channels of an input's `TensorShape`.
+    """Return height, width (None where open) and channels of an input's `TensorShape`.
 
     Raises RetrainError unless it is [batch, height, width, 1 or 3].
     """
@@ -49,7 +57,10 @@ def image_shape(shape: Any, path: Path) -> tuple[int | None, int | None, int]:
 
 
 def chosen_output(names: list[str], path: Path) -> str:
-    """Which of a module's named outputs is the feature vector: `default`, or the only one."""
+    """Return which of a module's named outputs has the features: `default`, or the only one.
+
+    Raises RetrainError if that is not clear.
+    """
     known = ("default", "feature_vector", "image_feature_vector")
     found = next((name for name in known if name in names), None)
     if found is None and len(names) == 1:

@@ -1,4 +1,4 @@
-"""From an ONNX file to a frozen ONNX graph of the same form as the TensorFlow ones."""
+"""Freezing ONNX files: an ONNX graph of the same form as the frozen TensorFlow ones."""
 
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,24 @@ LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R 601-2, as Pill
 def freeze_onnx(
     path: Path, name: str, fingerprint: str, *, wanted: InputWanted, folder: Path
 ) -> Backbone:
-    """Writes the module as `Placeholder` [n, H, W, 3] in [0, 1] to `feature_vector` [n, D].
+    """Write an ONNX module's frozen graph, its facts and reference answers; return the backbone.
 
-    The file's own input may be [n, C, H, W] or [n, H, W, C], C being 1 or 3; a feature map is
-    averaged. The answers that engines are compared with come from ONNX's reference
-    implementation. Raises RetrainError.
+    The graph goes from `Placeholder` [n, H, W, 3] in [0, 1] to `feature_vector` [n, D]. The file's
+    own input may be [n, C, H, W] or [n, H, W, C], C being 1 or 3; a feature map is averaged. The
+    answers that engines are compared with come from ONNX's reference implementation.
+
+    Args:
+        path: The ONNX file.
+        name: The module's name.
+        fingerprint: The identity of the module's files.
+        wanted: The user's settings of the input.
+        folder: An existing folder for the files.
+
+    Returns:
+        The backbone in `folder`.
+
+    Raises:
+        RetrainError: The file cannot be used as a module.
     """
     onnx = import_onnx()
     source = _with_names_of_its_own(read_onnx(path))
@@ -105,7 +118,7 @@ def freeze_onnx(
 
 
 def _with_names_of_its_own(model: Any) -> Any:
-    """The model; with `module/` before each name if it uses ours, as a file that we exported."""
+    """Return the model, with `module/` before each name if it uses ours, as our exports do."""
     names = {name for node in model.graph.node for name in (*node.input, *node.output)}
     names |= {value.name for value in (*model.graph.input, *model.graph.initializer)}
     ours = {INPUT_NODE, FEATURE_NODE}

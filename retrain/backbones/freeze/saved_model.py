@@ -1,4 +1,4 @@
-"""Reading SavedModel folders: TF2 modules, and the older TF1 hub modules."""
+"""SavedModel folders as inference networks: TF2 modules, and the older TF1 hub modules."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +17,10 @@ SCORES = "it gives class scores, not features; a module of the feature_vector ki
 
 
 def read_saved_model(folder: Path) -> Network:
-    """The network of a TF2 SavedModel or a TF1 hub module.
+    """Read a TF2 SavedModel or a TF1 hub module and return its network.
 
-    Raises RetrainError when it does not load or takes or gives something else than an image
-    module of TF Hub does; its kind UnsafeGraph when it would do more than compute.
+    Raises RetrainError when it does not load, or takes or gives something else than an image module
+    of TF Hub does; and UnsafeGraph, which is one, when it would do more than compute.
     """
     check_saved_model(folder)
     tf = import_tensorflow()
@@ -41,6 +41,7 @@ def read_saved_model(folder: Path) -> Network:
 
 
 def tf2_network(tf: Any, loaded: Any, folder: Path) -> Network:
+    """Return the inference network of a loaded TF2 SavedModel."""
     call, shape, remarks = _tf2_call(loaded, folder)
     classify: Any
     height, width, channels = image_shape(shape, folder)
@@ -81,7 +82,7 @@ def tf2_network(tf: Any, loaded: Any, folder: Path) -> Network:
 
 
 def _tf2_call(loaded: Any, folder: Path) -> tuple[Callable[[Any], Any], Any, tuple[str, ...]]:
-    """How to run it, the shape of its input, and what there is to remark."""
+    """Return the function that runs a module, the shape of its input, and remarks."""
     functions = list(getattr(loaded.__call__, "concrete_functions", [])) if callable(loaded) else []
     for function in functions:
         specs = [s for s in image_specs(function) if s.shape.rank == 4]
@@ -107,6 +108,7 @@ def _tf2_call(loaded: Any, folder: Path) -> tuple[Callable[[Any], Any], Any, tup
 
 
 def image_specs(function: Any) -> list[Any]:
+    """List the tensors that a function takes."""
     import tensorflow as tf
 
     flat = tf.nest.flatten(function.structured_input_signature)
@@ -114,7 +116,7 @@ def image_specs(function: Any) -> list[Any]:
 
 
 def _without_training(loaded: Any, functions: list[Any]) -> Callable[[Any], Any]:
-    """The call in inference mode: modules have a `training` argument, or a `trainable`, or none."""
+    """Return the call in inference mode: `training` or `trainable` is False where it takes one."""
     for argument in ("training", "trainable"):
         if any(
             argument in function.structured_input_signature[1]
@@ -126,6 +128,7 @@ def _without_training(loaded: Any, functions: list[Any]) -> Callable[[Any], Any]
 
 
 def one_output(tf: Any, output: Any, folder: Path) -> Any:
+    """Return the features among a module's outputs; raise RetrainError if that is not clear."""
     if isinstance(output, dict):
         return output[chosen_output(list(output), folder)]
     outputs = tf.nest.flatten(output)
@@ -138,7 +141,7 @@ def one_output(tf: Any, output: Any, folder: Path) -> Any:
 
 
 def constants(concrete: Any) -> Any:
-    """The function with its variables turned into constants."""
+    """Return a function with its variables turned into constants."""
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
@@ -147,7 +150,7 @@ def constants(concrete: Any) -> Any:
 
 
 def _tf1_network(tf: Any, graphs: Any, folder: Path) -> Network:
-    """One of the graphs that such a module holds, the one for inference."""
+    """Return the network of the graph for inference among those that a TF1 module holds."""
     tagged = [graph for graph in graphs if "train" not in graph.meta_info_def.tags]
     tags = list((tagged or list(graphs))[0].meta_info_def.tags)
     with tf.Graph().as_default() as graph:
