@@ -1,4 +1,4 @@
-"""Engines run a backbone's frozen graph: OpenVINO, or TensorFlow as the reference."""
+"""Choosing the engine for a backbone: OpenVINO, or TensorFlow as the reference."""
 
 import logging
 import os
@@ -20,12 +20,12 @@ BF16_TOLERANCE = 0.15  # bf16 keeps 8 bits in each of some thirty layers
 
 
 class Engine(Protocol):
-    """`name` says what runs where, for the user to read."""
+    """Runs a graph on pictures; `name` says for users what runs where."""
 
     name: str
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
-        """Feature vector (D,) float32 for each (H, W, 3) uint8 picture, in order.
+        """Yield a feature vector (D,) float32 for each (H, W, 3) uint8 picture, in order.
 
         A picture's features do not depend on its neighbours, to the bit.
         """
@@ -33,7 +33,7 @@ class Engine(Protocol):
 
 
 def choose_engine(wanted: str, backbone: Backbone, precision: str) -> Engine:
-    """The engine for `auto`, `openvino` or `tensorflow`, at precision `f32` or `bf16`.
+    """Return the engine for `auto`, `openvino` or `tensorflow`, at precision `f32` or `bf16`.
 
     `auto` is TensorFlow where there is an NVIDIA GPU, else OpenVINO. OpenVINO is first compared
     with TensorFlow's own answers, recorded when the module was frozen; if it cannot read the graph
@@ -89,5 +89,5 @@ def _checked_openvino(backbone: Backbone, precision: str) -> Engine:
 
 
 def _nvidia_gpu_present() -> bool:
-    """Whether to pay for importing TensorFlow to use a GPU: the driver shows itself in /proc."""
+    """Tell whether there is an NVIDIA GPU, by its driver's file in /proc, without TensorFlow."""
     return Path("/proc/driver/nvidia/version").exists()

@@ -23,9 +23,9 @@ Token = TypeVar("Token")
 
 
 class TfliteEngine:
-    """One picture at a time, on all cores. Quantized inputs and outputs are real values outside.
+    """Runs a TensorFlow Lite file, one picture at a time, on all cores.
 
-    Raises KeyError for a missing input or output, RetrainError for a file that cannot be run.
+    Quantized inputs and outputs are real values outside of the engine.
     """
 
     def __init__(
@@ -42,9 +42,24 @@ class TfliteEngine:
         batch: int = 1,
         fixed: tuple[tuple[str, float], ...] = (),
     ) -> None:
-        """Pixels reach the model as (x - mean) / std; `size` is (height, width). It takes `batch`
-        pictures at a time, in the order of axes that `layout` is; `fixed` are numbers for its other
-        inputs."""
+        """Load the file and make it ready for pictures of one size.
+
+        Args:
+            path: The `.tflite` file.
+            input_name: The input for pictures, with or without `:0`.
+            output_name: The output with the scores, with or without `:0`.
+            size: (height, width) in pixels.
+            mean: Pixels reach the model as (x - mean) / std.
+            std: See `mean`.
+            layout: The order of the input's axes, such as NHWC.
+            channels: 3, or 1 for grey.
+            batch: How many pictures it takes at a time.
+            fixed: Numbers for its other inputs.
+
+        Raises:
+            KeyError: An input or output is missing.
+            RetrainError: The file cannot be run.
+        """
         cores = os.cpu_count() or 1
         self.name = f"LiteRT on {counted(cores, 'core')}"
         self._interpreter = open_interpreter(path, cores)
@@ -66,7 +81,7 @@ class TfliteEngine:
         self._values = _values_of_pixels(self._input, mean, std)
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
-        """Scores (C,) float32 for each (H, W, 3) uint8 picture, in order."""
+        """Yield scores (C,) float32 for each (H, W, 3) uint8 picture, in order."""
         for token, pixels in photos:
             values = self._values[pixels][None].repeat(self._batch, axis=0)
             self._interpreter.set_tensor(self._input.index, values.transpose(self._order))
@@ -76,7 +91,7 @@ class TfliteEngine:
 
 
 def _values_of_pixels(given: Tensor, mean: float, std: float) -> np.ndarray:
-    """What each of the 256 values of a pixel is at the input (256,)."""
+    """Return the input's number for each of the 256 values of a pixel (256,)."""
     real = (np.arange(256, dtype=np.float32) - np.float32(mean)) / np.float32(std)
     if given.dtype.kind == "f":
         return real.astype(given.dtype)

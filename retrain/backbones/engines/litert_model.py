@@ -1,4 +1,4 @@
-"""TensorFlow Lite files: their interpreter, inputs and outputs. Needs the extra `tflite`."""
+"""TensorFlow Lite files in LiteRT's interpreter: inputs and outputs. Needs the extra `tflite`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,16 @@ from retrain.utils.tensorflow import silent_stderr
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output. `shape`: -1 where open. Real values are (number - zero_point) * scale;
-    scale 0: the numbers are the values."""
+    """An input or output; its real values are (number - zero_point) * scale.
+
+    Attributes:
+        index: Its number in the interpreter.
+        name: As the file has it.
+        shape: -1 where open.
+        dtype: Of its numbers.
+        scale: 0 where the numbers are the values.
+        zero_point: See above.
+    """
 
     index: int
     name: str
@@ -26,12 +34,16 @@ class Tensor:
 
     @property
     def quantized(self) -> bool:
+        """Whether its numbers are whole and have a scale."""
         return bool(self.scale) and self.dtype.kind in "iu"
 
 
 def open_interpreter(path: Path, threads: int) -> Any:
-    """Raises RetrainError if the package is not installed or the file cannot be used, its kind
-    UnsafeGraph if it holds operations that are not TensorFlow Lite's own."""
+    """Open a file in LiteRT's interpreter and return that.
+
+    Raises RetrainError if the package is not installed or the file cannot be used, and UnsafeGraph,
+    which is one, if it holds operations that are not TensorFlow Lite's own.
+    """
     check_tflite(path)
     require("ai-edge-litert", "tflite", "running TensorFlow Lite files")
     from ai_edge_litert.interpreter import Interpreter
@@ -43,23 +55,27 @@ def open_interpreter(path: Path, threads: int) -> Any:
 
 
 def allocate(interpreter: Any, given: Tensor, shape: tuple[int, ...]) -> None:
-    """Makes it ready for an input of this shape. Raises ValueError or RuntimeError if it cannot."""
+    """Make an interpreter ready for an input of this shape; raise ValueError or RuntimeError."""
     with silent_stderr():  # LiteRT tells of its kernels, and cannot be told not to (LiteRT#7420)
         interpreter.resize_tensor_input(given.index, shape)
         interpreter.allocate_tensors()
 
 
 def inputs_of(interpreter: Any) -> list[Tensor]:
+    """List an interpreter's inputs."""
     return [_tensor(details) for details in interpreter.get_input_details()]
 
 
 def outputs_of(interpreter: Any) -> list[Tensor]:
+    """List an interpreter's outputs."""
     return [_tensor(details) for details in interpreter.get_output_details()]
 
 
 def shape_now(interpreter: Any, made: Tensor) -> tuple[int, ...]:
-    """The shape of an output, once the interpreter is ready; a size that follows from the values of
-    the pictures is 0."""
+    """Return the shape of an output, once the interpreter is ready.
+
+    A size that depends on the pictures' values is 0.
+    """
     for details in interpreter.get_output_details():
         if details["index"] == made.index:
             return tuple(int(size) for size in details["shape"])
@@ -67,7 +83,7 @@ def shape_now(interpreter: Any, made: Tensor) -> tuple[int, ...]:
 
 
 def named(tensors: list[Tensor], name: str) -> Tensor:
-    """The one with this name, `:0` or not. Raises KeyError."""
+    """Return the tensor with this name, with or without `:0`; raise KeyError if there is none."""
     for tensor in tensors:
         if tensor.name.removesuffix(":0") == name.removesuffix(":0"):
             return tensor

@@ -1,4 +1,4 @@
-"""Running a graph with OpenVINO."""
+"""OpenVINO's engine: compiling a graph and running it."""
 
 import math
 import os
@@ -18,10 +18,19 @@ Token = TypeVar("Token")
 
 @dataclass(frozen=True)
 class GraphFeed:
-    """Which part of a graph to run, and how uint8 pixels reach it: (x - mean) / std, inside the
-    compiled graph, at `input_node`. `size` (height, width) is needed where the graph leaves it
-    open; node names are without `:0`. The graph takes `batch` pictures at a time, of 1 or 3
-    `channels`, in the order of axes that `layout` is; `fixed` are numbers for its other inputs."""
+    """Which part of a graph to run, and how uint8 pixels reach it. Node names are without `:0`.
+
+    Attributes:
+        output_node: Where the part ends.
+        input_node: Where it begins; the compiled graph feeds it (x - mean) / std.
+        size: (height, width), needed where the graph leaves it open.
+        mean: See `input_node`.
+        std: See `input_node`.
+        layout: The order of the input's axes, NHWC or NCHW.
+        channels: 3, or 1 for grey.
+        batch: How many pictures the graph takes at a time.
+        fixed: Numbers for its other inputs.
+    """
 
     output_node: str
     input_node: str = "Placeholder"
@@ -35,16 +44,29 @@ class GraphFeed:
 
 
 def compile_graph(graph: Path, feed: GraphFeed, precision: str, *, streams: int) -> Any:
-    """OpenVINO's compiled model for one picture at a time, `streams` of them at once.
+    """Compile a graph for `streams` pictures at once and return OpenVINO's compiled model.
 
-    Raises RuntimeError (OpenVINO's) for a graph it cannot read, KeyError for a missing node.
+    Args:
+        graph: The graph's file or folder.
+        feed: The part to run, and how pixels reach it.
+        precision: `f32` or `bf16`.
+        streams: How many pictures are worked on at the same time.
+
+    Returns:
+        OpenVINO's compiled model for one picture a request.
+
+    Raises:
+        RuntimeError: OpenVINO's, for a graph it cannot read.
+        KeyError: A node is missing.
     """
     return compile_model(read_model(graph, feed), precision, streams)
 
 
 def read_model(graph: Path, feed: GraphFeed) -> Any:
-    """OpenVINO's model from pictures (batch, H, W, channels) uint8 to the output node; raises as
-    `compile_graph` does."""
+    """Read a graph as OpenVINO's model from pictures (batch, H, W, channels) uint8 to the output.
+
+    Raises what `compile_graph` does.
+    """
     ov = import_openvino()
     model = read_part(graph, feed.input_node, feed.output_node, fixed=dict(feed.fixed))
     height, width = feed.size or _fixed_size(model)
@@ -60,12 +82,12 @@ def read_model(graph: Path, feed: GraphFeed) -> Any:
 
 
 def compile_model(model: Any, precision: str, streams: int) -> Any:
-    """A model of `read_model`, compiled for `streams` pictures at once."""
+    """Compile a model of `read_model` for `streams` pictures at once."""
     return import_openvino().Core().compile_model(model, "CPU", _settings(precision, streams))
 
 
 def load_compiled(content: bytes, precision: str, streams: int) -> Any:
-    """The compiled model that `export_model` wrote. Raises RuntimeError if it does not fit."""
+    """Load a compiled model from the bytes of `export_model`; raise RuntimeError if it fails."""
     ov = import_openvino()
     return ov.Core().import_model(content, "CPU", _settings(precision, streams))
 
@@ -75,12 +97,13 @@ def _settings(precision: str, streams: int) -> dict[str, Any]:
 
 
 class OpenVinoEngine:
-    """One picture per request, two requests per stream: one at work, one waiting behind it.
+    """Runs a compiled model, one picture a request and two requests a stream.
 
-    Measured (MobileNet v1 1.0/224, two cores), this is faster than batches and gives each picture
-    the same bits whatever its neighbours. Results are fetched in order and without callbacks:
-    OpenVINO's callback queue deadlocks now and then when its model is destroyed, the destructor
-    holding Python's lock and joining a thread that wants it.
+    One request of a stream is at work, the other waits behind it. Measured (MobileNet v1 1.0/224,
+    two cores), this is faster than batches and gives each picture the same bits whatever its
+    neighbours. Results are fetched in order and without callbacks: OpenVINO's callback queue
+    deadlocks now and then when its model is destroyed, the destructor holding Python's lock and
+    joining a thread that wants it.
     """
 
     def __init__(self, compiled: Any) -> None:
@@ -94,6 +117,7 @@ class OpenVinoEngine:
         self._requests = [compiled.create_infer_request() for _ in range(2 * streams)]
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
+        """Yield the output for each picture, in order; see `Engine.run`."""
         free = list(self._requests)
         busy: deque[tuple[Token, Any]] = deque()
 

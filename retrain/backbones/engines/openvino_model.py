@@ -1,4 +1,4 @@
-"""Reading graphs of any format into OpenVINO, and taking the part that is wanted."""
+"""Reading graphs of any format into OpenVINO, whole or a part."""
 
 import sys
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ FROZEN_GRAPH = ".pb"
 
 
 def import_openvino() -> Any:
-    """The `openvino` module with its usage reports switched off.
+    """Import and return the `openvino` package, with its usage reports switched off.
 
-    Importing it would send a report through `openvino_telemetry`; where that package is absent
-    it uses its own silent stand-in, so it is made absent in this process.
+    Importing it would send a report through `openvino_telemetry`; where that package is absent it
+    uses its own silent stand-in, so it is made absent in this process.
     """
     if "openvino" not in sys.modules:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -24,12 +24,24 @@ def import_openvino() -> Any:
 def read_part(
     graph: Path, input_node: str, output: str, *, fixed: Mapping[str, float] | None = None
 ) -> Any:
-    """OpenVINO's model of what lies between two nodes; names are without `:0`. `fixed`: numbers
-    that other inputs always get.
+    """Read the part of a graph between two nodes and return it as OpenVINO's model.
 
     In a frozen TensorFlow graph the input may be any node: what feeds it is left out, and need not
-    be anything that OpenVINO knows. Raises KeyError for a missing node, RuntimeError (OpenVINO's)
-    for a graph that it cannot read, or that needs inputs that are not `fixed`.
+    be anything that OpenVINO knows.
+
+    Args:
+        graph: The graph's file or folder.
+        input_node: Where the part begins, without `:0`.
+        output: Where it ends, without `:0`.
+        fixed: Numbers that other inputs always get.
+
+    Returns:
+        OpenVINO's model.
+
+    Raises:
+        KeyError: A node is missing.
+        RuntimeError: OpenVINO's, for a graph that it cannot read, or that needs inputs that are not
+            `fixed`.
     """
     ov = import_openvino()
     fixed = fixed or {}
@@ -61,7 +73,7 @@ def read_part(
 
 
 def _fix(given: Any, value: float) -> None:
-    """Puts a constant in the place of an input."""
+    """Replace an input by a constant."""
     import numpy as np
     from openvino import opset13
 
@@ -83,7 +95,10 @@ def _tensor_called(model: Any, name: str) -> Any:
 
 
 def why(error: RuntimeError) -> str:
-    """The line of OpenVINO's message that says what is wrong; the first ones name its sources."""
+    """Return the line of OpenVINO's message that says what is wrong.
+
+    The first lines name its sources.
+    """
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
     known = [line for line in telling if line.startswith("No conversion rule")]
@@ -91,7 +106,10 @@ def why(error: RuntimeError) -> str:
 
 
 def _is_called(tensor: Any, node: str) -> bool:
-    """Whether it is the node's output: `node:0` in TensorFlow graphs, `node` in ONNX ones."""
+    """Tell whether a tensor is a node's output.
+
+    Its name is `node:0` in TensorFlow graphs and `node` in ONNX ones.
+    """
     return not {node, f"{node}:0"}.isdisjoint(tensor.get_names())
 
 
@@ -130,7 +148,10 @@ def _part_of_frozen_graph(graph: Path, inputs: list[str], output: str) -> Any:
 
 
 def _old_batch_normalisation(node: Any) -> Any:
-    """Inception v3 of 2015 is made of it; TensorFlow gave it up in 2016, OpenVINO never had it."""
+    """Return BatchNormWithGlobalNormalization as operations that OpenVINO has.
+
+    Inception v3 of 2015 uses it; TensorFlow gave it up in 2016, OpenVINO never had it.
+    """
     from openvino import opset13
 
     pixels, mean, variance, beta, gamma = (node.get_input(number) for number in range(5))

@@ -1,4 +1,4 @@
-"""Running a frozen graph with TensorFlow: the reference, and the engine on a GPU."""
+"""TensorFlow's engine: the reference, and the engine on a GPU."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -17,9 +17,12 @@ GPU_BATCH = 32
 
 
 class TensorFlowEngine:
-    """Runs one picture at a time on CPUs, where the last bits of a picture's features depend on
-    its place in a batch (on AMD's processors, by 3e-6). On a GPU it runs full batches only; the
-    last one is filled up."""
+    """Runs a frozen graph with TensorFlow.
+
+    On CPUs one picture at a time, because the last bits of a picture's features depend on its place
+    in a batch there (on AMD's processors, by 3e-6). On a GPU in full batches only; the last one is
+    filled up.
+    """
 
     def __init__(self, graph: Path, output: str, precision: str = "f32") -> None:
         tf = import_tensorflow()
@@ -41,6 +44,7 @@ class TensorFlowEngine:
         self.name = f"TensorFlow {tf.__version__} on {'GPU' if gpus else 'CPU'}"
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
+        """Yield a feature vector (D,) for each picture, in order; see `Engine.run`."""
         rest = iter(photos)
         while batch := list(islice(rest, self._batch)):
             pixels = np.stack([picture for _, picture in batch])
