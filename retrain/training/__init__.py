@@ -1,1 +1,1 @@
-"""Training a head on features, and networks on photos."""
+"""Training: heads on features, and networks on photos."""

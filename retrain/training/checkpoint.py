@@ -1,4 +1,4 @@
-"""Where a training of a network stands, on disk: enough to go on as if nothing had happened."""
+"""Checkpoints: the state of a network's training on disk, to go on as if nothing had happened."""
 
 import json
 from collections.abc import Mapping
@@ -17,9 +17,17 @@ Arrays = dict[str, list[np.ndarray]]
 
 @dataclass
 class Standing:
-    """`done` training photos of epoch `epoch` (from 1) are trained, in `step` steps in all;
-    `loss` is the sum over these photos. `least`: the lowest loss of the judges so far, that of the
-    weights after `best_epoch`, 0 being the start; `in_vain` epochs have passed since."""
+    """How far a training is.
+
+    Attributes:
+        epoch: The epoch at work, from 1.
+        done: Training photos of this epoch that are trained.
+        step: Steps in all.
+        loss: The sum over the photos of this epoch so far.
+        least: The lowest loss on the selection photos so far.
+        best_epoch: The epoch after which that was; 0 is the start.
+        in_vain: Epochs since then.
+    """
 
     epoch: int = 1
     done: int = 0
@@ -30,12 +38,14 @@ class Standing:
     in_vain: int = 0
 
     def over(self, epochs: int, patience: int) -> bool:
-        """After so many epochs, or so many in a row that did not lower the judges' loss (0:
-        however many)."""
+        """Tell whether training ends: after `epochs`, or `patience` of them in vain.
+
+        An epoch in vain does not lower the loss. A patience of 0 is endless.
+        """
         return self.epoch > epochs or 0 < patience <= self.in_vain
 
     def judge(self, epoch: int, loss: float) -> bool:
-        """Takes note of the judges' loss after `epoch`; whether it is the lowest so far."""
+        """Record the loss on the selection photos; tell whether it is the lowest so far."""
         self.in_vain += 1
         if not loss < self.least:
             return False
@@ -45,16 +55,16 @@ class Standing:
 
 @dataclass
 class Checkpoint:
-    """`arrays`: by what they are, in the order in which the training has them."""
+    """How far a training is, and its arrays by name, in the order in which it has them."""
 
     standing: Standing = field(default_factory=Standing)
     arrays: Arrays = field(default_factory=dict)
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, belongs: Mapping[str, str]) -> None:
-    """Replaces the checkpoint in `folder`, whole or not at all.
+    """Replace the checkpoint in a folder, whole or not at all.
 
-    `belongs`: digests or texts of all that the training follows from, by their names for users.
+    `belongs`: digests or texts of all that the training depends on, by their names for users.
     """
     arrays = {
         f"{name}/{number}": array
@@ -70,9 +80,10 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, belongs: Mapping[str,
 
 
 def read_checkpoint(folder: Path, belongs: Mapping[str, str], say: Say) -> Checkpoint | None:
-    """The checkpoint in `folder`; None if there is none, or if it is damaged, which is said.
+    """Read the checkpoint in a folder; None if there is none or it is damaged.
 
-    Raises RetrainError if it is of a training that differs in what `belongs` lists.
+    Damage is told to `say`. Raises RetrainError if it is of a training that differs in what
+    `belongs` lists.
     """
     path = folder / FILE
     if not path.exists():

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """An evaluated training step: accuracy in [0, 1], cross entropy in nats; None without
-    validation photos."""
+    """An evaluated training step: accuracy in [0, 1], cross entropy in nats.
+
+    The values for validation are None without validation photos.
+    """
 
     step: int
     train_accuracy: float

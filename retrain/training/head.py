@@ -1,4 +1,4 @@
-"""A trained head as plain arrays, and its arithmetic."""
+"""The trained head as plain arrays, and its arithmetic."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,28 +17,28 @@ class Head:
     biases: np.ndarray
 
     def logits(self, features: np.ndarray) -> np.ndarray:
-        """(n, D) features to (n, C) logits."""
+        """Compute logits (n, C) of features (n, D)."""
         logits: np.ndarray = features @ self.weights + self.biases
         return logits
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """(n, D) features to (n, C) float32 probabilities, rows summing to 1."""
+        """Compute probabilities (n, C) float32 of features (n, D); each row sums to 1."""
         return softmax(self.logits(features))
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of -ln p(true class); p is kept above 1e-30."""
+    """Compute the mean of -ln p(true class), in nats; p is kept above 1e-30."""
     of_truth = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(of_truth, 1e-30)).mean())
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Share, in [0, 1], of rows whose largest probability is the true class."""
+    """Compute the share, in [0, 1], of rows whose largest probability is the true class."""
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def write_checkpoint(prefix: Path, head: Head, step: int) -> Path:
-    """Writes `<prefix>.npz` with `weights`, `biases` and `step`; returns its path."""
+    """Write `<prefix>.npz` with `weights`, `biases` and `step`, and return its path."""
     path = prefix.with_name(prefix.name + ".npz")
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, weights=head.weights, biases=head.biases, step=step)

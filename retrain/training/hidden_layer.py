@@ -1,4 +1,4 @@
-"""A head with a hidden layer, trained with Keras: a ReLU layer, and softmax regression on it."""
+"""Heads with a hidden layer, trained with Keras: a ReLU layer, and softmax regression on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +21,14 @@ BLOCK = 4096  # photos whose features are worked on at a time
 
 @dataclass(frozen=True)
 class HiddenSettings(SgdSettings):
-    """`units`: width of the hidden layer; `dropout`: share of them, in [0, 1), that each training
-    step does without. The rule is Adam, whatever `solver` says; `l2` is of both layers' weights."""
+    """How to train a head with a hidden layer.
+
+    The rule is Adam, whatever `solver` says; `l2` is of both layers' weights.
+
+    Attributes:
+        units: Width of the hidden layer.
+        dropout: The share of them, in [0, 1), that each training step leaves out.
+    """
 
     units: int = 128
     dropout: float = 0.2
@@ -30,13 +36,13 @@ class HiddenSettings(SgdSettings):
 
 @dataclass(frozen=True)
 class HiddenHead:
-    """softmax over `head` of what `layer` makes of the features; dropout has no part in it."""
+    """A hidden layer, and a head on its outputs. Dropout is for training only."""
 
     layer: HiddenLayer
     head: Head
 
     def logits(self, features: np.ndarray) -> np.ndarray:
-        """(n, D) features to (n, C) logits."""
+        """Compute logits (n, C) of features (n, D)."""
         return self.head.logits(self.layer.outputs(features))
 
 
@@ -52,14 +58,29 @@ def train_hidden(
     on_step: Callable[[int, HiddenHead], None],
     on_evaluation: Callable[[StepResult], None],
 ) -> HiddenHead:
-    """Trains on `train_rows` of features (N, D) with labels (N,) int32, by Adam.
+    """Train a head with a hidden layer by Adam, and return the one with the lowest loss.
 
     As sgd.train_head: the same batches for the same seed, the same calls; the head of a StepResult
-    is the layer of the logits. Of the evaluated steps, the HiddenHead with the least loss on all
+    is the layer of the logits. Of the evaluated steps, the HiddenHead with the lowest loss on all
     validation photos is returned; without such photos, on all training photos. (Unlike a linear
     head's, this loss has no one lowest point, and now and then a step leads far up.) The same
-    arguments give the same bits on the same machine. Raises RetrainError when the loss is no
-    longer a number.
+    arguments give the same bits on the same machine.
+
+    Args:
+        features: (N, D).
+        labels: (N,) int32 classes.
+        train_rows: Rows of the training photos.
+        validation_rows: Rows of the validation photos; may be empty.
+        classes: How many classes there are.
+        settings: How to train.
+        on_step: Is called after each step.
+        on_evaluation: Is called after each evaluated step.
+
+    Returns:
+        The best head.
+
+    Raises:
+        RetrainError: The loss is no longer a number.
     """
     seeds = np.random.SeedSequence(settings.seed).spawn(3)
     start, draw, look = (np.random.default_rng(seed) for seed in seeds)
@@ -98,7 +119,7 @@ def train_hidden(
 
 
 def hidden_features(features: FeatureMatrix, layer: HiddenLayer) -> FeatureMatrix:
-    """(N, H): what the layer makes of the features (N, D), for `HiddenHead.head`."""
+    """Compute the hidden layer's outputs (N, H) of features (N, D), for `HiddenHead.head`."""
     count = features.shape[0]
     outputs = np.empty((count, len(layer.biases)), np.float32)
     for first in range(0, count, BLOCK):
@@ -108,13 +129,16 @@ def hidden_features(features: FeatureMatrix, layer: HiddenLayer) -> FeatureMatri
 
 
 def _all_logits(found: HiddenHead, features: FeatureMatrix, rows: np.ndarray) -> np.ndarray:
-    """(n, C) of so many rows of the features, however many these are."""
+    """Compute logits (n, C) of these rows of the features, block by block."""
     blocks = range(0, len(rows), BLOCK)
     return np.concatenate([found.logits(features.take(rows[i : i + BLOCK])) for i in blocks])
 
 
 def _model(width: int, classes: int, settings: HiddenSettings, *, rng: np.random.Generator) -> Any:
-    """Glorot's uniform initialisation, Keras' default; all chance comes from `rng`."""
+    """Return a new Keras model; all chance comes from `rng`.
+
+    It starts from Glorot's uniform initialisation, Keras' default.
+    """
     keras = import_keras()
     first, second, dropped = rng.integers(2**31, size=3).tolist()
     initial = keras.initializers.GlorotUniform

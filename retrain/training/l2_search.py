@@ -1,4 +1,4 @@
-"""Choosing how strongly to penalise weights, by validation photos."""
+"""Searching the l2 penalty of a head that has the lowest loss on validation photos."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ PATIENCE = 3  # weaker strengths that are tried in vain
 
 @dataclass(frozen=True)
 class Strength:
-    """How the head for one l2 does on the validation photos: log loss, accuracy in [0, 1]."""
+    """The result of one l2 on the validation photos: log loss in nats, accuracy in [0, 1]."""
 
     l2: float
     loss: float
@@ -42,15 +42,29 @@ def sweep(
     loss: SoftmaxLoss,
     on_iteration: Callable[[], None] = lambda: None,
 ) -> Sweep:
-    """`--l2 auto`: of a row of strengths, the one whose head has the least validation log loss.
+    """Search the l2 whose head has the lowest validation log loss (`--l2 auto`); return the head.
 
     An l2 is a strength in STRENGTHS times spread / classes, where spread is the mean squared
     distance of a training photo's features from their mean, so that features in other units give
     the same probabilities; the loss, too, is curved by about that much. Strengths are tried from
     strong to weak, each starting from the one before, until PATIENCE in a row were no better; of
     equals the stronger is taken. The log loss is weighted by class, as in training, and knows no
-    label smoothing. Without validation photos the strength is UNCHECKED_STRENGTH. Otherwise as
-    `solve`.
+    label smoothing.
+
+    Args:
+        features: (N, D).
+        labels: (N,) classes.
+        train_rows: Rows of the training photos.
+        validation_rows: Rows of the validation photos. Without them the strength is
+            UNCHECKED_STRENGTH.
+        loss: What training lowers.
+        on_iteration: Is called after each iteration of L-BFGS.
+
+    Returns:
+        The head, its l2, and what was tried.
+
+    Raises:
+        RetrainError: Features are not finite numbers.
     """
     objective = Objective(features, labels, train_rows, loss=loss)
     unit = objective.spread / loss.classes or 1.0

@@ -29,17 +29,28 @@ def solve(
     start: Head | None = None,
     on_iteration: Callable[[], None] = lambda: None,
 ) -> Head:
-    """The head that minimises the mean loss of the photos `rows` + l2 / 2 * |weights|^2.
+    """Return the head that minimises the mean loss of photos + l2 / 2 * |weights|^2.
 
-    `features` (N, D), `labels` (N,) classes. The mean is weighted by the loss's class weights, and
-    biases are not penalised. This is scikit-learn's LogisticRegression with
-    C = 1 / (l2 * sum of the photos' weights); with two classes its C is twice that, because it
-    then has one vector of weights, not two. See `Objective` for how.
+    The mean is weighted by the loss's class weights, and biases are not penalised. This is
+    scikit-learn's LogisticRegression with C = 1 / (l2 * sum of the photos' weights); with two
+    classes its C is twice that, because it then has one vector of weights, not two. See `Objective`
+    for how. Neither chance nor `start` changes the answer; the same arguments give the same bits on
+    the same machine. The loss is within about 1e-5 of its minimum, relative.
 
-    Neither chance nor `start`, which only saves iterations, has a part in the answer; the same
-    arguments give the same bits on the same machine. The loss is within about 1e-5 of its minimum,
-    relative. Raises RetrainError when features are not finite numbers.
-    `on_iteration` is called after each of some ten to a few hundred iterations.
+    Args:
+        features: (N, D).
+        labels: (N,) classes.
+        rows: Rows of the photos.
+        loss: What training lowers.
+        l2: Of the penalty.
+        start: A head to start from, which only saves iterations.
+        on_iteration: Is called after each of some ten to a few hundred iterations.
+
+    Returns:
+        The head.
+
+    Raises:
+        RetrainError: Features are not finite numbers.
     """
     return Objective(features, labels, rows, loss=loss).minimise(l2, start, on_iteration)
 
@@ -49,20 +60,21 @@ class Objective:
 
     L-BFGS sees other variables, which changes neither the objective nor the answer, but leaves a
     half to a fifth of the iterations:
+
     - Biases for features less their mean (biases are free). Behind a ReLU all features are
       positive, so that without this each weight would pull at the bias.
     - Weights times a number that makes the objective about as curved along them as along biases:
       the root of SHARE of the features' spread, about the variance in their main direction, and of
       the penalty's part. So features in any unit and any penalty are alike.
-    A number for each feature, its deviation, or whitening them takes more iterations, not fewer,
-    once the loss is small.
 
-    Products are float32, their sums over blocks of photos float64.
+    A number for each feature, its deviation, or whitening them takes more iterations, not fewer,
+    once the loss is small. Products are float32, their sums over blocks of photos float64.
     """
 
     def __init__(
         self, features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray, *, loss: SoftmaxLoss
     ) -> None:
+        """Prepare the objective for `rows` of features (N, D) with classes `labels` (N,)."""
         self.features, self.labels, self.loss = features, labels, loss
         self.rows = np.sort(rows)
         self.width = features.shape[1]
@@ -70,7 +82,7 @@ class Objective:
         self.mean, self.spread = self._moments()
 
     def _moments(self) -> tuple[np.ndarray, float]:
-        """The photos' mean feature (D,) and the mean square of their distance from it."""
+        """Return the mean feature (D,) and the mean square of the distance from it."""
         total, squares = np.zeros(self.width), 0.0
         for block, _ in blocks(self.features, self.labels, self.rows, classes=self.loss.classes):
             total += block.sum(axis=0, dtype=np.float64)
@@ -81,7 +93,7 @@ class Objective:
     def minimise(
         self, l2: float, start: Head | None, on_iteration: Callable[[], None] = lambda: None
     ) -> Head:
-        """The head with the least objective."""
+        """Return the head with the lowest objective."""
         from scipy.optimize import OptimizeResult, minimize
 
         curvature = self.spread * SHARE + self.loss.classes * l2
@@ -119,7 +131,7 @@ class Objective:
         return head
 
     def _point(self, head: Head | None, unit: float) -> np.ndarray:
-        """((D + 1) * C,) the variables of L-BFGS: weights / unit, then biases."""
+        """Return the variables of L-BFGS, ((D + 1) * C,): weights / unit, then biases."""
         point = np.zeros((self.width + 1, self.loss.classes))
         if head is not None:
             point[:-1] = head.weights / unit
@@ -156,7 +168,17 @@ class Objective:
 def blocks(
     features: FeatureMatrix, labels: np.ndarray, rows: np.ndarray, *, classes: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The rows in order, some at a time: features (n, D) and classes (n,), for logits (n, C)."""
+    """Yield the rows in order, some at a time, as features (n, D) and classes (n,).
+
+    Args:
+        features: (N, D).
+        labels: (N,) classes.
+        rows: Which rows, in their order.
+        classes: How many there are; a block has room for logits (n, C), too.
+
+    Yields:
+        Features (n, D) float32 and classes (n,).
+    """
     size = max(1, BLOCK_BYTES // (4 * (features.shape[1] + classes)))
     for first in range(0, len(rows), size):
         some = rows[first : first + size]
@@ -165,9 +187,9 @@ def blocks(
 
 @contextmanager
 def _scipy_in_one_thread() -> Iterator[None]:
-    """SciPy brings a BLAS of its own; its threads and NumPy's, in turns, wait for each other.
+    """Let SciPy's own BLAS use one thread: its threads and NumPy's wait for each other.
 
-    On two cores that took nine tenths of the time. What SciPy has to do is little.
+    On two cores that took nine tenths of the time. SciPy has little to compute.
     """
     from threadpoolctl import ThreadpoolController
 

@@ -1,4 +1,4 @@
-"""What training lowers: the cross entropy, with weights for classes and smoothed labels."""
+"""The loss that training lowers: cross entropy, with weights for classes and smoothed labels."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from retrain.utils.numerics import softmax
 
 
 def class_weights(labels: np.ndarray, classes: int, rule: str) -> np.ndarray:
-    """(C,) float32 weight of a photo of each class, among photos of classes `labels` (n,).
+    """Return the weight (C,) float32 of a photo of each class, for photos of classes `labels` (n,).
 
     `none`: 1. `balanced`: n / (classes with photos * photos of the class), so that all classes
     weigh the same and the photos' mean weight is 1; a class without photos gets 1. (G. King and
@@ -24,7 +24,7 @@ def class_weights(labels: np.ndarray, classes: int, rule: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SoftmaxLoss:
-    """Of one photo: w[y] * -sum over classes c of t[c] ln p[c], with p = softmax(logits).
+    """The loss of a photo: w[y] * -sum over classes c of t[c] ln p[c], with p = softmax(logits).
 
     w: `class_weights` (C,) float32; y: the photo's class. The targets t are 1 - s for y, and s / C
     more for every class, where s is `label_smoothing` in [0, 1) (C. Szegedy et al., "Rethinking
@@ -36,14 +36,18 @@ class SoftmaxLoss:
 
     @property
     def classes(self) -> int:
+        """How many classes there are."""
         return len(self.class_weights)
 
     def slopes(self, logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """(n, C) derivatives of each photo's loss by its logits (n, C); `truth` (n,) classes."""
+        """Compute the derivatives (n, C) of photos' losses by their logits (n, C).
+
+        `truth`: (n,) classes.
+        """
         return self._slopes(softmax(logits), truth)
 
     def total_and_slopes(self, logits: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndarray]:
-        """The sum of the photos' losses, and `slopes`, made where the logits were."""
+        """Compute the sum of photos' losses, and their `slopes`, which overwrite the logits."""
         logits -= logits.max(axis=1, keepdims=True)
         wanted = (1 - self.label_smoothing) * logits[np.arange(len(truth)), truth]
         if self.label_smoothing:
@@ -63,6 +67,6 @@ class SoftmaxLoss:
 
 
 def log_loss(logits: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> float:
-    """Mean of -ln p(true class), weighted by the photos' class weights (C,), for logits (n, C)."""
+    """Compute the mean of -ln p(true class) from logits (n, C), weighted by class weights (C,)."""
     total, _ = SoftmaxLoss(weights).total_and_slopes(logits.copy(), truth)
     return total / float(weights[truth].sum(dtype=np.float64))

@@ -1,4 +1,4 @@
-"""How a step follows from a gradient: rules and schedules of learning rates."""
+"""Rules that turn a gradient into a step, and schedules of learning rates."""
 
 import math
 from collections.abc import Callable
@@ -14,19 +14,23 @@ class Update(Protocol):
     """A rule with the memory of one training."""
 
     def change(self, gradient_times: GradientTimes, rate: np.float32) -> Arrays:
-        """What to subtract from weights and biases; `gradient_times(f)` is f * the gradient."""
+        """Return what to subtract from weights and biases.
+
+        `gradient_times(f)` is f * the gradient.
+        """
         ...
 
 
 class Descent:
-    """rate * gradient, the ancestor's."""
+    """Plain gradient descent, as in TF Hub's retrain.py: rate * gradient."""
 
     def change(self, gradient_times: GradientTimes, rate: np.float32) -> Arrays:
+        """Return rate * gradient for weights and biases."""
         return gradient_times(rate)
 
 
 class Momentum:
-    """DECAY of the change before, and rate * gradient more.
+    """Gradient descent with momentum: DECAY of the change before, and rate * gradient more.
 
     B. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
     """
@@ -37,6 +41,7 @@ class Momentum:
         self._last: Arrays | None = None
 
     def change(self, gradient_times: GradientTimes, rate: np.float32) -> Arrays:
+        """Return what to subtract from weights and biases."""
         change = gradient_times(rate)
         if self._last is not None:
             for now, before in zip(change, self._last, strict=True):
@@ -58,6 +63,7 @@ class Adam:
         self._moments: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
     def change(self, gradient_times: GradientTimes, rate: np.float32) -> Arrays:
+        """Return what to subtract from weights and biases."""
         gradient = gradient_times(np.float32(1))
         self._step += 1
         if not self._moments:
@@ -82,16 +88,23 @@ RULES: dict[str, Callable[[], Update]] = {"sgd": Descent, "momentum": Momentum, 
 
 
 def update_rule(solver: str) -> Update:
-    """A new one of the rules `sgd`, `momentum` and `adam`."""
+    """Return a new rule for one of the solvers `sgd`, `momentum` and `adam`."""
     return RULES[solver]()
 
 
 def learning_rate(schedule: str, initial: float, step: int, *, steps: int) -> float:
-    """The rate of `step`, from 0 to `steps` - 1.
+    """Return the learning rate of a step.
 
-    `constant`: always `initial`. `cosine`: half a cosine from `initial` at step 0 to 0 at `steps`
-    (I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR
-    2017, equation 5, without restarts).
+    Args:
+        schedule: `constant`: always `initial`. `cosine`: half a cosine from `initial` at step 0 to
+            0 at `steps` (I. Loshchilov and F. Hutter, "SGDR: Stochastic Gradient Descent with Warm
+            Restarts", ICLR 2017, equation 5, without restarts).
+        initial: The rate at step 0.
+        step: From 0 to `steps` - 1.
+        steps: How many there are.
+
+    Returns:
+        The rate.
     """
     if schedule == "cosine":
         return initial * (1 + math.cos(math.pi * step / steps)) / 2

@@ -1,4 +1,4 @@
-"""Drawing batches of photos."""
+"""Drawing random batches of photos."""
 
 import numpy as np
 
@@ -8,14 +8,21 @@ LEGACY_DRAW = 2**27  # the ancestor draws an integer below this, modulo the clas
 class Sampler:
     """Draws rows of a set, with replacement, from an explicit generator.
 
-    `balanced` is the ancestor's rule: first a class, uniformly among those with photos in the set,
-    then one of its photos. `uniform` draws every photo with the same chance.
+    `balanced` is the rule of TF Hub's retrain.py: first a class, uniformly among those with photos
+    in the set, then one of its photos. `uniform` draws every photo with the same chance.
     """
 
     def __init__(
         self, rows: np.ndarray, labels: np.ndarray, rule: str, *, rng: np.random.Generator
     ) -> None:
-        """`rows`: (n,) positions of the set's photos; `labels`: (N,) classes of all photos."""
+        """Group the set's rows by class.
+
+        Args:
+            rows: (n,) positions of the set's photos.
+            labels: (N,) classes of all photos.
+            rule: `balanced` or `uniform`.
+            rng: Where all chance comes from.
+        """
         order = np.argsort(labels[rows], kind="stable")
         self.rows = rows[order]
         _, self.starts, self.counts = np.unique(
@@ -25,7 +32,7 @@ class Sampler:
         self.rng = rng
 
     def draw(self, size: int) -> np.ndarray:
-        """(size,) rows; all of the set's rows, class by class, when size is negative."""
+        """Draw `size` rows; a negative size gives all of the set's rows, class by class."""
         if size < 0 or not len(self.rows):
             return self.rows
         if self.rule == "uniform":

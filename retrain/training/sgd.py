@@ -1,4 +1,4 @@
-"""Softmax regression by steps along the gradient of random batches: the ancestor's way."""
+"""Softmax regression by gradient descent on random batches, as in TF Hub's retrain.py."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +19,24 @@ INITIAL_STDDEV = 0.001  # ancestor: truncated normal, redrawn beyond two standar
 
 @dataclass(frozen=True)
 class SgdSettings:
-    """With the defaults, the ancestor's plain gradient descent.
+    """How to train a head in steps; the defaults are the plain gradient descent of retrain.py.
 
-    `solver` is one of updates.RULES, `schedule` `constant` or `cosine`, `class_weight` `none` or
-    `balanced` (see loss.class_weights; with `balanced` sampling it would be done twice). The
-    objective's `l2` and `label_smoothing` are those of lbfgs.solve. `patience`: after how many
-    evaluations in a row without a smaller validation loss the training ends; 0 for never.
+    Attributes:
+        steps: How many.
+        learning_rate: At the first step.
+        train_batch_size: Photos of a step.
+        validation_batch_size: Validation photos of an evaluation; negative: all.
+        eval_step_interval: Steps between evaluations.
+        sampling: A rule of `sampler.Sampler`.
+        seed: Of all random choices.
+        solver: One of `optimizers.RULES`.
+        schedule: `constant` or `cosine`.
+        l2: As in `lbfgs.solve`.
+        label_smoothing: As in `lbfgs.solve`.
+        class_weight: `none` or `balanced` (see `loss.class_weights`; with `balanced` sampling it
+            would be done twice).
+        patience: Evaluations in a row without a lower validation loss that end the training; 0:
+            never.
     """
 
     steps: int
@@ -44,7 +56,14 @@ class SgdSettings:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """How the head does on one batch of n photos: logits (n, C), accuracy in [0, 1]."""
+    """The head's result on one batch of n photos.
+
+    Attributes:
+        logits: (n, C).
+        accuracy: In [0, 1].
+        cross_entropy: In nats.
+        count: n.
+    """
 
     logits: np.ndarray
     accuracy: float
@@ -53,16 +72,21 @@ class BatchResult:
 
     @classmethod
     def of(cls, logits: np.ndarray, truth: np.ndarray) -> "BatchResult":
-        """From logits (n, C) and classes (n,)."""
+        """Compute the result from logits (n, C) and classes (n,)."""
         found = softmax(logits)
         return cls(logits, accuracy(found, truth), cross_entropy(found, truth), len(truth))
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """After an evaluated step: the training batch re-scored, and a validation batch, if any.
+    """An evaluated step: the training batch scored again, and a validation batch, if any.
 
-    `best`: the step whose head would be returned if this were the last; None: this one's.
+    Attributes:
+        step: Its number.
+        head: After the step.
+        train: The training batch.
+        validation: The validation batch, or None.
+        best: The step whose head would be returned if this were the last; None: this one's.
     """
 
     step: int
@@ -84,13 +108,27 @@ def train_head(
     on_step: Callable[[int, Head], None],
     on_evaluation: Callable[[StepResult], None],
 ) -> Head:
-    """Trains on `train_rows` of features (N, D) with labels (N,) int32.
+    """Train a head by gradient descent on random batches, and return it.
 
-    The same arguments give the same head, bit for bit, on the same machine. `on_step` is called
-    after each step, `on_evaluation` after each `eval_step_interval`-th and the last one.
-    With early stopping and validation photos, the head with the least validation loss (log loss
-    weighted by class) is returned, and training ends when it was not lowered for so long.
-    Raises RetrainError when the loss is no longer a number.
+    The same arguments give the same head, bit for bit, on the same machine. With early stopping and
+    validation photos, the head with the lowest validation loss (log loss weighted by class) is
+    returned, and training ends when it was not lowered for so long.
+
+    Args:
+        features: (N, D).
+        labels: (N,) int32 classes.
+        train_rows: Rows of the training photos.
+        validation_rows: Rows of the validation photos; may be empty.
+        classes: How many classes there are.
+        settings: How to train.
+        on_step: Is called after each step.
+        on_evaluation: Is called after each `eval_step_interval`-th step and the last one.
+
+    Returns:
+        The head.
+
+    Raises:
+        RetrainError: The loss is no longer a number.
     """
     seeds = np.random.SeedSequence(settings.seed).spawn(3)
     start, draw, look = (np.random.default_rng(seed) for seed in seeds)
@@ -141,7 +179,7 @@ def train_head(
 def _take_step(
     head: Head, batch: np.ndarray, slopes: np.ndarray, *, l2: float, update: Update, rate: float
 ) -> None:
-    """Changes the head. `slopes` (n, C): derivatives of the photos' losses by their logits."""
+    """Change the head by one step; `slopes` (n, C): derivatives of losses by logits."""
 
     def gradient_times(factor: np.float32) -> tuple[np.ndarray, np.ndarray]:
         scaled = slopes * (factor / np.float32(len(batch)))

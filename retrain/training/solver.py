@@ -1,4 +1,4 @@
-"""The head of a run, by the solver that the user chose."""
+"""Training the head of a run with the solver that the user chose."""
 
 import logging
 from collections.abc import Iterator
@@ -28,9 +28,18 @@ log = logging.getLogger(__name__)
 def train_on(
     settings: TrainSettings, dataset: Dataset, exporter: Exporter, *, summaries: Path | None
 ) -> tuple[Head, list[CurvePoint]]:
-    """The trained head, and how it fared at the evaluated steps (none of lbfgs).
+    """Train the head; return it with the curve of evaluated steps, which is empty for lbfgs.
 
     Writes what is asked for on the way: TensorBoard logs, intermediate graphs, a checkpoint.
+
+    Args:
+        settings: Of the run.
+        dataset: The photos' features, classes and sets.
+        exporter: Writes intermediate graphs.
+        summaries: The folder for TensorBoard logs, or None.
+
+    Returns:
+        The head, and the points of the training curve.
     """
     if settings.solver == "lbfgs":
         rows, validation = dataset.training_rows, dataset.split.rows(VALIDATION)
@@ -60,7 +69,19 @@ def solved_head(
     validation: np.ndarray,
     classes: int,
 ) -> Head:
-    """`--solver lbfgs`: the optimum for `rows`; `--l2 auto` is chosen by the `validation` rows."""
+    """Return the optimal head for `rows` (`--solver lbfgs`).
+
+    Args:
+        settings: Of the run.
+        features: (N, D).
+        labels: (N,) classes.
+        rows: Rows of the training photos.
+        validation: Rows of the photos by which `--l2 auto` is chosen.
+        classes: How many classes there are.
+
+    Returns:
+        The head.
+    """
     loss = SoftmaxLoss(
         class_weights(labels[rows], classes, settings.class_weight), settings.label_smoothing
     )
@@ -91,7 +112,7 @@ def solved_head(
 
 
 def sgd_settings(settings: TrainSettings) -> SgdSettings:
-    """What the solvers that take steps need to know of a run's settings."""
+    """Return the settings of the solvers that take steps, from the settings of a run."""
     return SgdSettings(
         steps=settings.how_many_training_steps,
         learning_rate=settings.rate,
@@ -138,7 +159,7 @@ def _stepped_head(
 
 
 class Watch:
-    """Follows a training: curve, TensorBoard, progress on a terminal, the ancestor's lines."""
+    """Follows a training: curve, TensorBoard, progress on a terminal, retrain.py's lines."""
 
     def __init__(self, steps: int, events: TrainingSummaries | None, meter: Meter | None) -> None:
         self.curve: list[CurvePoint] = []
@@ -146,27 +167,29 @@ class Watch:
         self._steps, self._events, self._meter = steps, events, meter
 
     def step(self) -> None:
+        """Count a step that was taken."""
         if self._meter is not None:
             self._meter.advance()
 
     def point(self, result: StepResult) -> None:
-        """An evaluated step that is said by others."""
+        """Record an evaluated step without logging it."""
         self.last = result
         self.curve.append(_curve_point(result))
         if self._events is not None:
             self._events.add(result)
 
     def say_kept(self) -> None:
-        """Which step's head is kept, if not simply the last one's."""
+        """Log which step's head is kept, if it is not simply the last one's."""
         if self.last is not None and self.last.best is not None:
             log.info(self.last.best.sentence("step", self.last.step))
 
     def warn_if_nothing_stops(self) -> None:
-        """To be called after a training with early stopping."""
+        """Warn, after a training with early stopping, if there were no validation photos."""
         if self.last is not None and self.last.validation is None:
             log.warning("there is no validation photo, so --early_stopping stops nothing")
 
     def evaluation(self, result: StepResult) -> None:
+        """Record an evaluated step and log it, unless a bar shows the progress."""
         self.point(result)
         if not shows_bars() or result.step == self._steps - 1:
             _say_step(result)
@@ -174,7 +197,7 @@ class Watch:
 
 @contextmanager
 def watched(summaries: Path | None, steps: int) -> Iterator[Watch]:
-    """A Watch over a training of so many steps; its TensorBoard logs go to `summaries`, if any."""
+    """Yield a Watch over a training of so many steps; its TensorBoard logs go to `summaries`."""
     with ExitStack() as stack:
         events = stack.enter_context(TrainingSummaries(summaries, steps)) if summaries else None
         meter = stack.enter_context(progress("Training", steps, "steps")) if shows_bars() else None
@@ -193,7 +216,7 @@ def _curve_point(result: StepResult) -> CurvePoint:
 
 
 def _say_step(result: StepResult) -> None:
-    """The ancestor's lines, to the letter: programs read them."""
+    """Log a step in the very words of TF Hub's retrain.py: programs read them."""
     start = f"{datetime.now()}: Step {result.step}:"
     log.info(f"{start} Train accuracy = {result.train.accuracy * 100:.1f}%")
     log.info(f"{start} Cross entropy = {result.train.cross_entropy:f}")

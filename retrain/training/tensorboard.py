@@ -1,4 +1,4 @@
-"""TensorBoard event files with the ancestor's tags, written without TensorFlow."""
+"""TensorBoard logs of a training, with the tags of TF Hub's retrain.py, without TensorFlow."""
 
 import time
 from pathlib import Path
@@ -19,7 +19,7 @@ HISTOGRAMS = 40
 
 
 def new_run_folder(summaries_dir: Path) -> Path:
-    """Makes a folder named by the time of day that no run has used. Raises OSError."""
+    """Make and return a folder named by the time that no run has used; raise OSError."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for attempt in range(1000):
         folder = summaries_dir / (f"{stamp}-{attempt}" if attempt else stamp)
@@ -39,7 +39,7 @@ class TrainingSummaries:
     """
 
     def __init__(self, folder: Path, steps: int) -> None:
-        """`steps`: how many the training has."""
+        """Open the two files; `steps`: how many the training has."""
         self.steps = steps
         self._next_histograms = 0.0
         self._train = EventFile(folder / "train")
@@ -58,6 +58,7 @@ class TrainingSummaries:
         self._validation.close()
 
     def add(self, result: StepResult) -> None:
+        """Write an evaluated step's values."""
         histograms = result.step >= self._next_histograms or result.step == self.steps - 1
         if histograms:
             self._next_histograms += self.steps / HISTOGRAMS

@@ -1,4 +1,4 @@
-"""Telling modules whose variables can be trained from others, without TensorFlow's seconds."""
+"""Checking, without TensorFlow's start-up, whether a module's variables can be trained."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ REMEDY = "fine-tuning needs a TF2 SavedModel with trainable_variables, such as m
 
 
 def check_can_be_tuned(module: Path) -> None:
-    """Raises RetrainError, in one line, for a module whose variables cannot be trained.
+    """Raise RetrainError, in one line, for a module whose variables cannot be trained.
 
     That is all but the folder of a TF2 SavedModel that can be called and names its
     `trainable_variables` (https://www.tensorflow.org/hub/reusable_saved_models).

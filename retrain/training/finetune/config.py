@@ -1,4 +1,4 @@
-"""What fine-tuning is told: the photos and how to train."""
+"""Settings of fine-tuning: the photos and how to train."""
 
 import hashlib
 import json
@@ -16,9 +16,14 @@ HIGHEST, SMALL = 1e-3, 220_000
 
 @dataclass(frozen=True)
 class TuningPhotos:
-    """Photo i: `paths[i]`, `keys[i]` (the digest of its bytes) and `labels[i]` of (n,).
+    """The photos of a fine-tuning.
 
-    `train` and `validation` are rows of these; no other photo is opened.
+    Attributes:
+        paths: (n,) of all photos.
+        keys: (n,) digests of their bytes.
+        labels: (n,) their classes.
+        train: Rows of these.
+        validation: Rows of these; no other photo is opened.
     """
 
     paths: Sequence[str]
@@ -28,7 +33,7 @@ class TuningPhotos:
     validation: np.ndarray
 
     def digest(self) -> str:
-        """Hex BLAKE2b-128 of the photos of both sets, in their order, with their classes."""
+        """Return hex BLAKE2b-128 of the photos of both sets, in their order, with their classes."""
         digest = hashlib.blake2b(digest_size=16)
         for rows in (self.train, self.validation):
             for row in rows.tolist():
@@ -39,16 +44,25 @@ class TuningPhotos:
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """`last`: how many of the module's last layers with weights are trained (see
-    trainee.trained_of), None for all. The head is always trained.
+    """How to fine-tune. The head is always trained.
 
-    `learning_rate` is the highest (None: usual_rate): it is reached by a straight line in the first
-    `warm_up` share of the steps and left by half a cosine to 0 at the end of the last epoch.
-    Training ends early after `patience` epochs in a row that do not lower the validation loss; 0:
-    never.
-    `class_weight`: a rule of heads.loss.class_weights. `distortion`: of training photos, drawn
-    anew in each epoch; its `copy` and `seed` are not used. `precision`: of multiplications, `f32`
-    or `bf16`; weights are f32 anyway, and on a GPU everything is.
+    Attributes:
+        last: How many of the module's last layers with weights are trained (see
+            `model.trained_of`); None for all.
+        epochs: At the most.
+        batch_size: Photos of a step.
+        learning_rate: The highest (None: usual_rate). It is reached by a straight line in the first
+            `warm_up` share of the steps and left by half a cosine to 0 at the end of the last
+            epoch.
+        warm_up: See `learning_rate`.
+        patience: Epochs in a row without a lower validation loss that end the training; 0: never.
+        class_weight: A rule of `loss.class_weights`.
+        distortion: Of training photos, drawn anew in each epoch; its `copy` and `seed` are not
+            used.
+        precision: Of multiplications, `f32` or `bf16`; weights are f32 anyway, and on a GPU
+            everything is.
+        seed: Of all random choices.
+        resume: Go on from a checkpoint.
     """
 
     last: int | None = None
@@ -64,7 +78,7 @@ class TuningSettings:
     resume: bool = False
 
     def check_numbers(self) -> None:
-        """Raises UsageFault for a number that no run can use."""
+        """Raise UsageFault for a number that no run can use."""
         for name, least in (("last", 1), ("epochs", 1), ("batch_size", 1), ("patience", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -73,14 +87,14 @@ class TuningSettings:
             raise UsageFault(f"fine-tuning: learning rate {self.learning_rate:g}: give one above 0")
 
     def text(self) -> str:
-        """Canonical form of all that the result depends on."""
+        """Return the canonical form of all that the result depends on."""
         facts = asdict(self)
         del facts["resume"]
         return json.dumps(facts, sort_keys=True)
 
 
 def usual_rate(parameters: int) -> float:
-    """The highest rate for training so many numbers of a module, when none is given.
+    """Return the highest learning rate for training so many numbers of a module, if none is given.
 
     Adam moves each of them by about the rate, however small its gradient, so what a step does to a
     network's answers grows with their count: above SMALL the sum of what they move is kept. The
@@ -91,7 +105,7 @@ def usual_rate(parameters: int) -> float:
 
 
 def parse_depth(text: str) -> int | None:
-    """`all` as None, `LAST_3` or `3` as 3: what `TuningSettings.last` takes. Raises UsageFault."""
+    """Parse `all` into None, `LAST_3` or `3` into 3, as `TuningSettings.last`; raise UsageFault."""
     wanted = text.strip().lower()
     if wanted == "all":
         return None

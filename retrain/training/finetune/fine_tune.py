@@ -1,4 +1,4 @@
-"""End-to-end training of a module, started from its head; what comes out is a backbone again."""
+"""Fine-tuning a module end to end, starting from its trained head."""
 
 import hashlib
 import logging
@@ -40,14 +40,26 @@ def fine_tune(
     settings: TuningSettings,
     folder: Path,
 ) -> tuple[Backbone, Head]:
-    """Trains the module's variables and the head together, on distorted training photos.
+    """Train a module's variables and the head together; return the new backbone and head.
 
-    `module`: the SavedModel folder that `backbone` was frozen from; `head`: trained on the
-    backbone's features. The weights with the lowest validation loss, the start among them, become
-    the backbone and the head that are returned; without validation photos, those with the lowest
-    loss on all training photos, not distorted. The backbone is frozen into `folder`, beside the
-    checkpoint from which `settings.resume` goes on.
-    Raises RetrainError.
+    Training photos are distorted. The weights with the lowest validation loss, the start among
+    them, are returned; without validation photos, those with the lowest loss on all training
+    photos, not distorted.
+
+    Args:
+        module: The SavedModel folder that `backbone` was frozen from.
+        backbone: The module before fine-tuning.
+        head: Trained on the backbone's features.
+        photos: The training and validation photos.
+        settings: How to train.
+        folder: Where the new backbone is frozen, and the checkpoint from which `settings.resume`
+            goes on.
+
+    Returns:
+        The new backbone, and the head for its features.
+
+    Raises:
+        RetrainError: The module cannot be trained, or a photo or the folder cannot be used.
     """
     settings.check_numbers()
     check_can_be_tuned(module)
@@ -95,7 +107,7 @@ def _digest(arrays: list[np.ndarray], start: str = "") -> str:
 
 
 class _Training:
-    """The epochs; `best` are the weights to keep, `standing` is where it is."""
+    """The epochs of a fine-tuning; `best` are the weights to keep, `standing` is how far it is."""
 
     def __init__(
         self,
@@ -130,7 +142,7 @@ class _Training:
         self.steps = settings.epochs * -(-len(photos.train) // settings.batch_size)
 
     def begin(self, found: Checkpoint | None) -> None:
-        """Goes to where a checkpoint was written, or judges the start."""
+        """Go to where a checkpoint was written or, without one, evaluate the start."""
         if found is not None:
             self.best = found.arrays.pop("best")
             self.trainee.restore(found.arrays)
@@ -146,11 +158,12 @@ class _Training:
 
     @property
     def over(self) -> bool:
+        """Whether training has ended."""
         patience = self.settings.patience if len(self.photos.validation) else 0
         return self.standing.over(self.settings.epochs, patience)
 
     def run(self) -> Iterator[Checkpoint]:
-        """Trains to the end, and says what to keep on disk, now and then and after each epoch."""
+        """Train to the end; yield what to keep on disk, now and then and after each epoch."""
         count, standing = len(self.photos.train), self.standing
         left = (self.settings.epochs - standing.epoch + 1) * count - standing.done
         written = time.monotonic()
@@ -165,7 +178,7 @@ class _Training:
                 written = time.monotonic()
 
     def _epoch(self, meter: Meter) -> Iterator[None]:
-        """The steps of what is left of an epoch."""
+        """Take the steps that are left of an epoch; yield after each."""
         standing, settings = self.standing, self.settings
         rows = self.source.order(standing.epoch)[standing.done :]
         data = self.source.training(rows, standing.epoch, settings.batch_size)
@@ -191,14 +204,14 @@ class _Training:
         standing.epoch, standing.done, standing.loss = epoch + 1, 0, 0.0
 
     def _rate(self, step: int) -> float:
-        """Of `step`, from 0."""
+        """Return the learning rate of `step`, from 0."""
         rise = round(self.settings.warm_up * self.steps)
         if step < rise:
             return self.highest * (step + 1) / rise
         return learning_rate("cosine", self.highest, step - rise, steps=self.steps - rise)
 
     def _judge(self, epoch: int) -> str:
-        """Keeps the average weights if they are the best; what to say of them."""
+        """Evaluate the average weights, keep them if they are the best, and return what to log."""
         averages, now = self.trainee.averages(), self.trainee.values()
         rows, standing = self.judges.rows, self.standing
         self.trainee.assign(self.trainee.variables, averages)
@@ -213,7 +226,7 @@ class _Training:
         return f"{self.judges.name} accuracy {100 * right:.1f}% (N={len(rows)}), loss {loss:.4f}"
 
     def say_kept(self) -> None:
-        """What became the result, and why."""
+        """Log which epoch's weights became the result, and why."""
         standing = self.standing
         if not math.isfinite(standing.least):  # a checkpoint of a version that kept the last ones
             return

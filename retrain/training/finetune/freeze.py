@@ -1,4 +1,4 @@
-"""From tuned weights to a frozen backbone."""
+"""Freezing a module with its fine-tuned weights."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +27,21 @@ def tuned_backbone(
     fingerprint: str,
     folder: Path,
 ) -> Backbone:
-    """The module with `values` in place of its last layers' (see trained_of), frozen in `folder`.
+    """Freeze a module with `values` as the weights of its last layers; return the backbone.
 
     It takes pictures as `original`, and has no logits: ImageNet's classifier does not fit it.
+
+    Args:
+        module: The SavedModel folder.
+        original: The module's backbone before fine-tuning.
+        values: The new weights of the last layers, as `model.trained_of` lists them.
+        last: How many layers these are; None for all.
+        name: Of the new backbone.
+        fingerprint: Of the new backbone.
+        folder: Where it is frozen.
+
+    Returns:
+        The new backbone.
     """
     info = original.info
     value_range = None if info.input_range == UNIT_RANGE else info.input_range

@@ -24,8 +24,8 @@ MEMORY = 2 << 30  # bytes of decoded photos that are kept; the others are decode
 class PhotoSource:
     """Reads the photos of one training.
 
-    A photo's distortion in an epoch follows from its bytes, the epoch and the seed alone, so that
-    a resumed training sees what an undisturbed one does.
+    A photo's distortion in an epoch depends on its bytes, the epoch and the seed alone, so that a
+    resumed training sees the same as one without a break.
     """
 
     def __init__(
@@ -40,21 +40,23 @@ class PhotoSource:
         self._fault: RetrainError | None = None
 
     def order(self, epoch: int) -> np.ndarray:
-        """The training rows in the order of this epoch."""
+        """Return the training rows in the order of this epoch."""
         return np.random.default_rng([self.seed, epoch]).permutation(self.photos.train)
 
     def training(self, rows: np.ndarray, epoch: int, batch_size: int) -> Any:
-        """A dataset of (distorted pixels uint8 [b, H, W, 3], labels int64 [b])."""
+        """Return a dataset of (distorted pixels uint8 [b, H, W, 3], labels int64 [b])."""
         return self._batches(rows, epoch, batch_size)
 
     def plain(self, rows: np.ndarray, batch_size: int) -> Any:
-        """The same of undistorted photos, just as the engines see them."""
+        """Return a dataset like `training` of undistorted photos, just as the engines see them."""
         return self._batches(rows, None, batch_size)
 
     @contextmanager
     def faults(self) -> Iterator[None]:
-        """To be entered around reading a dataset: what a photo's fault becomes when it has passed
-        through TensorFlow's threads is turned back into its RetrainError."""
+        """Turn a photo's error that came through TensorFlow's threads back into its RetrainError.
+
+        Enter it around reading a dataset.
+        """
         tf = import_tensorflow()
         try:
             with pillow_warnings_ignored():

@@ -21,11 +21,11 @@ ARGUMENTS = {"training": False, "trainable": True}
 
 
 def trained_of(variables: Iterable[Any], last: int | None) -> list[Any]:
-    """The last `last` layers of a module's `trainable_variables`; all of them for None or a number
-    that is larger.
+    """Return the last `last` layers of a module's `trainable_variables`.
 
-    A layer is a kernel (two axes or more) with the biases and batch normalisation that follow it;
-    or, where the list begins with such vectors, as tf.Module's do, that come before it.
+    All of them for None or a larger number. A layer is a kernel (two axes or more) with the biases
+    and batch normalisation that follow it; or, where the list begins with such vectors, as
+    tf.Module's do, that come before it.
     """
     variables = list(variables)
     kernels = [i for i, variable in enumerate(variables) if len(variable.shape) > 1]
@@ -36,17 +36,17 @@ def trained_of(variables: Iterable[Any], last: int | None) -> list[Any]:
 
 
 def gpus() -> list[str]:
-    """TensorFlow's names of this machine's GPUs."""
+    """List TensorFlow's names of this machine's GPUs."""
     return [device.name for device in import_tensorflow().config.list_logical_devices("GPU")]
 
 
 class Trainee:
-    """The weights that are trained, those of the module and last the head's, with Adam's memory
-    and their running average (B. Polyak and A. Juditsky, "Acceleration of Stochastic
-    Approximation by Averaging", 1992), which is what is judged and kept: a step's own weights
-    do now better, now worse.
+    """The weights that are trained: the module's and, last, the head's.
 
-    Of several devices each has a copy and gets its part of a batch.
+    With them come Adam's memory and their running average (B. Polyak and A. Juditsky, "Acceleration
+    of Stochastic Approximation by Averaging", 1992). The average is what is evaluated and kept: a
+    step's own weights are now better, now worse. Of several devices each has a copy and gets its
+    part of a batch.
     """
 
     def __init__(
@@ -60,9 +60,20 @@ class Trainee:
         batch_size: int,
         devices: list[str],
     ) -> None:
-        """`devices`: what to share the batches among; one or none: where TensorFlow likes.
+        """Load the module and put the head on it.
 
-        Raises RetrainError if the module cannot be trained after all."""
+        Args:
+            module: The SavedModel folder.
+            info: The facts of its backbone.
+            head: Where the head starts.
+            last: How many of the module's last layers are trained; None for all.
+            class_weights: (C,) the weight of a photo of each class.
+            batch_size: Photos of a whole batch.
+            devices: Share the batches among them; one or none: where TensorFlow likes.
+
+        Raises:
+            RetrainError: The module cannot be trained after all.
+        """
         check_saved_model(module)  # again: the folder may have changed since it was frozen
         self.tf = tf = import_tensorflow()
         self.module, self.info, self.batch_size = module, info, batch_size
@@ -90,13 +101,14 @@ class Trainee:
         self._logits = tf.function(self._all_logits, autograph=False)
 
     def batches(self, data: Any) -> Any:
-        """An iterator for `step` over a dataset of uint8 pixels [b, H, W, 3] and labels [b]."""
+        """Return an iterator for `step` over a dataset of pixels [b, H, W, 3] and labels [b]."""
         return iter(self.strategy.experimental_distribute_dataset(data))
 
     def step(self, batches: Any, rate: float, step: int) -> float:
-        """Step `step`, from 1, with the next of `batches`; returns the sum of the photos' losses.
+        """Take the next batch's step, from 1; return the sum of the photos' losses.
 
-        A batch with fewer photos than others moves the weights less."""
+        A batch with fewer photos than others moves the weights less.
+        """
         tf = self.tf
         # At first less, or a short training would end as the average that it started with.
         averaging = min(AVERAGING, (step + 1) / (step + 10))
@@ -111,15 +123,16 @@ class Trainee:
             ) from error
 
     def logits(self, data: Any) -> np.ndarray:
-        """(n, C) of a whole dataset, with the weights of this moment, as for inference."""
+        """Return the logits (n, C) of a dataset, with the present weights, as for inference."""
         batches = iter(data)
         return np.concatenate([self._logits(batches).numpy() for _ in range(len(data))])
 
     def state(self) -> Arrays:
-        """All that a training goes on from."""
+        """Return all that a training goes on from."""
         return {name: self._values(group) for name, group in self._groups().items()}
 
     def restore(self, state: Arrays) -> None:
+        """Put back what `state` returned."""
         for name, group in self._groups().items():
             self.assign(group, state[name])
 
@@ -129,14 +142,16 @@ class Trainee:
         return sum(int(np.prod(variable.shape)) for variable in self.variables[:-2])
 
     def averages(self) -> list[np.ndarray]:
+        """Return the running averages of the trained variables, in their order."""
         return self._values(self.average)
 
     def values(self) -> list[np.ndarray]:
-        """Of the variables that are trained, in their order."""
+        """Return the values of the trained variables, in their order."""
         return self._values(self.variables)
 
     @staticmethod
     def assign(variables: list[Any], values: list[np.ndarray]) -> None:
+        """Set variables to values."""
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 

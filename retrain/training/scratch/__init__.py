@@ -1,1 +1,1 @@
-"""A small network that is trained on pixels from scratch."""
+"""Training a small network on pixels from scratch."""

@@ -18,7 +18,7 @@ FEATURES = 256
 
 
 def check_size(height: int, width: int) -> None:
-    """Raises UsageFault for pictures that are too small or too large for the network."""
+    """Raise UsageFault for pictures that are too small or too large for the network."""
     if min(height, width) < LEAST_SIZE:
         raise UsageFault(
             f"--input_size {height}x{width} is too small for {NAME}: "
@@ -31,11 +31,11 @@ def check_size(height: int, width: int) -> None:
 
 
 def new_network(shape: tuple[int, int, int], classes: int, rng: np.random.Generator) -> Any:
-    """A Keras model from pictures (n, *shape) to logits (n, classes). All chance comes from `rng`.
+    """Return a new Keras model from pictures (n, *shape) to logits (n, classes).
 
-    Two blocks, of 32 and of 64 filters, each of two 3x3 convolutions (ReLU, no padding), 2x2 max
-    pooling and dropout 0.25; then 256 ReLU units, dropout 0.5 and the logits: the "VGG-like
-    convnet" of Keras' guide to its Sequential model.
+    All chance comes from `rng`. Two blocks, of 32 and of 64 filters, each of two 3x3 convolutions
+    (ReLU, no padding), 2x2 max pooling and dropout 0.25; then 256 ReLU units, dropout 0.5 and the
+    logits: the "VGG-like convnet" of Keras' guide to its Sequential model.
     """
     keras = import_keras()
     layers = keras.layers
@@ -71,7 +71,7 @@ def new_network(shape: tuple[int, int, int], classes: int, rng: np.random.Genera
 
 
 def freeze_network(model: Any, folder: Path) -> Backbone:
-    """All but the last layer, frozen into the existing `folder`."""
+    """Freeze all but the last layer into the existing `folder` and return the backbone."""
     from retrain.backbones.freeze.freeze import freeze
     from retrain.backbones.freeze.keras_file import network_of_model
 

@@ -1,4 +1,4 @@
-"""Photos as pixels in memory, and what a network trained on them makes of them."""
+"""Photos as pixels in memory, and the features that a network gives for them."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,10 @@ from retrain.utils.progress import progress
 
 
 def read_pixels(paths: Sequence[str], recipe: Recipe) -> tuple[np.ndarray, dict[int, str]]:
-    """Pixels (N, H, W, 3) uint8 of the photos, and why those at some positions have none.
+    """Read photos as pixels (N, H, W, 3) uint8; return also why some positions have none.
 
     The pixels of the latter are 0.
     """
-
     pixels = np.zeros((len(paths), recipe.height, recipe.width, 3), np.uint8)
     broken: dict[int, str] = {}
     with progress("Reading photos", len(paths), "photos") as meter:
@@ -33,7 +32,17 @@ def read_pixels(paths: Sequence[str], recipe: Recipe) -> tuple[np.ndarray, dict[
 def features_of_pixels(
     backbone: Backbone, pixels: np.ndarray, wanted: str, *, precision: str
 ) -> FeatureMatrix:
-    """(N, D) features of pixels (N, H, W, 3) uint8, by an engine as `choose_engine` has it."""
+    """Compute features (N, D) of pixels (N, H, W, 3) uint8.
+
+    Args:
+        backbone: The network.
+        pixels: Of the photos.
+        wanted: The engine, as `choose_engine` takes it.
+        precision: `f32` or `bf16`.
+
+    Returns:
+        The features, in the order of the photos.
+    """
     engine = choose_engine(wanted, backbone, precision)
     features = np.empty((len(pixels), backbone.info.feature_width), np.float32)
     with progress("Computing features", len(pixels), "photos") as meter:

@@ -40,10 +40,18 @@ CHECKPOINT_SECONDS = 10.0  # what a killed run loses at the most, and an epoch
 
 @dataclass(frozen=True)
 class CnnSettings:
-    """The tutorials' values. `grayscale`: the network sees brightness only.
+    """How to train the small network; the defaults are the tutorials' values.
 
-    `label_smoothing` and `class_weight` (a rule) are those of heads.loss. `patience`: after how
-    many epochs in a row without a smaller validation loss the training ends; 0 for never.
+    Attributes:
+        grayscale: The network sees brightness only.
+        epochs: At the most.
+        batch_size: Photos of a step.
+        learning_rate: Of gradient descent.
+        label_smoothing: As in `loss.SoftmaxLoss`.
+        class_weight: A rule of `loss.class_weights`.
+        patience: Epochs in a row without a lower validation loss that end the training; 0: never.
+        seed: Of all random choices.
+        resume: Go on from a checkpoint.
     """
 
     grayscale: bool = False
@@ -57,7 +65,7 @@ class CnnSettings:
     resume: bool = False
 
     def text(self) -> str:
-        """Canonical form of all that the result depends on."""
+        """Return the canonical form of all that the result depends on."""
         facts = asdict(self)
         del facts["resume"]
         return json.dumps(facts, sort_keys=True)
@@ -65,8 +73,15 @@ class CnnSettings:
 
 @dataclass(frozen=True)
 class CnnPhotos:
-    """`pixels` (N, H, W, 3) uint8 and `labels` (N,) int32, of `classes` classes; `train` and
-    `validation` are rows of these."""
+    """The photos of a training.
+
+    Attributes:
+        pixels: (N, H, W, 3) uint8.
+        labels: (N,) int32.
+        classes: How many there are.
+        train: Rows of these.
+        validation: Rows of these.
+    """
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -75,7 +90,7 @@ class CnnPhotos:
     validation: np.ndarray
 
     def digest(self) -> str:
-        """Hex BLAKE2b-128 of the photos of both sets, in their order, with their classes."""
+        """Return hex BLAKE2b-128 of the photos of both sets, in their order, with their classes."""
         digest = hashlib.blake2b(str((self.pixels.shape, self.classes)).encode(), digest_size=16)
         for rows in (self.train, self.validation):
             for row in rows.tolist():
@@ -93,20 +108,29 @@ def train_simple_cnn(
     checkpoints: Path,
     on_epoch: Callable[[StepResult], None],
 ) -> tuple[Backbone, Head]:
-    """Trains network.new_network.
+    """Train the small network on photos; return its backbone and head.
 
     The tutorials' stochastic gradient descent with Nesterov's momentum goes through all training
-    photos, shuffled, in each epoch. The network up to its last layer is frozen into the existing
-    `folder`, the rest is the head. A checkpoint is kept in the folder `checkpoints`, from which
-    `settings.resume` goes on, to the same weights.
+    photos, shuffled, in each epoch. The weights with the lowest validation loss (weighted by class)
+    are returned; without validation photos, those with the lowest loss on all training photos. A
+    small network on few photos can leap from all right to a constant answer in one epoch, be it the
+    last. The same arguments give the same bits on the same machine.
 
-    `on_epoch` is called after each epoch (a step is an epoch, counted from 1) with up to SCORED
-    of its training photos (all, without validation photos) and all validation photos, if any. The
-    weights with the least validation loss (weighted by class) are the ones that count; without
-    validation photos, those with the least loss on all training photos. A small network on few
-    photos can leap from all right to a constant answer in one epoch, be it the last.
-    The same arguments give the same bits on the same machine. Raises RetrainError when the loss is
-    no longer a number.
+    Args:
+        photos: The pixels and their classes.
+        settings: How to train.
+        folder: An existing folder, into which the network up to its last layer is frozen.
+        checkpoints: The folder of the checkpoint, from which `settings.resume` goes on, to the same
+            weights.
+        on_epoch: Is called after each epoch (a step is an epoch, counted from 1) with up to SCORED
+            of its training photos (all, without validation photos) and all validation photos, if
+            any.
+
+    Returns:
+        The backbone, and the last layer as the head.
+
+    Raises:
+        RetrainError: The loss is no longer a number.
     """
     height, width = photos.pixels.shape[1:3]
     check_size(height, width)
@@ -126,7 +150,7 @@ def train_simple_cnn(
 
 
 class _Training:
-    """The epochs; `standing` is where it is."""
+    """The epochs of a training; `standing` is how far it is."""
 
     def __init__(
         self, photos: CnnPhotos, settings: CnnSettings, on_epoch: Callable[[StepResult], None]
@@ -156,9 +180,11 @@ class _Training:
 
     @property
     def head(self) -> Head:
+        """The last layer."""
         return Head(*self.model.layers[-1].get_weights())
 
     def restore(self, checkpoint: Checkpoint) -> None:
+        """Go to where a checkpoint was written."""
         for name, group in self._groups().items():
             for variable, value in zip(group, checkpoint.arrays[name], strict=True):
                 variable.assign(value)
@@ -167,7 +193,7 @@ class _Training:
         log.info(f"Resuming training of {NAME} after epoch {self.standing.epoch - 1}")
 
     def run(self) -> Iterator[Checkpoint]:
-        """Trains to the end, and says after some epochs, and after the last, what to keep."""
+        """Train to the end; yield, after some epochs and after the last, what to keep on disk."""
         left = (self.settings.epochs - self.standing.epoch + 1) * len(self.photos.train)
         written = time.monotonic()
         with progress(f"Training {NAME}", left, "photos") as meter:
@@ -178,7 +204,7 @@ class _Training:
                     written = time.monotonic()
 
     def end(self) -> None:
-        """Goes back to the best weights."""
+        """Go back to the best weights."""
         if not self.best:  # a checkpoint of a version that kept the last ones
             return
         self.model.set_weights(self.best)
@@ -220,7 +246,7 @@ class _Training:
             self._say(result)
 
     def _judge(self, epoch: int, result: BatchResult) -> None:
-        """Keeps the weights if `result`, of the judges, is the best so far."""
+        """Keep the weights if `result`, of the selection photos, is the best so far."""
         loss = log_loss(result.logits, self.photos.labels[self.judges.rows], self.class_weights)
         if self.standing.judge(epoch, loss):
             self.best = self.model.get_weights()
@@ -234,7 +260,10 @@ class _Training:
             yield rows[first : first + self.settings.batch_size]
 
     def _pictures(self, rows: np.ndarray) -> Any:
-        """(n, H, W, 3 or 1) float32 in [0, 1]; grey is made as the frozen graph makes it."""
+        """Return pictures (n, H, W, 3 or 1) float32 in [0, 1].
+
+        Grey is made as the frozen graph makes it.
+        """
         values = self.photos.pixels[rows] / np.float32(255)
         if not self.settings.grayscale:
             return values
@@ -252,7 +281,7 @@ class _Training:
         )
 
     def _groups(self) -> dict[str, list[Any]]:
-        """Weights with the states of dropout's generators; momenta with the count of steps."""
+        """Return the variables to keep: weights with dropout's states, momenta, step count."""
         return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def _state(self) -> Arrays:
