@@ -1,4 +1,4 @@
-"""How good a trained head is, and what its scores are made to mean before it is exported."""
+"""Calibrating a trained head, and its final test, before it is exported."""
 
 import logging
 from dataclasses import dataclass
@@ -21,9 +21,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was learnt from the validation photos: `head` gives logits / `temperature`.
+    """The result of calibration on the validation photos.
 
-    A photo whose best score is below `threshold` (None: no such rule) is to be called unknown.
+    Attributes:
+        head: Gives logits / `temperature`.
+        temperature: Divides the logits.
+        threshold: A photo whose best score is below it is called unknown; None: no such rule.
     """
 
     head: Head
@@ -33,7 +36,13 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Assessment:
-    """The test photos, scored by the calibrated head; `uncalibrated`: by the head as trained."""
+    """The test photos, scored by the calibrated head.
+
+    Attributes:
+        evaluation: The photos and their probabilities.
+        metrics: Of the calibrated head.
+        uncalibrated: Metrics of the head as trained.
+    """
 
     evaluation: Evaluation
     metrics: Metrics
@@ -41,7 +50,10 @@ class Assessment:
 
 
 def calibrate(settings: TrainSettings, dataset: Dataset, head: Head) -> Calibration:
-    """Fits a temperature, which no answer depends on, and the threshold that was asked for."""
+    """Fit a temperature and, if asked for, a threshold; return the calibrated head.
+
+    No answer depends on the temperature.
+    """
     rows = dataset.split.rows(VALIDATION)
     logits, truth = logits_of(head, dataset.features, rows), dataset.labels[rows]
     temperature = fit_temperature(logits, truth) if settings.calibration else 1.0
@@ -82,7 +94,18 @@ def assess(
     head: Head,
     calibration: Calibration,
 ) -> Assessment:
-    """The final test: the accuracy line, as the ancestor wrote it, is a result."""
+    """Test the calibrated head on the test photos; return its metrics and print the accuracy.
+
+    Args:
+        settings: Of the run.
+        dataset: The photos' features, classes and sets.
+        labels: In class order.
+        head: As trained.
+        calibration: The calibrated head.
+
+    Returns:
+        The evaluation and its metrics.
+    """
     seeds = np.random.SeedSequence(settings.seed).spawn(5)
     draw, resample = (np.random.default_rng(seed) for seed in seeds[3:])
     sampler = Sampler(dataset.split.rows(TEST), dataset.labels, settings.sampling, rng=draw)

@@ -1,4 +1,4 @@
-"""Making a head's scores mean what they say, learnt from validation photos."""
+"""Calibration: making a head's scores mean what they say, learnt from validation photos."""
 
 import math
 
@@ -11,7 +11,7 @@ HALVINGS = 40  # of the interval between them: to the last digits of a float32
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The T in [COLDEST, HOTTEST] that gives softmax(logits / T) the least log loss.
+    """Return the T in [COLDEST, HOTTEST] that gives softmax(logits / T) the lowest log loss.
 
     `logits` (n, C), `truth` (n,) classes. C. Guo et al., "On calibration of modern neural
     networks", ICML 2017, section 4.2: below 1 the head was too timid, above 1 too sure. The
@@ -47,12 +47,12 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
 
 def calibrated(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """(n, C) probabilities: softmax(logits / temperature)."""
+    """Compute probabilities (n, C): softmax(logits / temperature)."""
     return softmax(logits / temperature)
 
 
 def fit_threshold(probabilities: np.ndarray, truth: np.ndarray, precision: float) -> float | None:
-    """The lowest score at which answering is right often enough.
+    """Return the lowest score at which answering is right often enough, or None.
 
     Of `probabilities` (n, C) with classes `truth` (n,), a photo is answered when its top score is
     at least the threshold. Returned is the smallest top score t among the photos such that of

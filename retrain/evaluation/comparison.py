@@ -1,4 +1,4 @@
-"""The new classifier against an earlier one, on the test photos that both can be asked about."""
+"""Comparing the new classifier with an earlier one, on the test photos that both know."""
 
 import logging
 from collections.abc import Iterator
@@ -30,6 +30,7 @@ class Comparison:
     difference: PairedDifference
 
     def sentence(self) -> str:
+        """Say both accuracies and their difference."""
         return (
             f"Compared with {self.earlier} on {self.photos} test photos: "
             f"{self.new_accuracy:.1%} instead of {self.earlier_accuracy:.1%} "
@@ -40,11 +41,22 @@ class Comparison:
 def compare_with(
     earlier: Path, dataset: Dataset, labels: tuple[str, ...], *, assessment: Assessment
 ) -> Comparison | None:
-    """Asks the earlier graph about the test photos whose class it knows by name; None if none.
+    """Compare with an earlier graph on the test photos whose class it knows by name.
 
     Photos that the split has kept for testing before are test photos still, so where the earlier
-    graph was trained on the same tree, it has not seen them either. Raises RetrainError if the
-    graph cannot be used.
+    graph was trained on the same tree, it has not seen them either.
+
+    Args:
+        earlier: The earlier graph's file or folder.
+        dataset: The photos' features, classes and sets.
+        labels: Of the new classifier, in class order.
+        assessment: The new classifier's test.
+
+    Returns:
+        The comparison; None if the earlier graph knows the class of no test photo.
+
+    Raises:
+        RetrainError: The earlier graph cannot be used.
     """
     classifier = open_classifier(earlier, describe_graph(earlier))
     for remark in classifier.remarks:

@@ -1,4 +1,4 @@
-"""Every photo judged by a head that was trained without it."""
+"""Cross-validation: every photo is judged by a head that was trained without it."""
 
 from collections.abc import Callable
 
@@ -15,9 +15,16 @@ def cross_validate(
     *,
     train: Callable[[np.ndarray], Scorer],
 ) -> np.ndarray:
-    """(N,) int64 predicted class of each row of features (N, D), N being the length of `fold_of`.
+    """Predict the class of each photo by a head that was trained without its fold.
 
-    For each fold, `train` gets the rows of the others and gives a head.
+    Args:
+        features: (N, D), or more rows than there are photos.
+        labels: (N,) classes.
+        fold_of: (N,) the fold of each photo.
+        train: Is called with the rows of the other folds and returns a head.
+
+    Returns:
+        (N,) int64 predicted classes.
     """
     predicted = np.empty(len(fold_of), np.int64)
     for fold in np.unique(fold_of):

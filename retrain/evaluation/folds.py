@@ -20,14 +20,23 @@ class _Group:
 
 
 def folds(labels: np.ndarray, groups: Sequence[bytes | str], k: int, *, seed: int) -> np.ndarray:
-    """(n,) int64 fold, 0 to k - 1, of each photo.
+    """Assign each photo to a fold and return the folds (n,) int64, 0 to k - 1.
 
-    `labels`: (n,) classes; `groups`: a key for each photo. Photos with one key share a fold, also
-    when they are of several classes. Class by class, its largest group first and those of one
-    size by a hash of key and seed, each group joins the fold with fewest photos of that class
-    (among equals: with fewest photos). So the folds of a class differ by one photo at most where
-    no two photos share a group, and the order of rows does not matter. A class of fewer than k
-    groups is missing from some folds, and with fewer than k groups in all some folds are empty.
+    Class by class, its largest group first and those of one size by a hash of key and seed, each
+    group joins the fold with fewest photos of that class (among equals: with fewest photos). So the
+    folds of a class differ by one photo at most where no two photos share a group, and the order of
+    rows does not matter. A class of fewer than k groups is missing from some folds, and with fewer
+    than k groups in all some folds are empty.
+
+    Args:
+        labels: (n,) classes.
+        groups: A key for each photo. Photos with one key share a fold, also when they are of
+            several classes.
+        k: How many folds.
+        seed: Of the hash.
+
+    Returns:
+        The fold of each photo.
     """
     keys = [_as_bytes(key) for key in groups]
     counts: dict[bytes, Counter[int]] = {}

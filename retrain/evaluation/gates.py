@@ -1,4 +1,4 @@
-"""What a result must reach for a command to end well."""
+"""Gates: what a result must reach for a command to end well."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from retrain.utils.ranges import parse_number, shown
 
 
 def parse_recall(text: str) -> tuple[str, float]:
-    """`daisy=0.8` as (class, least recall). Raises UsageFault."""
+    """Parse `daisy=0.8` into (class, least recall); raise UsageFault."""
     label, _, share = text.rpartition("=")
     if not label:
         raise UsageFault(f"--assert_recall {shown(text)}: give CLASS=SHARE, for example daisy=0.8")
@@ -18,7 +18,7 @@ def parse_recall(text: str) -> tuple[str, float]:
 
 
 def check_recall_labels(wanted: Sequence[tuple[str, float]], labels: Sequence[str]) -> None:
-    """Raises UsageFault for a class that is not there, before the work starts."""
+    """Raise UsageFault, before the work starts, for a class that does not exist."""
     for label, _ in wanted:
         if match_name(label, labels) is None:
             raise UsageFault(
@@ -27,7 +27,7 @@ def check_recall_labels(wanted: Sequence[tuple[str, float]], labels: Sequence[st
 
 
 def check_leaks(leaks: int, max_leaks: int | None) -> None:
-    """Raises GateFault for more leaks than `max_leaks`, if that is a number."""
+    """Raise GateFault for more leaks than `max_leaks`, if that is a number."""
     check_gates(None, None, (), leaks=leaks, max_leaks=max_leaks)
 
 
@@ -39,9 +39,19 @@ def check_gates(
     leaks: int = 0,
     max_leaks: int | None = None,
 ) -> None:
-    """Raises GateFault, in one line that names each result that is not good enough.
+    """Raise GateFault, in one line that names each result that is not good enough.
 
     A share of no photos is not good enough.
+
+    Args:
+        metrics: Of the test, or None.
+        assert_accuracy: The least accuracy in [0, 1], or None.
+        assert_recall: Pairs of a class and its least recall in [0, 1].
+        leaks: How many were found.
+        max_leaks: The most that may be, or None.
+
+    Raises:
+        GateFault: A result is not good enough.
     """
     faults = []
     if metrics is not None:

@@ -1,4 +1,4 @@
-"""How far a figure can be trusted, given how few photos it rests on."""
+"""Confidence intervals: how far a figure can be trusted, given how few photos it rests on."""
 
 import math
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class PairedDifference:
     p_value: float
 
     def words(self) -> str:
-        """In points, with its interval and p-value, for a sentence."""
+        """Return the difference in points, with its interval and p-value, for a sentence."""
         low, high = 100 * self.interval.low, 100 * self.interval.high
         return (
             f"{100 * self.difference:+.1f} points, with 95 % confidence {low:+.1f} to {high:+.1f}; "
@@ -38,7 +38,7 @@ class PairedDifference:
 
 
 def wilson(right: int, count: int, confidence: float = CONFIDENCE) -> Interval:
-    """Score interval for the share right / count; [0, 1] without photos.
+    """Compute the score interval for the share right / count; [0, 1] without photos.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
     J. Am. Stat. Assoc. 22 (1927), without continuity correction.
@@ -53,7 +53,7 @@ def wilson(right: int, count: int, confidence: float = CONFIDENCE) -> Interval:
 
 
 def too_few(count: int) -> bool:
-    """Whether so few photos can say nothing about a share.
+    """Tell whether so few photos can say nothing about a share.
 
     They cannot when even with all of them right the Wilson interval would be wider than
     +- WIDEST, which is so below 9 photos. The rule looks at the count only, so a class is not
@@ -66,12 +66,13 @@ def too_few(count: int) -> bool:
 def bootstrap(
     statistic: Callable[[np.ndarray], float], confusion: np.ndarray, rng: np.random.Generator
 ) -> Interval:
-    """Bootstrap interval for a statistic in [0, 1] of a confusion matrix (C, C), not all 0.
+    """Compute the bootstrap interval for a statistic in [0, 1] of a confusion matrix (C, C).
 
-    Photos are drawn with replacement. The percentile interval is moved by the bootstrap's own
-    estimate of bias (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 10
-    and 13): a resample lacks a third of the photos, so with a few photos a class its macro F1 is
-    too low, and the plain interval may leave out the very figure it belongs to.
+    The matrix must not be all 0. Photos are drawn with replacement. The percentile interval is
+    moved by the bootstrap's own estimate of bias (Efron and Tibshirani, "An Introduction to the
+    Bootstrap", 1993, chapters 10 and 13): a resample lacks a third of the photos, so with a few
+    photos a class its macro F1 is too low, and the plain interval may leave out the very figure it
+    belongs to.
     """
     photos = np.repeat(np.arange(confusion.size), confusion.ravel())  # the cell of each
     values = np.empty(RESAMPLES)
@@ -86,7 +87,7 @@ def bootstrap(
 
 
 def paired_difference(right_a: np.ndarray, right_b: np.ndarray) -> PairedDifference:
-    """Compares two classifiers by which of the same photos (n,) each got right (bool).
+    """Compare two classifiers by which of the same photos (n,) each got right (bool).
 
     The interval is method 10 of R. G. Newcombe, "Improved confidence intervals for the difference
     between binomial proportions based on paired data", Statistics in Medicine 17 (1998), 2635-50.
@@ -116,7 +117,7 @@ def _joined(first: float, second: float, phi: float) -> float:
 
 
 def _paired_correlation(both: int, only_a: int, only_b: int, *, neither: int) -> float:
-    """Newcombe's phi: half a photo's worth of continuity correction when it is positive."""
+    """Compute Newcombe's phi, with half a photo's worth of continuity correction if positive."""
     product = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
     if not product:
         return 0.0

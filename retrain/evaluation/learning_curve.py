@@ -1,4 +1,4 @@
-"""Would more photos help? Heads trained on parts of the photos tell."""
+"""The learning curve: would more photos help? Heads trained on parts of the photos tell."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,8 +27,10 @@ VERDICTS = {
 class LearningCurve:
     """How n test photos fare with heads trained on k growing parts of the training photos.
 
-    `photos`: (k, C) training photos of each class; `truth`: (n,) classes; `right`: (k, n) bool,
-    which test photos each head gets right. The last part is all photos.
+    Attributes:
+        photos: (k, C) training photos of each class. The last part is all photos.
+        truth: (n,) classes.
+        right: (k, n) bool, which test photos each head gets right.
     """
 
     photos: np.ndarray
@@ -36,7 +38,7 @@ class LearningCurve:
     right: np.ndarray
 
     def accuracy(self, part: int) -> tuple[float, Interval]:
-        """Share of test photos right in [0, 1], and its Wilson interval."""
+        """Return the share of test photos right in [0, 1] with a part, and its Wilson interval."""
         return float(self.right[part].mean()), wilson(int(self.right[part].sum()), len(self.truth))
 
 
@@ -59,11 +61,21 @@ def learning_curve(
     train: Callable[[np.ndarray], Head],
     rng: np.random.Generator,
 ) -> LearningCurve | None:
-    """Calls `train` with each part of `train_rows` and judges its heads by `test_rows`.
+    """Train heads on growing parts of the training photos, and test each.
 
     The parts are drawn class by class, each within the next, with a photo of each class at least.
-    `labels`: (N,) classes, 0 to `classes` - 1, of the rows of `features`.
-    None without test photos.
+
+    Args:
+        features: (N, D).
+        labels: (N,) classes, 0 to `classes` - 1.
+        train_rows: Rows of the training photos.
+        test_rows: Rows of the test photos.
+        classes: How many classes there are.
+        train: Is called with each part of `train_rows` and returns a head.
+        rng: Draws the parts.
+
+    Returns:
+        The curve; None without test photos.
     """
     if not len(test_rows):
         return None
@@ -82,9 +94,10 @@ def learning_curve(
 
 
 def advice(curve: LearningCurve, labels: Sequence[str]) -> list[Advice]:
-    """For each class whether more photos of all classes would help it, in the order of `labels`.
+    """Say for each class whether more photos would help it, in the order of `labels`.
 
-    The grounds are the last doubling: the same test photos with half and with all training photos.
+    More photos of all classes are meant. The grounds are the last doubling: the same test photos
+    with half and with all training photos.
     """
     found = []
     for number, label in enumerate(labels):

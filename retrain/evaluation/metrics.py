@@ -1,4 +1,4 @@
-"""All the figures by which a classifier is judged, from its probabilities and the truth.
+"""Metrics: all the figures of a classifier, from its probabilities and the truth.
 
 Definitions are scikit-learn's unless said otherwise. The predicted class is the one with the
 largest probability, the lowest of several.
@@ -19,7 +19,7 @@ BINS = 15  # as in Guo et al. 2017
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class. `support`: its photos; a share of no photos is 0."""
+    """The metrics of one class. `support`: its photos; a share of no photos is 0."""
 
     label: str
     support: int
@@ -78,9 +78,16 @@ class Metrics:
 def compute_metrics(
     probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str], *, rng: np.random.Generator
 ) -> Metrics:
-    """Judges probabilities (n, C), rows summing to 1, by the true classes (n,) in 0 to C - 1.
+    """Compute all metrics of probabilities by the true classes.
 
-    `labels`: the C class names; `rng` draws the bootstrap for macro F1.
+    Args:
+        probabilities: (n, C), rows summing to 1.
+        truth: (n,) true classes in 0 to C - 1.
+        labels: The C class names.
+        rng: Draws the bootstrap for macro F1.
+
+    Returns:
+        The metrics.
     """
     count = len(truth)
     predicted = probabilities.argmax(axis=1)
@@ -118,7 +125,7 @@ def compute_metrics(
 
 
 def most_confused(metrics: Metrics, n: int) -> list[tuple[str, str, int]]:
-    """Up to n (true label, predicted label, photos), most photos first, then by class."""
+    """Return up to n (true label, predicted label, photos), most photos first, then by class."""
     wrong = metrics.confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:n]
@@ -128,7 +135,7 @@ def most_confused(metrics: Metrics, n: int) -> list[tuple[str, str, int]]:
 
 
 def worst_classes(metrics: Metrics, n: int) -> list[ClassMetrics]:
-    """Up to n classes with a photo gone wrong: lowest recall first, of equals the largest.
+    """Return up to n classes with mistakes: lowest recall first, of equals the largest.
 
     Classes with too few photos to judge come after all others.
     """
@@ -137,14 +144,17 @@ def worst_classes(metrics: Metrics, n: int) -> list[ClassMetrics]:
 
 
 def metrics_to_json(metrics: Metrics) -> dict[str, Any]:
-    """Plain dicts, lists, strings and numbers, named as the fields; NaN becomes None."""
+    """Convert metrics to plain dicts, lists, strings and numbers; NaN becomes None."""
     text = json.dumps(asdict(metrics), default=np.ndarray.tolist)
     plain: dict[str, Any] = json.loads(text, parse_constant=lambda _: None)
     return plain
 
 
 def metrics_from_json(plain: Mapping[str, Any]) -> Metrics:
-    """The inverse of `metrics_to_json`; raises KeyError or TypeError on anything else."""
+    """Convert the result of `metrics_to_json` back.
+
+    Raises KeyError or TypeError for anything else.
+    """
     classes = tuple(
         ClassMetrics(**{**each, "recall_interval": Interval(**each["recall_interval"])})
         for each in plain["classes"]
@@ -185,7 +195,7 @@ def _macro_f1(confusion: np.ndarray) -> float:
 
 
 def _rank_of_truth(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(n,) how many classes come before the true one."""
+    """Count, for each photo (n,), how many classes come before the true one."""
     of_truth = probabilities[np.arange(len(truth)), truth][:, None]
     lower = np.arange(probabilities.shape[1]) < truth[:, None]
     before = (probabilities > of_truth) | ((probabilities == of_truth) & lower)
@@ -194,7 +204,10 @@ def _rank_of_truth(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def _macro_auc(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
-    """By the Mann-Whitney statistic, which is the area under the curve (Hanley, McNeil 1982)."""
+    """Compute the mean area under the ROC curves, or None.
+
+    By the Mann-Whitney statistic, which is that area (Hanley, McNeil 1982).
+    """
     areas = []
     for label, scores in enumerate(probabilities.T):
         ranked, inside = np.sort(scores), scores[truth == label]

@@ -1,1 +1,1 @@
-"""What is wrong with the photos themselves: copies, leaks, wrong labels, odd ones out."""
+"""The audit: what is wrong with the photos themselves (copies, leaks, wrong labels, outliers)."""

@@ -1,4 +1,4 @@
-"""Everything that is odd about a set of photos, found in one go."""
+"""Running all checks of the audit on a set of photos."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,10 +37,19 @@ KINDS = {
 class Finding:
     """One line of the audit.
 
-    `kind` is one of KINDS, `severity` is error, warning or note. `path` and, for a pair, `other`
-    are relative to the image folder, with the class and set of each ("" where there is none).
-    `suggested` is the class that a suspected label should rather be. `score`: similarity of a pair
-    in [-1, 1], probability of a suspected label in [0, 1], robust z-score of an outlier.
+    Attributes:
+        kind: One of KINDS.
+        severity: error, warning or note.
+        detail: In words.
+        path: Relative to the image folder; "" where no photo is meant, also below.
+        label: Its class.
+        set: Its set.
+        other: The other photo of a pair, relative to the image folder.
+        other_label: Its class.
+        other_set: Its set.
+        suggested: The class that a suspected label should rather be.
+        score: Similarity of a pair in [-1, 1], probability of a suspected label in [0, 1], robust
+            z-score of an outlier; None for other kinds.
     """
 
     kind: str
@@ -66,11 +75,12 @@ class Audit:
     findings: tuple[Finding, ...]
 
     def of_kind(self, kind: str) -> list[Finding]:
+        """List the findings of one kind."""
         return [finding for finding in self.findings if finding.kind == kind]
 
 
 def leaks(audit: Audit) -> list[Finding]:
-    """The pairs of equal pictures in two sets: what was learnt by heart is then asked again."""
+    """List the pairs of equal pictures in two sets, which make the accuracy look too good."""
     return [f for f in audit.findings if f.other and f.other_set != f.set]
 
 
@@ -82,10 +92,20 @@ def run_audit(
     sets: np.ndarray,
     recipe: Recipe,
 ) -> Audit:
-    """Audits the photos of `index`, which is read for a look at each.
+    """Audit the photos of an index, each of which is read, and return the findings.
 
-    Row i of `features`, `keys[i]` (digest of the bytes) and `sets[i]` belong to `index.photos[i]`;
-    further rows of `features` are not looked at. Raises RetrainError if a photo has gone.
+    Args:
+        index: The photos.
+        keys: Digest of each photo's bytes.
+        features: Row i belongs to photo i; further rows are ignored.
+        sets: The set of each photo.
+        recipe: Knows the size of the network's input.
+
+    Returns:
+        The findings.
+
+    Raises:
+        RetrainError: A photo has gone.
     """
     labels = np.array([photo.label for photo in index.photos], np.int64)
     teller = _Teller(index, sets)
@@ -140,7 +160,7 @@ def run_audit(
 
 @dataclass(frozen=True)
 class _Teller:
-    """Says things about photos by their rows."""
+    """Makes findings about photos from their rows."""
 
     index: Index
     sets: np.ndarray
@@ -155,6 +175,19 @@ class _Teller:
         suggested: str = "",
         score: float | None = None,
     ) -> Finding:
+        """Return a finding about one photo.
+
+        Args:
+            kind: One of KINDS.
+            severity: error, warning or note.
+            row: The photo's.
+            detail: In words.
+            suggested: The class that its label should rather be.
+            score: See `Finding`.
+
+        Returns:
+            The finding.
+        """
         photo = self.index.photos[row]
         label, place = self.index.classes[photo.label], SETS[self.sets[row]]
         return Finding(
@@ -162,6 +195,17 @@ class _Teller:
         )
 
     def pair(self, kind: str, row: int, other: int, *, similarity: float) -> Finding:
+        """Return a finding about two equal pictures; across sets it is a leak.
+
+        Args:
+            kind: One of KINDS.
+            row: The first photo's.
+            other: The second photo's.
+            similarity: In [-1, 1].
+
+        Returns:
+            The finding.
+        """
         photos = self.index.photos[row], self.index.photos[other]
         first, second = (self.index.classes[photo.label] for photo in photos)
         here, there = SETS[self.sets[row]], SETS[self.sets[other]]
@@ -177,13 +221,13 @@ class _Teller:
         )  # fmt: skip
 
     def siblings(self, row: int, other: int, similarity: float) -> bool:
-        """Shots that the user tied by name, and the split therefore keeps together."""
+        """Tell whether two photos are tied by name, so that the split keeps them together."""
         shots = {_shot(self.index.photos[of].path) for of in (row, other)}
         return len(shots) == 1 and "" not in shots and self.sets[row] == self.sets[other]
 
 
 def _shot(path: str) -> str:
-    """What shots of one thing share of their path, or nothing."""
+    """Return the part of a path that photos of one thing share by name, or ""."""
     shot, tie, _ = path.partition(NOHASH)
     return shot if tie else ""
 
@@ -191,7 +235,7 @@ def _shot(path: str) -> str:
 def _groups(
     index: Index, keys: Sequence[bytes], pairs: Iterable[tuple[int, int, float]]
 ) -> list[bytes]:
-    """A key for each photo, the same for photos that show the same thing."""
+    """Return a key for each photo, the same for photos that show the same thing."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""How evenly the photos are spread over the classes."""
+"""The balance of classes: how evenly the photos are spread over them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Balance:
         return self.most / self.fewest
 
     def sentence(self) -> str:
-        """What it means for the user; empty where it means little."""
+        """Say what the balance means for the user; empty where it means little."""
         if self.ratio < MATTERS:
             return ""
         return (
@@ -36,6 +36,6 @@ class Balance:
 
 
 def balance(classes: Sequence[str], counts: Sequence[int]) -> Balance:
-    """`counts`: photos of each class, one or more."""
+    """Return the balance of classes; `counts`: photos of each class, one or more."""
     low, high = int(np.argmin(counts)), int(np.argmax(counts))
     return Balance(classes[low], counts[low], classes[high], counts[high])

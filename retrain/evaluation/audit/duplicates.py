@@ -1,4 +1,4 @@
-"""Photos that are there twice: the same bytes, or the same picture saved anew.
+"""Duplicates: photos with the same bytes, and the same picture saved anew.
 
 Features propose and pixels confirm. A copy is among the nearest neighbours of its original, but
 how near differs from network to network, and photos that are merely alike may be nearer. What those
@@ -26,7 +26,7 @@ class Pair:
 
 
 def exact_duplicates(keys: Sequence[bytes]) -> list[list[int]]:
-    """Rows (ascending) of each key that occurs more than once, by first occurrence."""
+    """Return the rows (ascending) of each key that occurs more than once, by first occurrence."""
     groups: dict[bytes, list[int]] = {}
     for row, key in enumerate(keys):
         groups.setdefault(key, []).append(row)
@@ -34,7 +34,7 @@ def exact_duplicates(keys: Sequence[bytes]) -> list[list[int]]:
 
 
 def near_duplicates(neighbours: Neighbours, thumbnails: np.ndarray) -> list[Pair]:
-    """The neighbours that show the same picture, the most similar first.
+    """Return the pairs of neighbours that show the same picture, the most similar first.
 
     `thumbnails` (n, S, S) uint8: the photos in grey, squashed to one small size. The similarity of
     a pair is the mean of two cosines: of their features, and of their thumbnails' edges.
@@ -64,13 +64,19 @@ def near_duplicates(neighbours: Neighbours, thumbnails: np.ndarray) -> list[Pair
 
 
 def _pixel_similarity(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(m,) float32 in [-1, 1] for m pairs of thumbnails (m, S, S); 0 where one is blank."""
+    """Compute the similarity (m,) float32 in [-1, 1] of pairs of thumbnails (m, S, S).
+
+    It is 0 where one is blank.
+    """
     cosines: np.ndarray = np.einsum("mi,mi->m", _edges(left), _edges(right))
     return cosines
 
 
 def _edges(thumbnails: np.ndarray) -> np.ndarray:
-    """(m, 2 (S-1) (S-1)) float32: differences to the right and downwards, scaled to length 1."""
+    """Compute edges (m, 2 (S-1) (S-1)) float32 of thumbnails (m, S, S), scaled to length 1.
+
+    Edges are differences to the right and downwards.
+    """
     values = thumbnails.astype(np.float32)
     across = np.diff(values, axis=2)[:, :-1].reshape(len(values), -1)
     down = np.diff(values, axis=1)[:, :, :-1].reshape(len(values), -1)

@@ -1,4 +1,4 @@
-"""What only a look at the files tells: too small, too large, blank, named for another format."""
+"""Looking at the files themselves: too small, too large, blank, named for another format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +26,14 @@ BLANK_SPREAD = 3.0  # standard deviation of the livelier colour channel, of 255
 
 @dataclass(frozen=True)
 class Look:
-    """One photo: content `format` (Pillow's name), size in pixels as stored, the largest standard
-    deviation of a colour channel in [0, 127.5], and a grey thumbnail (THUMBNAIL, THUMBNAIL) uint8.
+    """What a look at one photo shows.
+
+    Attributes:
+        format: Of the content, by Pillow's name.
+        width: In pixels, as stored.
+        height: In pixels, as stored.
+        spread: The largest standard deviation of a colour channel, in [0, 127.5].
+        thumbnail: (THUMBNAIL, THUMBNAIL) uint8, grey.
     """
 
     format: str
@@ -38,9 +44,9 @@ class Look:
 
 
 def read_looks(paths: Sequence[str]) -> list[Look]:
-    """A look at each photo, in the order of `paths`.
+    """Look at each photo, and return the looks in the order of `paths`.
 
-    Raises RetrainError if one can no longer be read.
+    Raises RetrainError if a photo can no longer be read.
     """
     looks = []
     with progress("Looking at", len(paths), "photos") as meter, pillow_warnings_ignored():
@@ -55,7 +61,7 @@ def read_looks(paths: Sequence[str]) -> list[Look]:
 
 
 def complaints(path: str, look: Look, recipe: Recipe) -> list[tuple[str, str]]:
-    """(kind, detail) of all that is odd about the file; `recipe` knows the network's input."""
+    """List (kind, detail) of all that is odd about a file; `recipe` knows the network's input."""
     found = []
     shortest = min(look.width, look.height)
     size = f"{look.width}x{look.height} pixels"

@@ -1,4 +1,4 @@
-"""An audit as a table, as JSON and as a few lines for the terminal."""
+"""The audit as a table, as JSON, and as a few lines for the terminal."""
 
 import json
 from collections import Counter
@@ -17,8 +17,10 @@ SHOWN = 3  # findings of a kind on the terminal
 
 
 def write_audit_csv(audit: Audit, path: Path, *, csv_safe: bool = False) -> None:
-    """One row for each finding, the columns named as Finding's fields; `csv_safe`: see
-    text.csv_row. Raises RetrainError."""
+    """Write one row for each finding, with columns named as Finding's fields.
+
+    `csv_safe`: see `text.csv_row`. Raises RetrainError if the file cannot be written.
+    """
     names = [field.name for field in fields(Finding)]
     rows = [names]
     for finding in audit.findings:
@@ -35,13 +37,16 @@ def _cell(value: Any) -> str:
 
 
 def write_audit_json(audit: Audit, path: Path) -> None:
-    """The findings and their counts; `score` is null where there is none. Raises RetrainError."""
+    """Write the findings and their counts as JSON; raise RetrainError if that fails.
+
+    `score` is null where there is none.
+    """
     text = json.dumps(audit_to_json(audit), indent=1, ensure_ascii=False) + "\n"
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def audit_to_json(audit: Audit) -> dict[str, Any]:
-    """The audit in plain types."""
+    """Return the audit in types that JSON has."""
     kinds = Counter(finding.kind for finding in audit.findings)
     return {
         "photos": audit.photos,
@@ -54,14 +59,14 @@ def audit_to_json(audit: Audit) -> dict[str, Any]:
 
 
 def audit_from_json(facts: Mapping[str, Any]) -> Audit:
-    """What `audit_to_json` gave. Raises KeyError or TypeError for anything else."""
+    """Return the audit that `audit_to_json` gave; raise KeyError or TypeError for anything else."""
     balance = {field.name: facts["balance"][field.name] for field in fields(Balance)}
     findings = tuple(Finding(**finding) for finding in facts["findings"])
     return Audit(facts["photos"], tuple(facts["classes"]), Balance(**balance), findings)
 
 
 def audit_lines(audit: Audit) -> list[str]:
-    """A line for each kind that was found, then its worst; the leaks before all others."""
+    """Return a line for each kind that was found, then its worst; leaks come first."""
     lines = []
     leaking = leaks(audit)
     if leaking:

@@ -12,15 +12,19 @@ BLOCK = 4096  # rows compared at a go
 
 @dataclass(frozen=True)
 class Neighbours:
-    """`rows` (n, k) int64: each row's nearest other rows, the nearest first; `similarity` (n, k)
-    float32: the cosine of the angle between them, in [-1, 1]."""
+    """The nearest neighbours of n rows.
+
+    Attributes:
+        rows: (n, k) int64, each row's nearest other rows, the nearest first.
+        similarity: (n, k) float32, the cosine of the angle between them, in [-1, 1].
+    """
 
     rows: np.ndarray
     similarity: np.ndarray
 
 
 def unit_vectors(features: FeatureMatrix, rows: np.ndarray) -> np.ndarray:
-    """(n, D) float32: the given rows of the matrix, each scaled to length 1."""
+    """Return rows of the matrix as vectors (n, D) float32, each scaled to length 1."""
     vectors = features.take(rows)
     for start in range(0, len(vectors), BLOCK):
         block = vectors[start : start + BLOCK]
@@ -29,7 +33,7 @@ def unit_vectors(features: FeatureMatrix, rows: np.ndarray) -> np.ndarray:
 
 
 def nearest(units: np.ndarray, k: int) -> Neighbours:
-    """The k nearest others (fewer if there are no more) of each of n unit vectors (n, D).
+    """Find the k nearest others (fewer if there are no more) of each of n unit vectors (n, D).
 
     Every pair is compared, block by block; n x n numbers are never held.
     """

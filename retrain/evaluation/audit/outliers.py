@@ -1,4 +1,4 @@
-"""Photos that are like no other."""
+"""Outliers: photos that are like no other."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ LIMIT = 3.5  # modified z-score beyond which a value is an outlier (Iglewicz and
 
 @dataclass(frozen=True)
 class Outlier:
-    """`score`: how many robust standard deviations the photo is farther off than usual."""
+    """A photo's row, and how many robust standard deviations it is farther off than usual."""
 
     row: int
     score: float
 
 
 def outliers(neighbours: Neighbours, labels: np.ndarray) -> list[Outlier]:
-    """Rows far from all others, whatever their class, the farthest first. `labels`: (n,).
+    """Return the rows far from all others, the farthest first. `labels`: (n,) classes.
 
     What counts is the distance to the farthest of the k neighbours (Ramaswamy, Rastogi and Shim,
     2000), so fewer than k copies of an odd photo do not hide it. It has to stand out both among all
@@ -39,6 +39,6 @@ def outliers(neighbours: Neighbours, labels: np.ndarray) -> list[Outlier]:
 
 
 def _robust(values: np.ndarray) -> tuple[float, float]:
-    """Median, and the standard deviation as told by the median absolute deviation."""
+    """Return the median, and the standard deviation as told by the median absolute deviation."""
     centre = float(np.median(values))
     return centre, max(float(np.median(np.abs(values - centre))) * 1.4826, 1e-6)

@@ -1,4 +1,4 @@
-"""Labels that are probably wrong: those that a head which never saw the photo does not believe.
+"""Suspected labels: those that a head which never saw the photo finds improbable.
 
 Confident learning (Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in
 Dataset Labels", JAIR 2021): predictions out of fold, ranked by self-confidence; each class has its
@@ -21,10 +21,15 @@ ITERATIONS = 25  # of L-BFGS; a hundred rank the same
 
 @dataclass(frozen=True)
 class Suspect:
-    """`score` in [0, 1]: the probability left for the given label, so the lowest is the worst.
+    """A photo whose label is probably wrong.
 
-    `confident`: the suggested class is at least as probable as it is, on average, for photos that
-    do carry its label.
+    Attributes:
+        row: The photo's.
+        given: Its label's class.
+        suggested: The most probable class.
+        score: The probability left for the given label, in [0, 1], so the lowest is the worst.
+        confident: The suggested class is at least as probable as it is, on average, for photos that
+            do carry its label.
     """
 
     row: int
@@ -37,10 +42,18 @@ class Suspect:
 def suspected_labels(
     features: np.ndarray, labels: np.ndarray, groups: Sequence[bytes], *, seed: int
 ) -> list[Suspect]:
-    """The photos whose label is not the most probable one, the worst first.
+    """Return the photos whose label is not the most probable one, the worst first.
 
-    `features` (n, D) float32, overwritten; `labels` (n,) int; photos of one group share a fold. A
-    photo whose class was missing where its prediction was learnt is not judged.
+    A photo whose class was missing where its prediction was learnt is left out.
+
+    Args:
+        features: (n, D) float32, which is overwritten.
+        labels: (n,) int classes.
+        groups: A key for each photo; photos of one group share a fold.
+        seed: Of the folds.
+
+    Returns:
+        The suspects.
     """
     _standardise(features)
     probabilities = _out_of_fold(features, labels, folds(labels, groups, FOLDS, seed=seed))
@@ -64,14 +77,14 @@ def suspected_labels(
 
 
 def _standardise(features: np.ndarray) -> None:
-    """Each column to mean 0 and standard deviation 1, in place; a constant one to 0."""
+    """Scale each column to mean 0 and standard deviation 1, in place; a constant one to 0."""
     features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
     squares = np.einsum("nd,nd->d", features, features, dtype=np.float64)
     features /= np.maximum(np.sqrt(squares / len(features)), 1e-6).astype(np.float32)
 
 
 def _out_of_fold(features: np.ndarray, labels: np.ndarray, fold_of: np.ndarray) -> np.ndarray:
-    """(n, C) float32 probabilities; nan for a class that the other folds do not have."""
+    """Compute probabilities (n, C) float32; nan for a class that the other folds lack."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
