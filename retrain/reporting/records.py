@@ -1,4 +1,4 @@
-"""What a run leaves behind for people and programs to look at, beside the graph."""
+"""The files that a run leaves beside the graph: evaluation, predictions, audit."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,13 +22,23 @@ AUDIT_CSV, AUDIT_JSON = "audit.csv", "audit.json"
 def write_evaluation(
     path: Path, metrics: Metrics, labels: Sequence[str], *, more: dict[str, Any] | None = None
 ) -> None:
-    """All metrics as JSON, with the labels in the order of the confusion matrix."""
+    """Write all metrics as JSON, with the labels in the order of the confusion matrix.
+
+    Args:
+        path: The file.
+        metrics: Of the test photos.
+        labels: In class order.
+        more: Further facts.
+
+    Raises:
+        RetrainError: The file cannot be written.
+    """
     facts = {"labels": list(labels), **(more or {}), **metrics_to_json(metrics)}
     write_bytes(path, json.dumps(facts).encode("utf-8", "surrogateescape") + b"\n")
 
 
 def calibration_facts(assessment: Assessment, calibration: Calibration) -> dict[str, Any]:
-    """What `evaluation.json` says of the calibration."""
+    """Return what `evaluation.json` says of the calibration."""
     before = assessment.uncalibrated
     return {
         "temperature": calibration.temperature,
@@ -48,7 +58,18 @@ def write_predictions(
     calibration: Calibration,
     csv_safe: bool = False,
 ) -> None:
-    """A row for each photo, in the order of the tree: what the exported graph says of it."""
+    """Write a row for each photo, in the order of the tree: what the exported graph says of it.
+
+    Args:
+        path: The CSV file.
+        dataset: The photos' features, classes and sets.
+        labels: In class order.
+        calibration: The calibrated head.
+        csv_safe: See `text.csv_row`.
+
+    Raises:
+        RetrainError: The file cannot be written.
+    """
 
     def rows() -> Iterator[tuple[str, str, str, np.ndarray]]:
         every = np.arange(len(dataset.keys))
@@ -69,9 +90,16 @@ def write_prediction_rows(
     *,
     csv_safe: bool = False,
 ) -> None:
-    """CSV of (path, set, truth, scores (C,)): the prediction, its score, then each class' score.
+    """Write predictions as CSV: the prediction, its score, then each class' score.
 
-    `csv_safe`: see text.csv_row.
+    Args:
+        path: The CSV file.
+        labels: In class order.
+        rows: (path, set, truth, scores (C,)) of each photo.
+        csv_safe: See `text.csv_row`.
+
+    Raises:
+        RetrainError: The file cannot be written.
     """
     with atomic_path(path) as temporary, open(
         temporary, "w", encoding="utf-8", errors="surrogateescape", newline=""

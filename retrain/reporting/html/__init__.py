@@ -1,1 +1,1 @@
-"""The report: one page with metrics, galleries and findings."""
+"""The HTML report: one page with metrics, galleries and findings."""

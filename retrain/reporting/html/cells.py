@@ -1,4 +1,4 @@
-"""The confusion matrix as something to look into: which photos lie behind each cell."""
+"""The cells of the confusion matrix, and the photos behind each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ FAINTEST = 0.2  # a cell with a photo is never invisible
 
 @dataclass(frozen=True)
 class Cell:
-    """`shade` in [0, 1]: how strongly it is coloured."""
+    """A cell that holds photos; `shade` in [0, 1]: how strongly it is coloured."""
 
     truth: int
     predicted: int
@@ -24,7 +24,7 @@ class Cell:
 
 
 def cells(metrics: Metrics) -> list[Cell]:
-    """The cells that hold photos, row by row.
+    """List the cells that hold photos, row by row.
 
     The shade is the share of the true class; its root off the diagonal, where shares are small.
     """
@@ -40,7 +40,7 @@ def cells(metrics: Metrics) -> list[Cell]:
 
 
 def by_turns(photos: JudgedPhotos) -> list[int]:
-    """All n rows, the surest of each cell first, then the second of each, and so on.
+    """Return all n rows: the surest of each cell first, then the second of each, and so on.
 
     So a page that has no room for all photos shows some of every cell.
     """
@@ -58,7 +58,7 @@ def by_turns(photos: JudgedPhotos) -> list[int]:
 def behind_cells(
     photos: JudgedPhotos, thumbnails: Mapping[int, str | None]
 ) -> dict[str, list[list[Any]]]:
-    """The photos of each cell `T-P`, the surest first, as the page's script wants them.
+    """Return the photos of each cell `T-P`, the surest first, for the page's script.
 
     Each is [path, probability of the answer in %, of the true class in %, thumbnail or None].
     `thumbnails`: those of the rows to show.

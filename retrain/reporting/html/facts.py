@@ -13,8 +13,13 @@ from retrain.training.curve import CurvePoint
 
 @dataclass(frozen=True)
 class JudgedPhotos:
-    """The n test photos: `paths` relative to the image folder, true classes `truth` (n,), and
-    `probabilities` (n, C), rows summing to 1."""
+    """The n test photos.
+
+    Attributes:
+        paths: Relative to the image folder.
+        truth: (n,) true classes.
+        probabilities: (n, C), rows summing to 1.
+    """
 
     paths: Sequence[str]
     truth: np.ndarray
@@ -25,12 +30,21 @@ class JudgedPhotos:
 class ReportInputs:
     """All that a page is made of; a section whose value is missing is left out.
 
-    `facts`: (name, value) of the run, in the order shown. `labels`: the C class names. `metrics`:
-    those of `photos`, whose probabilities are the calibrated ones; `uncalibrated`: the same before
-    calibration by `temperature`. `image_dir`: the folder that the paths of `photos` and `audit`
-    are relative to. `maps`: the class-activation map (h, w) of the answer for some of `photos`, by
-    path. `counts`: (C, 3) photos by class and set (images.split.SETS). `outputs`: (what,
-    path) of the files written.
+    Attributes:
+        title: Of the page.
+        facts: (name, value) of the run, in the order shown.
+        labels: The C class names.
+        metrics: Of `photos`.
+        photos: With calibrated probabilities.
+        image_dir: The folder that the paths of `photos` and `audit` are relative to.
+        maps: The class-activation map (h, w) of the answer for some of `photos`, by path.
+        counts: (C, 3) photos by class and set (split.SETS).
+        uncalibrated: Metrics before calibration.
+        temperature: Of the calibration.
+        training: The evaluated steps.
+        learning_curve: Of parts of the training photos.
+        audit: Of the photos.
+        outputs: (what, path) of the files written.
     """
 
     title: str
@@ -49,4 +63,5 @@ class ReportInputs:
     outputs: Sequence[tuple[str, str]] = ()
 
     def full_path(self, path: str) -> str:
+        """Return where a photo lies."""
         return f"{self.image_dir}/{path}"

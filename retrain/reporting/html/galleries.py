@@ -1,4 +1,4 @@
-"""Which photos a page shows, and what is said under each."""
+"""The galleries of a page: which photos it shows, and the captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,13 +28,14 @@ class Shot:
 def random_batch(
     photos: JudgedPhotos, labels: Sequence[str], rng: np.random.Generator
 ) -> list[Shot]:
+    """Return up to BATCH test photos, drawn by `rng`."""
     count = len(photos.paths)
     rows = rng.choice(count, min(BATCH, count), replace=False)
     return [_judged(photos, labels, row) for row in rows.tolist()]
 
 
 def surest_mistakes(photos: JudgedPhotos) -> list[int]:
-    """Rows of up to MISTAKES wrong answers, the surest first."""
+    """Return the rows of up to MISTAKES wrong answers, the surest first."""
     wrong = np.flatnonzero(photos.probabilities.argmax(axis=1) != photos.truth)
     order = np.argsort(-photos.probabilities[wrong].max(axis=1), kind="stable")
     rows: list[int] = wrong[order][:MISTAKES].tolist()
@@ -42,11 +43,12 @@ def surest_mistakes(photos: JudgedPhotos) -> list[int]:
 
 
 def confident_mistakes(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:
+    """Return the surest mistakes with their captions."""
     return [_judged(photos, labels, row) for row in surest_mistakes(photos)]
 
 
 def least_certain(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:
-    """The photos whose two best answers are closest, right or wrong."""
+    """Return the photos whose two best answers are closest, right or wrong."""
     if photos.probabilities.shape[1] < 2:
         return []
     best = np.sort(photos.probabilities, axis=1)[:, -2:]
@@ -67,7 +69,7 @@ def _judged(photos: JudgedPhotos, labels: Sequence[str], row: int) -> Shot:
 
 
 def suspected(audit: Audit) -> tuple[list[Shot], int]:
-    """The suspected label errors that deserve a look, and how many more there are."""
+    """Return the suspected label errors to show, and how many more there are."""
     found = [f for f in audit.of_kind("suspected_label") if f.severity == "warning"]
     shots = [
         Shot(f.path, (f"labelled {f.label}", f"looks like {f.suggested}")) for f in found[:SUSPECTS]
@@ -76,7 +78,7 @@ def suspected(audit: Audit) -> tuple[list[Shot], int]:
 
 
 def copies(audit: Audit) -> tuple[list[tuple[Finding, Shot, Shot]], int]:
-    """Pairs of equal pictures, leaks between sets first, and how many more there are."""
+    """Return pairs of equal pictures, leaks between sets first, and how many more there are."""
     leaking = leaks(audit)
     known = set(map(id, leaking))
     found = leaking + [f for f in audit.findings if f.other and id(f) not in known]

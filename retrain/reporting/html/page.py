@@ -1,4 +1,4 @@
-"""The page, put together from its inputs and written."""
+"""The report's page, put together from its inputs and written."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ REMARKS = 12  # of one kind
 
 
 def write_report(inputs: ReportInputs, path: Path, rng: np.random.Generator) -> None:
-    """Writes the page to `path`; `rng` draws its random batch. Raises RetrainError.
+    """Write the page to `path`; `rng` draws its random batch. Raises RetrainError.
 
     Photos that can no longer be read are left out of it.
     """
@@ -35,7 +35,7 @@ def write_report(inputs: ReportInputs, path: Path, rng: np.random.Generator) -> 
 
 
 def read_page(inputs: ReportInputs, rng: np.random.Generator) -> str:
-    """The page as HTML. Reads the photos that it shows."""
+    """Return the page as HTML; reads the photos that it shows."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -60,7 +60,7 @@ def read_page(inputs: ReportInputs, rng: np.random.Generator) -> str:
 
 
 def _contents(inputs: ReportInputs) -> list[tuple[str, str]]:
-    """(id, name) of the sections that the page has."""
+    """List (id, name) of the sections that the page has."""
     tested, audited = inputs.metrics.count > 0, inputs.audit is not None
     sections = [
         ("run", "Run", bool(inputs.facts or inputs.outputs)),
@@ -94,8 +94,11 @@ def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]
 
 
 def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
-    """`thumbnails`, by path, of the photos shown, and `overlays` with their maps; `behind` the
-    cells, those that only open."""
+    """Return the pictures of the page.
+
+    `thumbnails`, by path, of the photos shown, and `overlays` with their maps; `behind` the cells,
+    those that only open.
+    """
     shots = [
         shot for name in ("batch", "mistakes", "uncertain", "suspects") for shot in shown[name]
     ]
@@ -175,7 +178,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Any]:
 
 
 def _confused(found: Sequence[Cell]) -> list[Cell]:
-    """The cells of mistakes, the fullest first."""
+    """List the cells of mistakes, the fullest first."""
     wrong = [cell for cell in found if cell.truth != cell.predicted]
     return sorted(wrong, key=lambda cell: -cell.count)
 

@@ -65,7 +65,10 @@ STYLE: "dict[RcKeyType, Any]" = {
 
 
 def class_balance(labels: Sequence[str], counts: np.ndarray) -> str:
-    """Bars of the photos (C, 3) in each set; many classes from large to small, without names."""
+    """Draw bars of the photos (C, 3) in each set.
+
+    Many classes come from large to small, without names.
+    """
     named = len(labels) <= NAMED
     order = np.arange(len(labels)) if named else np.argsort(-counts.sum(axis=1), kind="stable")
     places, left = np.arange(len(labels)), np.zeros(len(labels))
@@ -89,7 +92,7 @@ def class_balance(labels: Sequence[str], counts: np.ndarray) -> str:
 
 
 def training_curves(points: Sequence[CurvePoint]) -> str:
-    """Accuracy and cross entropy against the step."""
+    """Draw accuracy and cross entropy against the step."""
     steps = [point.step for point in points]
     with _figure(4.4) as figure:
         above, below = figure.subplots(2, sharex=True)
@@ -112,7 +115,7 @@ def training_curves(points: Sequence[CurvePoint]) -> str:
 
 
 def accuracy_by_photos(curve: LearningCurve) -> str:
-    """Test accuracy, with its interval, against the number of training photos."""
+    """Draw test accuracy, with its interval, against the number of training photos."""
     photos = curve.photos.sum(axis=1)
     found = [curve.accuracy(part) for part in range(len(photos))]
     shares = [share for share, _ in found]
@@ -134,7 +137,7 @@ def accuracy_by_photos(curve: LearningCurve) -> str:
 
 
 def reliability(after: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin] | None) -> str:
-    """Accuracy against confidence, bin by bin, and how many photos each bin has."""
+    """Draw accuracy against confidence, bin by bin, and how many photos each bin has."""
     with _figure(4.8) as figure:
         above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
         above.plot((0, 1), (0, 1), color=INK, linewidth=0.9, dashes=(2, 3))
@@ -170,7 +173,7 @@ def _in_percent(axes: "Axes", which: str) -> None:
 
 @contextmanager
 def _figure(height: float) -> Iterator["Figure"]:
-    """An empty figure, `height` inches high, in a style that no file of the user's changes."""
+    """Yield an empty figure, `height` inches high, in a style that no file of the user changes."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its caches
     import matplotlib
     from matplotlib.figure import Figure
@@ -183,7 +186,7 @@ def _figure(height: float) -> Iterator["Figure"]:
 
 
 def _svg(figure: "Figure", description: str) -> str:
-    """The drawing as an element for HTML, without names that two drawings would share."""
+    """Return the drawing as an element for HTML, without names that two drawings share."""
     file = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(file, format="svg", transparent=True, metadata=nothing)

@@ -8,17 +8,19 @@ from retrain.utils.text import percent
 
 
 def printable(text: str) -> str:
-    """The text with a replacement sign for what is no character, as in undecodable file names;
-    what no reader should meet in a page, as text.printable has it. Its lines stay lines."""
+    """Return text that a page can show, as text.printable has it; its lines stay lines.
+
+    A replacement sign stands for what is no character, as in file names that cannot be decoded.
+    """
     characters = re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
     return "\n".join(texts.printable(line) for line in characters.split("\n"))
 
 
 def shortened(text: str, length: int) -> str:
-    """At most `length` characters, the end cut off."""
+    """Cut a text to at most `length` characters."""
     return text if len(text) <= length else text[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def between(interval: Interval, digits: int = 1) -> str:
-    """`88.4 to 93.5 %`."""
+    """Return an interval in words: `88.4 to 93.5 %`."""
     return f"{interval.low * 100:.{digits}f} to {percent(interval.high, digits)}"

@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 
 def read_thumbnails(paths: Iterable[str], side: int, quality: int) -> Iterator[str | None]:
-    """The photos, in order, as data URIs of JPEGs; None for one that cannot be read.
+    """Yield the photos, in order, as data URIs of JPEGs; None for one that cannot be read.
 
     The photo is turned upright, fits into side x side pixels and keeps its proportions.
     `quality`: of JPEG, 1 to 95.
@@ -28,7 +28,7 @@ def read_thumbnails(paths: Iterable[str], side: int, quality: int) -> Iterator[s
 def read_overlays(
     photos: Iterable[tuple[str, np.ndarray]], side: int, quality: int
 ) -> Iterator[str | None]:
-    """As `read_thumbnails`, each photo under the colours of its map (h, w)."""
+    """Yield thumbnails as `read_thumbnails`, each photo under the colours of its map (h, w)."""
     return _read_all(
         lambda photo: _encoded(overlay(_small(photo[0], side), photo[1]), quality), photos
     )

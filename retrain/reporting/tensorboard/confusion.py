@@ -20,10 +20,11 @@ GRID, FRAME, INK = (222, 222, 222), (150, 150, 150), (30, 30, 30)
 
 
 def draw_confusion(metrics: Metrics) -> Image.Image:
-    """Rows are true classes, columns predicted ones; right answers are blue, mistakes red.
+    """Draw the confusion matrix: rows are true classes, columns predicted ones.
 
-    The darker a cell, the larger its share of the row's photos; by the share's square root and
-    from `FAINTEST` on, so that single mistakes show. A white cell has no photo.
+    Right answers are blue, mistakes red. The darker a cell, the larger its share of the row's
+    photos; by the share's square root and from `FAINTEST` on, so that single mistakes show. A white
+    cell has no photo.
     """
     labels = [printable(each.label) for each in metrics.classes]
     cell = int(np.clip(MATRIX // len(labels), LEAST_CELL, CELL))
@@ -74,7 +75,7 @@ def _matrix(confusion: np.ndarray, cell: int) -> Image.Image:
 
 
 def _names(labels: list[str], cell: int, anchor: str = "rm") -> Image.Image:
-    """One name a row, as wide as the widest, each in the middle of a cell's height."""
+    """Draw one name a row, as wide as the widest, each in the middle of a cell's height."""
     size = min(TEXT, cell - 1)
     texts = [shortened(label, size, NAME_WIDTH) for label in labels]
     width = int(max(font_for(text, size).getlength(text) for text in texts)) + 2 * GAP

@@ -1,4 +1,4 @@
-"""The mistakes worth a look: misclassified photos, with what they are and were taken for."""
+"""The gallery of mistakes: misclassified photos, with what they are and were taken for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,14 @@ PAPER, INK, FAINT = (245, 245, 245), (30, 30, 30), (110, 110, 110)
 
 @dataclass(frozen=True)
 class Mistake:
-    """`row` of the judged photos, its true and predicted class, the latter's probability."""
+    """A misclassified photo.
+
+    Attributes:
+        row: Of the judged photos.
+        truth: Its true class.
+        predicted: Its predicted class.
+        probability: Of the predicted class.
+    """
 
     row: int
     truth: int
@@ -28,9 +35,16 @@ class Mistake:
 def surest_mistakes(
     probabilities: np.ndarray, truth: np.ndarray, names: Sequence[str], *, most: int
 ) -> list[Mistake]:
-    """Up to `most` misclassified photos, the surest first; a photo judged twice comes once.
+    """Return up to `most` misclassified photos, the surest first; a photo judged twice comes once.
 
-    `probabilities` (n, C), `truth` (n,), n `names` that tell photos apart.
+    Args:
+        probabilities: (n, C).
+        truth: (n,) true classes.
+        names: n names that tell photos apart.
+        most: How many at the most.
+
+    Returns:
+        The mistakes.
     """
     predicted, top = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != truth)
@@ -46,9 +60,18 @@ def surest_mistakes(
 def draw_mistake(
     photo: Image.Image | None, mistake: Mistake, labels: Sequence[str], *, name: str
 ) -> Image.Image:
-    """The photo, at most `PHOTO` wide and high, with three lines below; blank where it is None.
+    """Draw a photo, at most `PHOTO` wide and high, with three lines below.
 
     All such pictures have one size.
+
+    Args:
+        photo: The photo; None leaves its place blank.
+        mistake: What it is and was taken for.
+        labels: In class order.
+        name: The photo's, for the third line.
+
+    Returns:
+        The picture.
     """
     page = Image.new("RGB", (PHOTO, PHOTO + 3 * LINE + 2 * MARGIN), PAPER)
     if photo is not None:

@@ -9,11 +9,11 @@ THRESHOLDS = 201  # the plugin's own number
 
 
 def pr_curve_points(scores: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """(6, THRESHOLDS) float32 for scores (n,) in [0, 1] of photos that are `inside` (n,) the class.
+    """Compute a PR curve (6, THRESHOLDS) float32 of scores (n,) in [0, 1].
 
-    Rows are true and false positives, true and false negatives, precision, recall; columns are the
-    thresholds from 0 to 1, and a score equal to the threshold is a positive. Precision without
-    positives and recall without photos inside are 0.
+    `inside` (n,): whether a photo is of the class. Rows are true and false positives, true and
+    false negatives, precision, recall; columns are the thresholds from 0 to 1, and a score equal to
+    the threshold is a positive. Precision without positives and recall without photos inside are 0.
     """
     thresholds = np.linspace(0, 1, THRESHOLDS)
 
@@ -28,6 +28,6 @@ def pr_curve_points(scores: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def pr_curve_value(tag: str, points: np.ndarray) -> Summary.Value:
-    """What `pr_curve_points` gave, for an event file."""
+    """Return the result of `pr_curve_points` as a value for an event file."""
     about = metadata.create_summary_metadata(tag, "", num_thresholds=points.shape[1])
     return Summary.Value(tag=tag, metadata=about, tensor=make_tensor_proto(points))

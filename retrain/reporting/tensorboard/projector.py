@@ -38,12 +38,19 @@ VECTORS, TABLE, SPRITE = "bottlenecks.bytes", "metadata.tsv", "sprite.jpg"
 def write_projector(
     folder: Path, features: FeatureMatrix, index: Index, *, labels: Sequence[str], sets: np.ndarray
 ) -> None:
-    """Writes up to `MOST` photos, spread evenly over the index, with class, set and path.
+    """Write up to `MOST` photos, spread evenly over the index, with class, set and path.
 
-    `folder`: the training's log folder, in which `projector` is made. The first rows of `features`
-    and `sets` (N,), values as in `Split`, belong to the N photos of the index; `labels` to its
-    classes. A photo that cannot be read any more has a blank thumbnail, and there is a warning.
-    Raises RetrainError if the disk refuses.
+    A photo that cannot be read any more has a blank thumbnail, and there is a warning.
+
+    Args:
+        folder: The training's log folder, in which `projector` is made.
+        features: The first N rows belong to the N photos of the index.
+        index: The photos.
+        labels: Of the index's classes.
+        sets: (N,) values as in `Split`.
+
+    Raises:
+        RetrainError: The disk refuses.
     """
     count = min(len(index.photos), MOST)
     rows = np.linspace(0, len(index.photos) - 1, count).round().astype(np.int64)
@@ -78,7 +85,7 @@ def _table(index: Index, labels: Sequence[str], sets: np.ndarray, *, rows: np.nd
 
 
 def _write_sprite(path: Path, photos: Sequence[str]) -> None:
-    """One JPEG of all thumbnails, row by row: as PNG it would be ten times larger."""
+    """Write one JPEG of all thumbnails, row by row: as PNG it would be ten times larger."""
     columns = math.ceil(math.sqrt(len(photos)))
     high = math.ceil(len(photos) / columns)
     sprite = Image.new("RGB", (columns * THUMBNAIL, high * THUMBNAIL), "white")

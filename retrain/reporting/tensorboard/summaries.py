@@ -1,4 +1,4 @@
-"""How a head did on the test photos, as a run of TensorBoard's beside train and validation."""
+"""The test photos' results, as TensorBoard's run `test` beside train and validation."""
 
 import io
 import logging
@@ -47,11 +47,20 @@ def write_test_summaries(
     truth: np.ndarray,
     paths: Sequence[str],
 ) -> None:
-    """Writes scalars, the confusion matrix, the surest mistakes, a PR curve for each class.
+    """Write scalars, the confusion matrix, the surest mistakes, a PR curve for each class.
 
-    `folder`: the training's log folder, in which `test` is made. `metrics` are those of
-    `probabilities` (n, C) and `truth` (n,); `paths`: where the n photos lie. A photo that cannot be
-    read any more is shown blank, with a warning. Raises RetrainError if the disk refuses.
+    A photo that cannot be read any more is shown blank, with a warning.
+
+    Args:
+        folder: The training's log folder, in which `test` is made.
+        step: Of the training.
+        metrics: Of `probabilities` and `truth`.
+        probabilities: (n, C).
+        truth: (n,) true classes.
+        paths: Where the n photos lie.
+
+    Raises:
+        RetrainError: The disk refuses.
     """
     labels = [each.label for each in metrics.classes]
     mistakes = surest_mistakes(probabilities, truth, paths, most=MISTAKES)
@@ -93,7 +102,7 @@ def _scalars(metrics: Metrics) -> list[Summary.Value]:
 
 
 def _images(tag: str, images: Sequence[Image.Image], about: str) -> Summary.Value:
-    """Several pictures under one tag, as TensorBoard's plugin images takes them."""
+    """Return several pictures under one tag, as TensorBoard's plugin images takes them."""
     contents: list[bytes] = [str(length).encode() for length in images[0].size]
     for image in images:
         stream = io.BytesIO()
@@ -107,7 +116,7 @@ def _images(tag: str, images: Sequence[Image.Image], about: str) -> Summary.Valu
 
 
 def _listing(mistakes: Sequence[Mistake], labels: Sequence[str], paths: Sequence[str]) -> str:
-    """The mistakes as a list in Markdown: browsers have characters that our fonts may lack."""
+    """Return the mistakes as a list in Markdown: browsers have characters that our fonts lack."""
     lines = [
         f"1. {printable(labels[each.truth])} taken for {printable(labels[each.predicted])} "
         f"({each.probability:.1%}): `{printable(path)}`"

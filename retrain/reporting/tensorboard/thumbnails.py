@@ -1,4 +1,4 @@
-"""Small pictures of photos, upright, their aspect kept."""
+"""Small pictures of photos, upright, in their proportions."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -10,21 +10,21 @@ from retrain.utils.prefetch import map_ahead
 
 
 def read_inside(path: str, side: int) -> Image.Image:
-    """The photo in RGB, its longer side at most `side` pixels."""
+    """Read a photo in RGB, its longer side at most `side` pixels."""
     rgb = read_upright(path, side)
     rgb.thumbnail((side, side))
     return rgb
 
 
 def read_square(path: str, side: int) -> Image.Image:
-    """The middle of the photo in RGB, side x side pixels."""
+    """Read the middle of a photo in RGB, side x side pixels."""
     return ImageOps.fit(read_upright(path, side), (side, side))
 
 
 def read_all(
     read: Callable[[str, int], Image.Image], paths: Iterable[str], side: int
 ) -> Iterator[Image.Image | None]:
-    """What `read` makes of each path, in order; None for a photo that cannot be read any more."""
+    """Yield what `read` makes of each path, in order; None for a photo that cannot be read."""
 
     def attempt(path: str) -> Image.Image | None:
         try:
