@@ -1,1 +1,1 @@
-"""Trained heads become files that travel."""
+"""Export: files of trained classifiers that run elsewhere."""

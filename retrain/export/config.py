@@ -1,4 +1,4 @@
-"""What a finished classifier shall be exported as, besides its frozen graph."""
+"""Which formats a classifier is exported to, besides its frozen graph."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,14 @@ SUFFIXES = {"TFLite": ".tflite", "ONNX": ".onnx"}
 
 @dataclass(frozen=True)
 class Target:
-    """One file, or SavedModel folder, to be made. `numbers`: how its weights are kept."""
+    """One file, or SavedModel folder, to be made.
+
+    Attributes:
+        format: SavedModel, TFLite or ONNX.
+        path: Of the file or folder.
+        flag: How the user named it.
+        numbers: How its weights are kept.
+    """
 
     format: str
     path: Path
@@ -26,13 +33,23 @@ class Target:
 
     @property
     def kind(self) -> str:
+        """Format and numbers, in words."""
         return f"{self.format} {self.numbers}" if self.format == "TFLite" else self.format
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """None: not that one. `least_agreement` None: LEAST_AGREEMENT, by the kind of numbers. `flag`:
-    how the user named the files, if not by a flag for each."""
+    """The exports that the user asked for; None: not that one.
+
+    Attributes:
+        saved_model: The SavedModel's folder.
+        tflite: The TFLite file.
+        quantization: Of the TFLite file.
+        onnx: The ONNX file.
+        least_agreement: Share of photos that must get the graph's answer; None: LEAST_AGREEMENT, by
+            the kind of numbers.
+        flag: How the user named the files, if not by a flag for each.
+    """
 
     saved_model: Path | None = None
     tflite: Path | None = None
@@ -42,7 +59,7 @@ class Wanted:
     flag: str | None = None
 
     def targets(self) -> tuple[Target, ...]:
-        """What is wanted, in the order in which it is made."""
+        """Return the files to make, in the order in which they are made."""
         every = (
             (self.saved_model, "SavedModel", "--saved_model_dir", FLOAT32),
             (self.tflite, "TFLite", "--tflite_output_file", self.quantization),
@@ -55,13 +72,13 @@ class Wanted:
         )
 
     def least(self, target: Target) -> float:
-        """The share of photos that must get the same answer from it."""
+        """Return the share of photos that must get the same answer from a target."""
         if self.least_agreement is not None:
             return self.least_agreement
         return LEAST_AGREEMENT[target.numbers]
 
     def check(self) -> None:
-        """Raises UsageFault for what contradicts itself."""
+        """Raise UsageFault for settings that contradict each other."""
         if self.quantization != FLOAT32 and self.tflite is None:
             raise UsageFault(
                 f"--tflite_quantization {self.quantization} is for TFLite files: name one"

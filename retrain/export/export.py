@@ -1,4 +1,4 @@
-"""From a finished frozen graph to the formats that travel, each checked by its own runtime."""
+"""Exporting a frozen graph to other formats, each checked in its own runtime."""
 
 import logging
 import os
@@ -49,9 +49,12 @@ SAVED_MODEL = "SavedModel"
 
 @dataclass(frozen=True)
 class Photos:
-    """Paths of photos for what an export needs them for; `what` those `checked` are: test photos.
+    """Paths of the photos that an export needs.
 
-    `representative`: photos of the kind that the classifier will see, for int8's value ranges.
+    Attributes:
+        checked: Those whose answers are compared.
+        representative: Photos of the kind that the classifier will see, for int8's value ranges.
+        what: What the checked ones are, in words: test photos.
     """
 
     checked: Sequence[str]
@@ -72,9 +75,11 @@ class Export:
 
     @property
     def agrees(self) -> bool:
+        """Whether enough photos get the graph's answer."""
         return self.parity.agree / self.parity.photos >= self.least
 
     def sentence(self) -> str:
+        """Say how many photos get the graph's answer."""
         return (
             f"{self.parity.agree} of {self.parity.photos} {self.what} get the graph's answer "
             f"(largest difference of a score: {self.parity.largest_gap:.1e})"
@@ -82,7 +87,10 @@ class Export:
 
 
 def check_exports(wanted: Wanted) -> None:
-    """All that can be known before the work starts. Raises UsageFault or RetrainError."""
+    """Check, before the work starts, that the exports can be made.
+
+    Raises UsageFault or RetrainError if not.
+    """
     wanted.check()
     for target in wanted.targets():
         if target.format == SAVED_MODEL:
@@ -96,11 +104,23 @@ def check_exports(wanted: Wanted) -> None:
 def write_exports(
     wanted: Wanted, graph: Path, manifest: Manifest, *, photos: Photos
 ) -> tuple[Export, ...]:
-    """Makes what is wanted of the frozen `graph`, with labels, manifest and a model card beside.
+    """Make the exports of a frozen graph, with labels, manifest and a model card beside.
 
     Each is asked about the same photos as the graph itself: those to be checked, or, without any,
-    three pictures that every module is tested with. Raises RetrainError; `check_agreement` is for
-    the caller, once all else is written.
+    three pictures that every module is tested with. The caller calls `check_agreement` once all
+    else is written.
+
+    Args:
+        wanted: The exports.
+        graph: The frozen graph's file.
+        manifest: The graph's.
+        photos: For checks and for int8.
+
+    Returns:
+        The files that were made.
+
+    Raises:
+        RetrainError: A file cannot be made or written.
     """
     if not wanted.targets():
         return ()
@@ -130,7 +150,7 @@ def write_exports(
 
 
 def check_agreement(exports: Sequence[Export]) -> None:
-    """Raises ParityFault, in one line that names each export that answers too differently."""
+    """Raise ParityFault, in one line that names each export that answers too differently."""
     faults = [
         f"{export.path.absolute()} ({export.kind}) gives the graph's answer for only "
         f"{export.parity.agree} of {export.parity.photos} {export.what}, "
@@ -144,9 +164,11 @@ def check_agreement(exports: Sequence[Export]) -> None:
 
 @contextmanager
 def _place_of(target: Target) -> Iterator[tuple[Path, Path]]:
-    """Where to write what is asked for, and what that becomes at the end. A SavedModel has a
-    temporary name until all that belongs into it is there: a server takes a version as soon as it
-    sees its folder."""
+    """Yield where to write a target, and where that goes at the end.
+
+    A SavedModel has a temporary name until all that belongs into it is there: a server takes a
+    version as soon as it sees its folder.
+    """
     if target.format != SAVED_MODEL:
         yield target.path, target.path
         return
@@ -178,8 +200,7 @@ def _write(
 
 
 def _decoded(paths: Sequence[str], most: int, recipe: Recipe) -> list[np.ndarray]:
-    """The pixels of up to `most` of the photos, evenly spread. Those that are broken now are left
-    out."""
+    """Decode up to `most` of the photos, evenly spread; those that are broken now are left out."""
     spread = np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)
     chosen = [paths[position] for position in spread.tolist()]
     return [
@@ -201,8 +222,10 @@ def _companions(manifest: Manifest) -> dict[str, bytes]:
 
 
 def _write_beside(folder: Path, manifest: Manifest, exports: Sequence[Export]) -> None:
-    """Labels, manifest and a model card for what lies in the folder; in a SavedModel that is the
-    place that TensorFlow has for it."""
+    """Write labels, manifest and a model card for the files in the folder.
+
+    In a SavedModel they go to the place that TensorFlow has for them.
+    """
     for name, text in _companions(manifest).items():
         write_bytes(folder / name, text)
     card = model_card(manifest, exports)
@@ -210,6 +233,6 @@ def _write_beside(folder: Path, manifest: Manifest, exports: Sequence[Export]) -
 
 
 def _size(path: Path) -> int:
-    """In bytes; of a folder, all its files."""
+    """Return the size in bytes; of a folder, that of all its files."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

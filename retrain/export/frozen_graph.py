@@ -1,4 +1,4 @@
-"""The exported graph: backbone, head and manifest in one GraphDef with the ancestor's names."""
+"""The exported frozen graph: backbone, head and manifest, with the names of TF Hub's retrain.py."""
 
 import re
 
@@ -17,7 +17,7 @@ HEAD_SCOPE = "final_retrain_ops"
 
 
 def check_final_tensor_name(name: str) -> None:
-    """Raises UsageFault unless the graph can have its output under this name."""
+    """Raise UsageFault unless the graph can have its output under this name."""
     taken = (INPUT_NODE, BOTTLENECK_NODE, MANIFEST_NODE)
     scopes = (f"{MODULE_SCOPE}/", f"{HEAD_SCOPE}/", "input/")
     if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", name):
@@ -30,10 +30,10 @@ def check_final_tensor_name(name: str) -> None:
 
 
 def build_graph(backbone: GraphDef, head: Head, final_tensor_name: str) -> GraphDef:
-    """Pixels `Placeholder` [n, H, W, 3] in [0, 1] to `final_tensor_name` [n, C] probabilities.
+    """Build the graph from `Placeholder` [n, H, W, 3] in [0, 1] to `final_tensor_name` [n, C].
 
-    `backbone` is a frozen graph with INPUT_NODE and FEATURE_NODE. The features can also be fed,
-    as before, at `input/BottleneckInputPlaceholder` [n, D].
+    `backbone` is a frozen graph with INPUT_NODE and FEATURE_NODE. The output is probabilities. The
+    features can also be fed, as in retrain.py, at `input/BottleneckInputPlaceholder` [n, D].
     """
     graph = with_prefix(subgraph(backbone, [FEATURE_NODE]), MODULE_SCOPE, keep=[INPUT_NODE])
     width, _ = head.weights.shape
@@ -56,7 +56,7 @@ def build_graph(backbone: GraphDef, head: Head, final_tensor_name: str) -> Graph
 
 
 def graph_bytes(backbone: GraphDef, head: Head, manifest: Manifest) -> bytes:
-    """The file's content: the graph of `build_graph` with the manifest in it."""
+    """Return the file's content: the graph of `build_graph` with the manifest in it."""
     graph = build_graph(backbone, head, manifest.output_node)
     add_manifest(graph, manifest)
     content: bytes = graph.SerializeToString(deterministic=True)

@@ -20,19 +20,30 @@ MOST_CLASSES = 50  # rows in the table of classes; the worst
 
 
 class Made(Protocol):
-    """A file of the classifier; `sentence` says whether it answers as the others do."""
+    """A file of the classifier."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """The format and its numbers, in words."""
+        ...
+
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """Where it lies."""
+        ...
+
     @property
-    def size(self) -> int: ...
-    def sentence(self) -> str: ...
+    def size(self) -> int:
+        """In bytes."""
+        ...
+
+    def sentence(self) -> str:
+        """Say whether it answers as the others do."""
+        ...
 
 
 def model_card(manifest: Manifest, exports: Sequence[Made]) -> str:
-    """The text, in Markdown. What the manifest does not know is left out."""
+    """Return the model card in Markdown; what the manifest does not know is left out."""
     parts = [_head(manifest, exports), _use(manifest), _data(manifest), _quality(manifest),
              _limits(manifest), _backbone(manifest), _making(manifest)]  # fmt: skip
     return "\n".join(line for part in parts for line in part)
@@ -103,7 +114,7 @@ def _quality(manifest: Manifest) -> Iterator[str]:
 
 
 def _classes(labels: Sequence[str], metrics: dict[str, Any]) -> Iterator[str]:
-    """Worst classes first; `right` of `support` test photos of each were found."""
+    """Yield the table of classes, the worst first: `right` of `support` test photos were found."""
     rows = sorted(
         zip(labels, metrics["right"], metrics["support"], strict=True),
         key=lambda row: row[1] / row[2] if row[2] else 2.0,

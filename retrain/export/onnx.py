@@ -1,4 +1,4 @@
-"""An exported frozen graph as an ONNX model. Needs TensorFlow and the extra `onnx`."""
+"""Exporting a frozen graph as an ONNX model. Needs TensorFlow and the extra `onnx`."""
 
 import logging
 import warnings
@@ -17,11 +17,12 @@ from retrain.utils.tensorflow import import_tensorflow
 
 
 def onnx_from_graph(graph: bytes, manifest: Manifest) -> bytes:
-    """Pixels of the manifest's input [n, H, W, 3] in [0, 1] to its output [n, C], probabilities.
+    """Convert a frozen graph to an ONNX file and return its bytes.
 
-    The names are the graph's own, the manifest is in the metadata, as in the classifier of an ONNX
-    module. The same graph gives the same bytes. Raises RetrainError without the extra `onnx`, and
-    for a network that ONNX cannot have.
+    It goes from pixels at the manifest's input [n, H, W, 3] in [0, 1] to probabilities at its
+    output [n, C]. The names are the graph's own, the manifest is in the metadata, as in the
+    classifier of an ONNX module. The same graph gives the same bytes. Raises RetrainError without
+    the extra `onnx`, and for a network that ONNX cannot have.
     """
     require("tf2onnx", "onnx", "making an ONNX file")
     tf, onnx = import_tensorflow(), import_onnx()
@@ -49,7 +50,7 @@ def onnx_from_graph(graph: bytes, manifest: Manifest) -> bytes:
 
 
 def _without_defaults(graph: bytes) -> bytes:
-    """The graph without its second input: tf2onnx knows no computed default."""
+    """Return the graph without its second input: tf2onnx knows no computed default."""
     definition = GraphDef.FromString(graph)
     for node in definition.node:
         if node.op == "PlaceholderWithDefault":
@@ -61,7 +62,7 @@ def _without_defaults(graph: bytes) -> bytes:
 
 
 def _number_names(model: Any, keep: tuple[str, ...]) -> None:
-    """Names nodes, values and constants by their order: tf2onnx's names differ each time."""
+    """Rename nodes, values and constants by their order: tf2onnx's names differ each time."""
     named = {name: name for name in keep}
     constants = {constant.name: constant for constant in model.graph.initializer}
     used: list[Any] = []
@@ -83,7 +84,7 @@ def _number_names(model: Any, keep: tuple[str, ...]) -> None:
 
 @contextmanager
 def _converting() -> Iterator[None]:
-    """Holds back the converter's log and its libraries' warnings; what goes wrong is one line."""
+    """Hold back the converter's log and its libraries' warnings; an error becomes one line."""
     log = logging.getLogger("tf2onnx")
     before = log.level
     log.setLevel(logging.CRITICAL)

@@ -13,7 +13,7 @@ from retrain.training.head import Head
 
 
 def check_onnx_outputs(module: str, output_graph: Path, wanted: Wanted) -> None:
-    """Raises UsageFault for outputs that cannot be made of the module, which is an ONNX file."""
+    """Raise UsageFault for outputs that cannot be made of an ONNX module."""
     if output_graph.suffix.lower() != SUFFIX:
         raise UsageFault(
             f"an ONNX module makes an ONNX classifier, not {output_graph.name}: "
@@ -28,9 +28,10 @@ def check_onnx_outputs(module: str, output_graph: Path, wanted: Wanted) -> None:
 
 
 def onnx_bytes(backbone: Any, head: Head, manifest: Manifest) -> bytes:
-    """Pixels `Placeholder` [n, H, W, 3] in [0, 1] to the manifest's output [n, C], probabilities.
+    """Return an ONNX file from pixels `Placeholder` [n, H, W, 3] in [0, 1] to probabilities [n, C].
 
-    `backbone`: a frozen ONNX model with FEATURE_NODE. The manifest is in the metadata.
+    `backbone`: a frozen ONNX model with FEATURE_NODE. The output has the manifest's name, and the
+    manifest is in the metadata.
     """
     onnx = import_onnx()
     model = onnx.ModelProto()

@@ -1,4 +1,4 @@
-"""Exported files, each run by the runtime that its users have."""
+"""Running exported files in the runtimes that their users have."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 def own_scores(path: Path, manifest: Manifest, pixels: Iterable[np.ndarray]) -> np.ndarray:
-    """Probabilities (n, C) float32 of decoded photos, (H, W, 3) uint8, one after the other.
+    """Compute probabilities (n, C) float32 of decoded photos, (H, W, 3) uint8, one after the other.
 
     A folder is a SavedModel, run by TensorFlow through `serving_default`; `.onnx` is run by
     onnxruntime, another file, a TFLite one, by ai-edge-litert. Raises RetrainError where that is

@@ -1,4 +1,4 @@
-"""An exported frozen graph as a SavedModel, ready for TensorFlow Serving. Needs TensorFlow."""
+"""Exporting a frozen graph as a SavedModel, ready for TensorFlow Serving. Needs TensorFlow."""
 
 import errno
 import os
@@ -20,16 +20,17 @@ from retrain.utils.tensorflow import import_tensorflow
 
 
 def check_saved_model_dir(folder: Path, flag: str) -> None:
-    """Raises unless a new SavedModel can be made in the folder, or as it, which `flag` names."""
+    """Raise RetrainError unless a new SavedModel can be made at the folder, which `flag` names."""
     target = saved_model_target(folder)
     check_folder_can_be_written(target.absolute().parent, flag)
 
 
 def saved_model_target(folder: Path) -> Path:
-    """Where a new SavedModel goes: `folder` itself if its name is a number, a version that the
-    user chose, else the next version in it: `folder/1`, `folder/2`, ...
+    """Return where a new SavedModel goes.
 
-    Raises UsageFault where something else lies: nothing is overwritten.
+    `folder` itself if its name is a number, a version that the user chose, else the next version in
+    it: `folder/1`, `folder/2`, ... Raises UsageFault where something else lies: nothing is
+    overwritten.
     """
     if folder.absolute().name.isdecimal():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -55,19 +56,26 @@ def saved_model_target(folder: Path) -> Path:
 def write_saved_model(
     graph: bytes, manifest: Manifest, folder: Path, *, extra: Mapping[str, bytes]
 ) -> None:
-    """Writes a SavedModel whole or not at all. `extra`: files for its `assets.extra/`, by name.
+    """Write a SavedModel whole or not at all.
 
-    Signature `serving_default`, the ancestor's: `image` [n, H, W, 3] in [0, 1] to `prediction`
-    [n, C], probabilities in the order of the labels.
+    Signature `serving_default`, as in TF Hub's retrain.py: `image` [n, H, W, 3] in [0, 1] to
+    `prediction` [n, C], probabilities in the order of the labels.
 
     Signature `serving_bytes`: `image_bytes`, n whole files as strings (JPEG, PNG, GIF, BMP and,
     where the TensorFlow that runs it can, WebP), to `labels` [n, C] strings and `scores` [n, C],
     both best first. A file that cannot be decoded (TIFF and animated WebP cannot) fails the whole
-    request. Pixels differ by at most 1 of 255 from those of training (`images.decode.decode`), in
+    request. Pixels differ by at most 1 of 255 from those of training (`decode.decode`), in
     the mean by less than 0.25, because Pillow may resize downwards first; the scores of the
     example photos by at most 0.03, in the mean less than 0.001 (`tests/test_serving_bytes.py`).
 
-    Raises RetrainError where the folder cannot be written.
+    Args:
+        graph: The frozen graph's content.
+        manifest: The graph's.
+        folder: Of the SavedModel.
+        extra: Files for its `assets.extra/`, by name.
+
+    Raises:
+        RetrainError: The folder cannot be written.
     """
     tf = import_tensorflow()
     temporary = temporary_name(folder.absolute())
@@ -126,7 +134,7 @@ def _save(tf: Any, graph: bytes, manifest: Manifest, *, folder: Path) -> None:
 
 
 def _decoder(tf: Any, recipe: Recipe) -> Any:
-    """A function of n files' bytes that gives the network's input."""
+    """Return a TensorFlow function from n files' bytes to the network's input."""
 
     def decode_all(contents: Any) -> Any:
         shape = tf.TensorSpec([recipe.height, recipe.width, 3], tf.float32)
@@ -140,7 +148,7 @@ def _decoder(tf: Any, recipe: Recipe) -> Any:
 
 
 def _without_constants(graph: bytes, manifest: Manifest) -> tuple[bytes, list[str]]:
-    """The operations between input and output, and the names of the constants they need."""
+    """Return the operations between input and output, and the names of the constants they need."""
     network = subgraph(GraphDef.FromString(graph), [manifest.output_node])
     constants = [node.name for node in network.node if node.op == "Const"]
     given = {manifest.input_node, *constants}

@@ -1,7 +1,7 @@
-"""`images.decode` once more, as TensorFlow operations, for graphs that take files' bytes.
+"""Decoding in a graph: `data.decoding.decode` as TensorFlow operations.
 
-Every function gets and gives tensors. The same libjpeg and libpng decode; alpha, orientation and
-resizing follow Pillow's arithmetic, rounding included.
+For graphs that take files' bytes. Every function gets and gives tensors. The same libjpeg and
+libpng decode; alpha, orientation and resizing follow Pillow's arithmetic, rounding included.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,10 @@ MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"GIF8")  # JPEG, PNG, Web
 
 
 def pixels_of(content: Any, recipe: Recipe) -> Any:
-    """The picture in `content` (a scalar string) as [height, width, 3] float32, whole numbers
-    0..255, as `images.decode.decode` gives it."""
+    """Decode the picture in `content` (a scalar string) into [height, width, 3] float32.
+
+    The values are whole numbers 0..255, as `decode.decode` gives them.
+    """
     tf = import_tensorflow()
     octets = Octets(content)
     kind = sum(
@@ -57,14 +59,14 @@ def pixels_of(content: Any, recipe: Recipe) -> Any:
 
 
 def _decoded(content: Any, channels: int = 3) -> Any:
-    """By content; fails on what is no picture. 0 channels: as many as there are."""
+    """Decode a picture by its content; fails on what is none. 0 channels: as many as there are."""
     picture = import_tensorflow().io.decode_image(content, channels, expand_animations=False)
     picture.set_shape([None, None, channels or None])
     return picture
 
 
 def _jpeg(content: Any, recipe: Recipe, turned: Any) -> Any:
-    """Reduced while decoding as Pillow's `draft` does it."""
+    """Decode a JPEG, reduced as Pillow's `draft` does it."""
     tf = import_tensorflow()
     high, wide = Recipe.REDUCE * recipe.height, Recipe.REDUCE * recipe.width
     wanted = tf.where(turned, [wide, high], [high, wide])
@@ -80,7 +82,10 @@ def _jpeg(content: Any, recipe: Recipe, turned: Any) -> Any:
 
 
 def _png(content: Any, octets: Octets) -> Any:
-    """TensorFlow marks pixels opaque by the largest number of the file's own depth."""
+    """Decode a PNG and put it on white.
+
+    TensorFlow marks pixels opaque by the largest number of the file's own depth.
+    """
     tf = import_tensorflow()
     rgba = tf.io.decode_png(content, channels=4)
     opaque = tf.bitwise.left_shift(tf.constant(1, tf.int64), octets.at(24)) - 1
@@ -89,7 +94,10 @@ def _png(content: Any, octets: Octets) -> Any:
 
 
 def _webp(content: Any, octets: Octets) -> Any:
-    """Refuses animations: TensorFlow 2.21 writes beyond its memory when it decodes one."""
+    """Decode a WebP picture and put it on white.
+
+    Animations are refused: TensorFlow 2.21 writes beyond its memory when it decodes one.
+    """
     tf = import_tensorflow()
     animated = octets.are(12, b"VP8X") & (octets.at(20) // 2 % 2 == 1)
     refused = tf.debugging.Assert(~animated, ["an animated WebP cannot be decoded"])
@@ -103,8 +111,11 @@ def _webp(content: Any, octets: Octets) -> Any:
 
 
 def _bmp(content: Any, octets: Octets) -> Any:
-    """TensorFlow gives the numbers of a palette's colours; the palette is four bytes a colour,
-    blue first, behind the header. The fourth byte of 32-bit pixels means nothing."""
+    """Decode a BMP.
+
+    TensorFlow gives the numbers of a palette's colours; the palette is four bytes a colour, blue
+    first, behind the header. The fourth byte of 32-bit pixels means nothing.
+    """
     tf = import_tensorflow()
     picture = tf.io.decode_bmp(content)
     palette = 14 + octets.little(14, 4)
@@ -124,7 +135,7 @@ def _on_white(colours: Any, alpha: Any) -> Any:
 
 
 def _upright(picture: Any, orientation: Any) -> Any:
-    """Turned and mirrored by EXIF's number, 1..8."""
+    """Turn and mirror a picture by EXIF's number, 1 to 8."""
     tf = import_tensorflow()
 
     def reversed_if(numbers: list[int], axis: int, image: Any) -> Any:
@@ -136,7 +147,10 @@ def _upright(picture: Any, orientation: Any) -> Any:
 
 
 def _resized(picture: Any, recipe: Recipe) -> Any:
-    """Anti-aliased bilinear, across and then down, rounded to whole numbers after each."""
+    """Resize anti-aliased and bilinear, across and then down.
+
+    Values are rounded to whole numbers after each.
+    """
     tf = import_tensorflow()
     rows = tf.shape(picture)[0]
     image = tf.cast(picture, tf.float32)

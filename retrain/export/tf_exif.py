@@ -1,4 +1,4 @@
-"""What lies in a picture's file beside its pixels, found by TensorFlow operations.
+"""Finding, with TensorFlow operations, what lies in a picture's file beside its pixels.
 
 Places are int64 scalars, counted in bytes from the start of the file.
 """
@@ -23,25 +23,29 @@ class Octets:
         self.values = tf.concat([values, tf.zeros(1, tf.uint8)], 0)
 
     def at(self, places: Any) -> Any:
+        """Return the bytes at these places as int64."""
         tf = import_tensorflow()
         places = tf.convert_to_tensor(places, tf.int64)
         inside = tf.where((places >= 0) & (places < self.count), places, self.count)
         return tf.cast(tf.gather(self.values, inside), tf.int64)
 
     def little(self, places: Any, size: int) -> Any:
+        """Return the little-endian numbers of `size` bytes at these places."""
         return sum(self.at(places + octet) * 256**octet for octet in range(size))
 
     def big(self, places: Any, size: int) -> Any:
+        """Return the big-endian numbers of `size` bytes at these places."""
         return sum(self.at(places + octet) * 256 ** (size - 1 - octet) for octet in range(size))
 
     def are(self, place: Any, text: bytes) -> Any:
+        """Tell whether `text` stands at a place."""
         tf = import_tensorflow()
         places = place + tf.range(len(text), dtype=tf.int64)
         return tf.reduce_all(self.at(places) == list(text))
 
 
 def exif_orientation(octets: Octets, start: Any) -> Any:
-    """EXIF's orientation in the TIFF structure at `start`; 1, upright, where it has none."""
+    """Return EXIF's orientation in the TIFF structure at `start`; 1, upright, where it has none."""
     tf = import_tensorflow()
     backwards = octets.at(start) == ord("I")
 
@@ -57,8 +61,11 @@ def exif_orientation(octets: Octets, start: Any) -> Any:
 
 
 def _walk(octets: Octets, start: Any, step: Callable[[Any], tuple[Any, Any]]) -> Any:
-    """The first place that `step` finds, -1 for none. It gets the place of a part of the file and
-    gives that of the next one and what it found, or -1."""
+    """Return the first place that `step` finds, -1 for none.
+
+    `step` gets the place of a part of the file, and gives that of the next one and what it found,
+    or -1.
+    """
     tf = import_tensorflow()
     begin, nothing = tf.convert_to_tensor(start, tf.int64), tf.constant(-1, tf.int64)
     _, found = tf.while_loop(
@@ -70,6 +77,7 @@ def _walk(octets: Octets, start: Any, step: Callable[[Any], tuple[Any, Any]]) ->
 
 
 def jpeg_exif(octets: Octets) -> Any:
+    """Return where a JPEG's EXIF begins; -1 for none."""
     tf = import_tensorflow()
 
     def step(place: Any) -> tuple[Any, Any]:
@@ -83,7 +91,7 @@ def jpeg_exif(octets: Octets) -> Any:
 
 
 def png_exif(octets: Octets) -> Any:
-    """Looked for before the pixels, where it belongs."""
+    """Return where a PNG's EXIF begins; -1 for none before the pixels, where it belongs."""
     tf = import_tensorflow()
 
     def step(place: Any) -> tuple[Any, Any]:
@@ -96,6 +104,7 @@ def png_exif(octets: Octets) -> Any:
 
 
 def webp_exif(octets: Octets) -> Any:
+    """Return where a WebP file's EXIF begins; -1 for none."""
     tf = import_tensorflow()
 
     def step(place: Any) -> tuple[Any, Any]:
@@ -108,7 +117,7 @@ def webp_exif(octets: Octets) -> Any:
 
 
 def gif_on_white(content: Any, octets: Octets) -> Any:
-    """The same file, its first frame's transparent colour opaque and white."""
+    """Return the same GIF with its first frame's transparent colour opaque and white."""
     tf = import_tensorflow()
     flags = octets.at(10)
     image = _walk(octets, 13 + _palette_size(flags), _gif_step(octets, IMAGE))
@@ -132,7 +141,7 @@ def _palette_size(flags: Any) -> Any:
 
 
 def _gif_step(octets: Octets, wanted: int) -> Callable[[Any], tuple[Any, Any]]:
-    """Looks for the first image or, of the extensions, the first that controls a frame."""
+    """Return a step to the first image or, of the extensions, the first that controls a frame."""
     tf = import_tensorflow()
 
     def step(place: Any) -> tuple[Any, Any]:

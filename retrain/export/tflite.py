@@ -1,4 +1,4 @@
-"""An exported frozen graph as a TensorFlow Lite model. Needs TensorFlow."""
+"""Exporting a frozen graph as a TensorFlow Lite model. Needs TensorFlow."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,13 +18,24 @@ from retrain.utils.tensorflow import import_tensorflow, silent_stderr
 def tflite_bytes(
     graph: bytes, manifest: Manifest, quantization: str, *, representative: Sequence[np.ndarray]
 ) -> bytes:
-    """A `.tflite` file of one of `ranges.CHOICES`: one picture [1, H, W, 3] to scores [1, C].
+    """Convert a frozen graph to a `.tflite` file from one picture [1, H, W, 3] to scores [1, C].
 
     float32, float16 and dynamic take float32 in [0, 1], as the graph does, and give float32; int8
     takes the pixels themselves and gives scores, both as uint8 (scales 1/255 and 1/256, zero points
-    0). `representative`: decoded photos (H, W, 3) uint8 that show int8 the range of each layer;
-    the others look at none. Metadata, `labels.txt` and `manifest.json` are inside. Raises
-    RetrainError for a network that TFLite cannot have.
+    0). Metadata, `labels.txt` and `manifest.json` are inside.
+
+    Args:
+        graph: The frozen graph's content.
+        manifest: The graph's.
+        quantization: One of `config.QUANTIZATIONS`.
+        representative: Decoded photos (H, W, 3) uint8 that show int8 the range of each layer; the
+            others look at none.
+
+    Returns:
+        The file's content.
+
+    Raises:
+        RetrainError: TFLite cannot have the network.
     """
     tf = import_tensorflow()
     with _converting():
@@ -48,7 +59,7 @@ def tflite_bytes(
 
 
 def _function(tf: Any, graph: bytes, manifest: Manifest) -> Any:
-    """The graph as a function of one picture: phones' runtimes plan for a fixed size."""
+    """Return the graph as a function of one picture: phones' runtimes plan for a fixed size."""
     definition = tf.compat.v1.GraphDef.FromString(graph)
     source, result = f"{manifest.input_node}:0", f"{manifest.output_node}:0"
 
@@ -64,8 +75,11 @@ def _function(tf: Any, graph: bytes, manifest: Manifest) -> Any:
 
 
 def _feeds(photos: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    """What the converter runs to see ranges. One pixel of the first photo becomes black and one
-    white, so that the input's range is 0..1 and a pixel its own quantized value."""
+    """Yield what the converter runs to see ranges.
+
+    One pixel of the first photo becomes black and one white, so that the input's range is 0..1 and
+    a pixel its own quantized value.
+    """
     for number, pixels in enumerate(photos):
         image = pixels[None].astype(np.float32) / 255
         if number == 0:
@@ -75,7 +89,7 @@ def _feeds(photos: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 @contextmanager
 def _converting() -> Iterator[None]:
-    """Holds back what the converter says of itself; what goes wrong is one line."""
+    """Hold back what the converter says of itself; an error becomes one line."""
     from absl import logging
 
     before = logging.get_verbosity()
