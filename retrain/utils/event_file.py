@@ -1,4 +1,4 @@
-"""A TensorBoard event file, written with TensorBoard's own record writer, without TensorFlow."""
+"""TensorBoard's event files, written with its own record writer, without TensorFlow."""
 
 import socket
 import time
@@ -13,12 +13,13 @@ from retrain.utils.new_folders import make_folder
 
 
 class EventFile:
-    """A new file in `folder`, which thereby becomes one of TensorBoard's runs.
+    """A new event file in `folder`, which thereby becomes one of TensorBoard's runs.
 
     All that touches the disk raises OSError.
     """
 
     def __init__(self, folder: Path) -> None:
+        """Create the file, and the folder if it is missing."""
         make_folder(folder)
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
         self._file = open(folder / name, "xb")
@@ -40,7 +41,9 @@ class EventFile:
         self._records.write(event.SerializeToString())
 
     def add(self, step: int, values: list[Summary.Value]) -> None:
+        """Write the values of a step."""
         self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
 
     def close(self) -> None:
+        """Write the rest and close the file."""
         self._records.close()

@@ -1,4 +1,4 @@
-"""Writing to disk so that no reader sees half a file; checking beforehand that it can be done."""
+"""Writing files so that no reader sees half of one; checking beforehand that it can be done."""
 
 import errno
 import os
@@ -21,15 +21,19 @@ Identity = tuple[int, int, int, int, int]
 
 
 def identity_of(facts: os.stat_result) -> Identity:
-    """Device, inode, size, and times of modification and change in ns: a file in which all five
-    are as they were holds what it held (git's index trusts the same)."""
+    """Return device, inode, size, and times of modification and change in ns.
+
+    A file in which all five are as they were holds what it held (git's index trusts the same).
+    """
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
 @contextmanager
 def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
-    """Makes a folder of this process's own in `parent`, which is removed at the end; after a kill
-    by a later run. Raises OSError."""
+    """Make a folder of this process's own in `parent`, and remove it at the end of the block.
+
+    After a kill a later run removes it. Raises OSError.
+    """
     folder = temporary_name(parent / name)
     folder.mkdir(mode=0o700)
     try:
@@ -40,7 +44,7 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yields a temporary name in `path`'s folder; what was written there becomes `path` at the end.
+    """Yield a temporary name in `path`'s folder; what is written there becomes `path` at the end.
 
     After an exception `path` is as it was. Raises RetrainError when the disk refuses.
     """
@@ -61,21 +65,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes the file whole or not at all."""
+    """Write a file whole or not at all; raise RetrainError when the disk refuses."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
 
 def open_regular(path: "str | os.PathLike[str]") -> BinaryIO:
-    """Opens a file for reading its bytes. Raises OSError, also if it is a pipe, socket or device:
-    such a one may keep its reader waiting for ever, and is not opened."""
+    """Open a file for reading its bytes; raise OSError, also if it is a pipe, socket or device.
+
+    Such a one may keep its reader waiting for ever, and is not opened.
+    """
     if _is_special(path):
         raise OSError(errno.EINVAL, NOT_REGULAR, os.fspath(path))
     return open(path, "rb")
 
 
 def _is_special(path: "str | os.PathLike[str]") -> bool:
-    """Whether what has this name is a pipe, socket or device."""
+    """Tell whether there is a pipe, socket or device under this name."""
     try:
         mode = os.stat(path).st_mode
     except OSError:  # nothing there, or nothing that can be seen
@@ -84,15 +90,18 @@ def _is_special(path: "str | os.PathLike[str]") -> bool:
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Whether a file may take this name: not that of a pipe, socket or device, nor the system's
-    for a stream (`/dev/stdout`), which may lead to an ordinary file."""
+    """Tell whether a file may take this name.
+
+    Not that of a pipe, socket or device, nor the system's for a stream (`/dev/stdout`), which may
+    lead to an ordinary file.
+    """
     return not _is_special(path) and not (
         os.path.islink(path) and path.parent.resolve() == Path(os.devnull).parent
     )
 
 
 def cannot_read(what: str, path: Path, error: OSError) -> RetrainError:
-    """The fault to raise when the file `path`, a `what`, could not be read."""
+    """Return the error for a file `path`, a `what`, that could not be read."""
     return RetrainError(
         f"cannot read {what} {path.absolute()}: {error.strerror or one_line(error)}; "
         "give another, or make it readable"
@@ -100,7 +109,7 @@ def cannot_read(what: str, path: Path, error: OSError) -> RetrainError:
 
 
 def cannot_write(path: Path, error: OSError) -> RetrainError:
-    """The fault to raise when `path` could not be written, with its remedy."""
+    """Return the error for a file that could not be written, with its remedy."""
     if error.errno in DISK_FULL:
         return RetrainError(
             f"the disk is full: could not write {path.absolute()}; "
@@ -111,9 +120,9 @@ def cannot_write(path: Path, error: OSError) -> RetrainError:
 
 
 def check_file_can_be_written(path: Path, flag: str) -> None:
-    """Proves, before the work starts, that the output file of `flag` can be made.
+    """Raise RetrainError unless the output file of `flag` can be made.
 
-    Creates missing parent folders; leaves nothing else behind. Raises RetrainError.
+    Creates missing parent folders; leaves nothing else behind.
     """
     if os.path.isdir(path):  # unlike Path.is_dir, also below a folder that is closed to us
         raise RetrainError(f"{flag} {path.absolute()} is a folder: give the name of a file")
@@ -126,7 +135,7 @@ def check_file_can_be_written(path: Path, flag: str) -> None:
 
 
 def check_folder_can_be_written(folder: Path, flag: str) -> None:
-    """Makes the folder and proves that a file can be created in it. Raises RetrainError."""
+    """Make the folder; raise RetrainError unless a file can be created in it."""
     probe = temporary_name(folder / "probe")
     try:
         make_folder(folder)
@@ -140,7 +149,7 @@ def check_folder_can_be_written(folder: Path, flag: str) -> None:
 
 
 def open_files_allowed(wanted: int) -> int:
-    """Returns how many files this process may have open, after asking the system for `wanted`.
+    """Ask the system for `wanted` open files, and return how many this process may have.
 
     A memory-mapped file counts as open.
     """
@@ -160,7 +169,7 @@ def open_files_allowed(wanted: int) -> int:
 
 
 def user_cache_dir() -> Path:
-    """Where features and frozen modules are kept when no flag says otherwise.
+    """Return the folder of features and frozen modules when no flag says otherwise.
 
     `RETRAIN_CACHE_DIR`, else the system's cache folder for this user (XDG on Linux). A user without
     a home folder, as in a container that runs under a bare number, has a folder in the system's
@@ -178,7 +187,7 @@ def user_cache_dir() -> Path:
 
 
 def home_expanded(path: str) -> Path:
-    """The path with `~` as the home folder. Raises RetrainError if there is none to be found."""
+    """Return the path with `~` as the home folder; raise RetrainError if there is none."""
     expanded = os.path.expanduser(path)
     if expanded == path and path.split(os.sep)[0] == "~":
         raise RetrainError(f"{path}: this user has no home folder: give the whole path")
@@ -186,7 +195,10 @@ def home_expanded(path: str) -> Path:
 
 
 def _homeless_cache_dir() -> Path:
-    """Its name can be guessed by anybody, so it is used only if nobody else can write into it."""
+    """Return a cache folder among the system's temporary files.
+
+    Anybody can guess its name, so it is used only if nobody else can write into it.
+    """
     number = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(tempfile.gettempdir()) / f"retrain-cache-{number}"
     try:
@@ -204,8 +216,11 @@ def _homeless_cache_dir() -> Path:
 
 @contextmanager
 def run_folder(beside: Path) -> Iterator[Path]:
-    """A folder for the files of one run, gone at the end: among the system's temporary files, or
-    `beside` the file of that name where the system has no place for them. Raises RetrainError."""
+    """Make a folder for the files of one run, and remove it at the end of the block.
+
+    Among the system's temporary files, or `beside` the file of that name where the system has no
+    place for them. Raises RetrainError.
+    """
     with ExitStack() as stack:
         try:
             try:

@@ -1,4 +1,4 @@
-"""Values that were read from JSON, checked against the types that they shall have."""
+"""Checking values that were read from JSON against the types that they should have."""
 
 import math
 import types
@@ -10,10 +10,10 @@ LARGEST = (1 << 64) - 1  # of a whole number that is kept anywhere: a seed
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value from JSON can become one of type `hint`: bool, int, float, str, Path, None,
-    Any, and unions, tuples and dicts of these.
+    """Tell whether a value from JSON can become one of type `hint`.
 
-    Numbers must be finite, whole ones at most `LARGEST`; text must be what a file can hold.
+    Types are bool, int, float, str, Path, None, Any, and unions, tuples and dicts of these. Numbers
+    must be finite, whole ones at most `LARGEST`; text must be what a file can hold.
     """
     if hint is Any:
         return True
@@ -42,7 +42,7 @@ def _is_ordinary(number: float) -> bool:
 
 
 def _can_be_written(text: str) -> bool:
-    """Whether it is Unicode, but for bytes of file names that are none, and holds no zero."""
+    """Tell whether a text is Unicode, or bytes of file names, without zeros."""
     try:
         text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

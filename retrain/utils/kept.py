@@ -1,9 +1,10 @@
-"""What is kept for later runs: given back only if it is, byte for byte, what was written.
+"""Files kept for later runs: given back only if they are, byte for byte, what was written.
 
 A kept file is its content and behind it a seal, the digest of its name and content. A kept folder
 holds the digests of its files in `retrain-digests.json`. Disks, copies and other programs damage
-files in silence, and a wrong feature looks like any other. So what does not fit its seal is not
-there, which is said, and it is made anew. Where nothing can be written the run goes on, too.
+files in silence, and a wrong feature looks like any other. So a file that does not fit its seal
+counts as missing: that is said, and it is made anew. Where nothing can be written the run goes on,
+too.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ Say = Callable[[str], object]
 
 
 def digest(content: "bytes | memoryview | mmap.mmap", name: str = "") -> bytes:
-    """BLAKE2b-128 of a name and of the BLAKE2b-128s of the content's blocks of 1 MiB.
+    """Compute BLAKE2b-128 of a name and of the BLAKE2b-128s of the content's blocks of 1 MiB.
 
     In blocks, so that all cores work on a large one: a compiled graph is read for each photo that
     is labelled alone.
@@ -53,7 +54,7 @@ def digest(content: "bytes | memoryview | mmap.mmap", name: str = "") -> bytes:
 
 
 def write_kept(path: Path, content: bytes, say: Say) -> None:
-    """Keeps a content for `read_kept`. Says it in one line where that cannot be done."""
+    """Keep a content for `read_kept`; tell `say` in one line if that cannot be done."""
 
     def write(temporary: Path) -> None:
         with open(temporary, "wb") as file:
@@ -64,8 +65,10 @@ def write_kept(path: Path, content: bytes, say: Say) -> None:
 
 
 def read_kept(path: Path, say: Say) -> bytes | None:
-    """The content that `write_kept` was given; None if there is none, or if it was damaged since,
-    which is said."""
+    """Return the content that `write_kept` kept, or None if there is none or it is damaged.
+
+    Damage is told to `say`.
+    """
     try:
         stored = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -85,14 +88,14 @@ def read_kept(path: Path, say: Say) -> bytes | None:
 
 
 def seal_file(path: Path, name: str) -> None:
-    """Puts the seal behind what was written to `path`, a file that is going to be called `name`."""
+    """Append the seal to a file that is going to be called `name`."""
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         file.seek(0, os.SEEK_END)
         file.write(digest(content, name) + MARK)
 
 
 def has_broken_seal(path: Path) -> bool:
-    """Whether the file has a seal that its content does not fit. Raises OSError."""
+    """Tell whether the file has a seal that its content does not fit; raise OSError."""
     with open(path, "rb") as file:
         if file.seek(0, os.SEEK_END) <= SEAL_BYTES:
             return False
@@ -105,7 +108,7 @@ def has_broken_seal(path: Path) -> bool:
 
 
 def seal_folder(folder: Path, name: str) -> None:
-    """Writes the digests of all files in a folder that is going to be called `name`.
+    """Write the digests of all files in a folder that is going to be called `name`.
 
     Raises OSError.
     """
@@ -119,12 +122,12 @@ def seal_folder(folder: Path, name: str) -> None:
 
 
 def is_sealed(folder: Path) -> bool:
-    """Whether `seal_folder` was here."""
+    """Tell whether a folder was sealed by `seal_folder`."""
     return os.path.lexists(folder / SEALS)
 
 
 def damage_in(folder: Path) -> str | None:
-    """What is wrong with a sealed folder, for a sentence; None if it is what was sealed."""
+    """Say what is wrong with a sealed folder; None if it is what was sealed."""
     try:
         sealed = json.loads((folder / SEALS).read_text(encoding="utf-8"))
         text = sealed["facts"]
@@ -144,10 +147,10 @@ def damage_in(folder: Path) -> str | None:
 
 
 def make_way(path: Path) -> None:
-    """Gives a folder that lies where a file is to be written another name beside it.
+    """Rename a folder that lies where a file is to be written; raise OSError.
 
-    Nobody but this program should have made one there; it may be a user's all the same. Raises
-    OSError.
+    Nobody but this program should have made one there; it may be a user's all the same, so it is
+    kept under another name beside it.
     """
     if path.is_dir():
         names = (path.with_name(f"{path.name}.aside-{number}") for number in count(1))
@@ -155,7 +158,7 @@ def make_way(path: Path) -> None:
 
 
 def damaged(path: Path, why: str) -> str:
-    """The line that says that what was kept is not used."""
+    """Return the line that says that what was kept is not used."""
     return f"what was kept in {path.absolute()} is damaged ({why}) and made anew"
 
 
@@ -180,7 +183,7 @@ def _replace(path: Path, write: Callable[[Path], None], say: Say) -> None:
 
 
 def _files_in(folder: Path) -> list[str]:
-    """Relative paths, with `/`, of all files but the seals."""
+    """List the relative paths, with `/`, of all files but the seals."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return sorted(path.relative_to(folder).as_posix() for path in files if path.name != SEALS)
 

@@ -1,4 +1,4 @@
-"""One process at a time fetches the same thing; the others wait, and then find it."""
+"""A lock between processes: one fetches a thing, the others wait and then find it."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def turn(folder: Path, what: str) -> Iterator[None]:
-    """Holds the lock of `folder`, into which `what` is fetched; a killed holder loses it.
+    """Hold the lock of `folder`, into which `what` is fetched; a killed holder loses it.
 
     The lock is a hidden file beside the folder. Raises RetrainError where none can be made.
     """

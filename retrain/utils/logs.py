@@ -1,4 +1,4 @@
-"""How retrain talks: through `logging`, under the name `retrain`; results go to stdout.
+"""Messages: through `logging`, under the name `retrain`; results go to stdout.
 
 Every module logs under its own name (`retrain.features.dataset`, ...), so a program that imports
 retrain sets levels and handlers as for any library. The commands add a `Console`.
@@ -24,7 +24,7 @@ class Console(logging.Handler):
         self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Prints the record, as `warning: ...` if it is one."""
+        """Print the record, as `warning: ...` if it is one."""
         text = record.getMessage()
         if record.levelno == logging.WARNING:
             self.warnings.append(text)
@@ -34,8 +34,10 @@ class Console(logging.Handler):
 
 @contextmanager
 def console(verbosity: str = "INFO") -> Iterator[Console]:
-    """Makes this process talk to people: records from `verbosity` (one of LEVELS) on go to stderr,
-    and long work shows its progress there. Undone at the end of the `with` block."""
+    """Show people records from `verbosity` (one of LEVELS) on, within a `with` block.
+
+    They go to stderr, as does the progress of long work.
+    """
     handler = Console()
     before = logger.level, logger.propagate
     logger.setLevel(verbosity)
@@ -52,12 +54,12 @@ def console(verbosity: str = "INFO") -> Iterator[Console]:
 
 
 def warn_once(text: str) -> None:
-    """Logs a warning, unless this text was a warning of this run (or process) before."""
+    """Log a warning, unless this text was a warning of this run (or process) before."""
     if text not in _said:
         _said.add(text)
         logger.warning(text)
 
 
 def print_result(text: str) -> None:
-    """Prints a result of the run to stdout, on one line, for people and scripts."""
+    """Print a result of the run to stdout, on one line, for people and scripts."""
     print(printable(text), flush=True)

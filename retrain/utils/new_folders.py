@@ -1,4 +1,4 @@
-"""Folders that a run makes for what it will write: one that fails takes its empty ones with it."""
+"""Folders that a run makes for its files: a run that fails removes those that stayed empty."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,8 +8,10 @@ _made: list[Path] = []
 
 
 def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
-    """Makes the folder, and its parents where they are missing. Raises OSError, of the kind
-    FileExistsError if it is there and may not be."""
+    """Make the folder, and its parents where they are missing; raise OSError.
+
+    FileExistsError, which is one, if the folder is there and may not be.
+    """
     missing, place = [], folder.absolute()
     while not place.exists() and place != place.parent:
         missing.append(place)
@@ -20,7 +22,7 @@ def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
 
 @contextmanager
 def empty_folders_removed() -> Iterator[None]:
-    """After an exception, the folders that were made meanwhile and are still empty are gone.
+    """Remove, after an exception in the block, folders made within it that are still empty.
 
     Never a folder that was there before, nor one that holds anything.
     """

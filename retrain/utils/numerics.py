@@ -1,10 +1,10 @@
-"""Arithmetic that several rooms share."""
+"""Arithmetic that several packages share."""
 
 import numpy as np
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Row-wise, without overflow; no rows give no rows."""
+    """Compute the softmax of each row, without overflow; no rows give no rows."""
     powers: np.ndarray = np.exp(logits - logits.max(axis=1, keepdims=True))
     powers /= powers.sum(axis=1, keepdims=True)
     return powers

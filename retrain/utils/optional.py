@@ -6,7 +6,7 @@ from retrain.errors import RetrainError
 
 
 def require(package: str, extra: str, what: str) -> None:
-    """Raises RetrainError, with the line that installs it, unless the package is there.
+    """Raise RetrainError, with the line that installs it, unless the package is there.
 
     Nothing is imported. `what`: what the package is needed for, as the start of the sentence.
     """

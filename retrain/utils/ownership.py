@@ -1,9 +1,9 @@
-"""Whose a folder is. Graphs and modules are programs: they are taken only from folders that belong
-to this user or to root, and into which not everyone may write.
+"""The owners of folders: graphs and modules are programs, and taken only from safe folders.
 
-A group may write: whoever gave a folder to a group meant it to be shared. So a cache for a team
-belongs to root, and to the team's group (`chgrp -R team DIR && chmod -R g+w DIR`). Features and
-other numbers are data, as photos are, and may come from anyone.
+Safe folders belong to this user or to root, and not everyone may write into them. A group may
+write: whoever gave a folder to a group meant it to be shared. So a cache for a team belongs to
+root, and to the team's group (`chgrp -R team DIR && chmod -R g+w DIR`). Features and other numbers
+are data, as photos are, and may come from anyone.
 """
 
 import os
@@ -15,8 +15,10 @@ from retrain.utils.new_folders import make_folder
 
 
 def distrust(folder: Path) -> str | None:
-    """Why others may have put something into the folder, for a sentence; None if they cannot have,
-    if there is no such folder, or where the system does not say."""
+    """Say why others may have put something into the folder; None if they cannot have.
+
+    None also if there is no such folder, or where the system does not say.
+    """
     if not hasattr(os, "geteuid"):
         return None
     try:
@@ -34,7 +36,7 @@ def distrust(folder: Path) -> str | None:
 
 
 def check_own(folder: Path, flag: str) -> None:
-    """Raises RetrainError for a folder that may hold other people's programs."""
+    """Raise RetrainError for a folder that may hold other people's programs."""
     why = distrust(folder)
     if why is not None:
         raise RetrainError(
@@ -44,8 +46,10 @@ def check_own(folder: Path, flag: str) -> None:
 
 
 def make_own(folder: Path) -> None:
-    """Makes the folder, if it is not there, so that not everyone may write into it, whatever the
-    user's umask. Raises OSError."""
+    """Make the folder so that not everyone may write into it, whatever the umask; raise OSError.
+
+    A folder that is there stays as it is.
+    """
     if not folder.is_dir():
         make_folder(folder)
         mode = stat.S_IMODE(folder.stat().st_mode)

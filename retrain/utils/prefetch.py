@@ -1,4 +1,4 @@
-"""Working ahead of whoever uses the results, in threads, with bounded memory."""
+"""Prefetching: threads work ahead of whoever uses the results, with bounded memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ PER_WORKER = 4  # items in flight: enough to keep threads and engine busy, few e
 def map_ahead(
     work: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[tuple[Item, Result]]:
-    """Each item with its result, in order; a thread for each core works on the next ones.
+    """Yield each item with its result, in order; a thread for each core works on the next ones.
 
     For work that leaves the interpreter's lock alone: reading, hashing, Pillow's decoding.
     Abandoned early, it stops soon.

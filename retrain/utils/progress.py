@@ -18,9 +18,11 @@ LONG_WORK_S = 1.0  # after which the end is told, too
 
 
 class Meter(Protocol):
-    """Counts units of work done; `aside` of them were left out because they could not be used."""
+    """Counts units of work done."""
 
-    def advance(self, done: int = 1, aside: int = 0) -> None: ...
+    def advance(self, done: int = 1, aside: int = 0) -> None:
+        """Count `done` more units, of which `aside` were left out as unusable."""
+        ...
 
 
 _on_console = False
@@ -28,13 +30,13 @@ _bar: "Progress | None" = None
 
 
 def shows_bars() -> bool:
-    """Whether progress is shown as bars: in a command whose stderr is a terminal."""
+    """Tell whether progress is shown as bars: in a command whose stderr is a terminal."""
     return _on_console and sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextmanager
 def on_console() -> Iterator[None]:
-    """Allows bars, which are for people before a terminal and not for programs' logs."""
+    """Allow bars within a `with` block: they are for people, not for programs' logs."""
     global _on_console
     before, _on_console = _on_console, True
     try:
@@ -45,14 +47,18 @@ def on_console() -> Iterator[None]:
 
 @contextmanager
 def progress(what: str, total: int, unit: str, *, shown: bool = True) -> Iterator[Meter]:
-    """Shows how far a piece of work has come, its rate and its ETA: a bar, or a log line now and
-    then. Nothing is shown where the level of the logger `retrain` hides INFO.
+    """Show how far a piece of work has come, its rate and its ETA: a bar, or log lines.
+
+    Nothing is shown where the level of the logger `retrain` hides INFO.
 
     Args:
         what: The work, as the first word of the line.
         total: The number of units; 0 where it is not known.
         unit: What is counted, in the plural.
         shown: False where a bar would break up rows that go to the same terminal.
+
+    Yields:
+        A meter to count the units.
     """
     global _bar
     what = printable(what)
@@ -74,8 +80,10 @@ def progress(what: str, total: int, unit: str, *, shown: bool = True) -> Iterato
 
 
 def print_line(line: str) -> None:
-    """Prints to stderr, above the bar if there is one. A line that nobody can get, because stderr
-    is full or closed, does not end the work."""
+    """Print to stderr, above the bar if there is one.
+
+    A line that nobody can get, because stderr is full or closed, does not end the work.
+    """
     if _bar is not None:
         _bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
     elif sys.stderr is not None:  # None would mean stdout to print()
@@ -125,7 +133,7 @@ class _Bar:
 
 
 class _Lines:
-    """One line every few seconds, and one at the end if any was printed or the work was long."""
+    """Logs one line every few seconds, and one at the end if the work was long."""
 
     def __init__(self, what: str, total: int, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit
@@ -155,5 +163,5 @@ class _Lines:
 
 
 def _pace(rate: float, unit: str = "") -> str:
-    """Units per second, or the time for one where that is more than a second."""
+    """Return units per second, or the time for one where that is more than a second."""
     return f"{rate:.0f}{unit}/s" if rate >= 1 or not rate else f"{1 / rate:.1f} s each"

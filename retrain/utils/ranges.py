@@ -16,8 +16,16 @@ SHOWN = 40  # characters of a value that a fault repeats
 
 @dataclass(frozen=True)
 class Range:
-    """From `low` to `high`, both allowed unless `above_low` or `below_high`; `whole` numbers only,
-    or any. `all_too`: ALL is allowed as well."""
+    """The numbers that a setting may have.
+
+    Attributes:
+        low: The least.
+        high: The largest.
+        whole: Whole numbers only.
+        above_low: `low` itself is not allowed.
+        below_high: `high` itself is not allowed.
+        all_too: ALL is allowed as well.
+    """
 
     low: float
     high: float
@@ -27,7 +35,7 @@ class Range:
     all_too: bool = False
 
     def holds(self, number: float) -> bool:
-        """Never of a number that is none (NaN)."""
+        """Tell whether a number is in the range; NaN never is."""
         if self.all_too and number == ALL:
             return True
         over = number > self.low if self.above_low else number >= self.low
@@ -35,7 +43,7 @@ class Range:
 
     @property
     def words(self) -> str:
-        """What to give, in words."""
+        """The range in words: what to give."""
         kind = "a whole number" if self.whole else "a number"
         low, high = (
             f"{int(end):,}" if end == int(end) else f"{end:g}" for end in (self.low, self.high)
@@ -112,7 +120,7 @@ CHOICES = {
 
 
 def number_of(name: str, value: object, flag: str | None = None) -> int | float:
-    """The plain number that `value` is, an int where RANGES has whole ones for `name`.
+    """Return `value` as a plain number, an int where RANGES has whole ones for `name`.
 
     Texts are no numbers here (see `parse_number`), nor are true and false. Raises UsageFault, with
     the name of the `flag`, for what is none or out of range.
@@ -131,7 +139,7 @@ def number_of(name: str, value: object, flag: str | None = None) -> int | float:
 
 
 def parse_number(name: str, text: str, flag: str | None = None) -> int | float:
-    """The number that `text` says. Raises UsageFault as `number_of` does."""
+    """Parse a text into the number of a setting; raise UsageFault as `number_of` does."""
     try:
         number = int(text) if RANGES[name].whole else float(text)
     except ValueError:  # also for more digits than Python turns into a number
@@ -143,13 +151,13 @@ def parse_number(name: str, text: str, flag: str | None = None) -> int | float:
 
 
 def check_choice(name: str, value: object) -> None:
-    """Raises UsageFault for a word that the setting `name` cannot be."""
+    """Raise UsageFault for a word that the setting `name` cannot be."""
     if value not in CHOICES[name]:
         raise UsageFault(f"--{name} {shown(value)}: give one of {', '.join(CHOICES[name])}")
 
 
 def shown(value: object) -> str:
-    """A user's value as a fault repeats it: on one line, and not for ever."""
+    """Return a user's value for an error message: on one line, and at most SHOWN characters."""
     try:
         text = f"{value:g}" if isinstance(value, float) else str(value)
     except ValueError:  # an int with more digits than Python writes

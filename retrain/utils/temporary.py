@@ -1,4 +1,4 @@
-"""Temporary names, and removing what processes that were killed left under such names.
+"""Temporary names, and removing what killed processes left under such names.
 
 A name says who made it: the machine since its last start (and the process namespace on it), the
 process, and when that process started. So another run on this machine knows whether its maker
@@ -24,7 +24,7 @@ _swept: set[str] = set()
 
 
 def temporary_name(path: Path) -> Path:
-    """Makes a free name beside `path`, hidden, so that nobody takes it for a result.
+    """Return a free name beside `path`, hidden, so that nobody takes it for a result.
 
     The first in a folder also removes what killed processes left in that folder.
     """
@@ -39,7 +39,7 @@ def temporary_name(path: Path) -> Path:
 
 
 def remove_litter(folder: Path) -> None:
-    """Removes the temporary files and folders in `folder` whose makers are dead.
+    """Remove the temporary files and folders in `folder` whose makers are dead.
 
     Never those of a process that lives, of another user, or of another machine within two days.
     """
@@ -70,7 +70,7 @@ def _is_litter(entry: "os.DirEntry[str]") -> bool:
 
 
 def _last_change(path: Path) -> float:
-    """The newest modification time in a file or folder."""
+    """Return the newest modification time in a file or folder."""
     newest = path.lstat().st_mtime
     if path.is_dir() and not path.is_symlink():
         for inner in path.rglob("*"):
@@ -81,7 +81,7 @@ def _last_change(path: Path) -> float:
 
 @functools.cache
 def _place() -> str:
-    """Eight hex digits for this machine since its last start and this process namespace."""
+    """Return eight hex digits for this machine since its last start and this process namespace."""
     facts = [socket.gethostname()]
     with suppress(OSError):
         facts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
@@ -90,8 +90,10 @@ def _place() -> str:
 
 
 def _start_of(pid: int) -> int | None:
-    """When a process started, in clock ticks since the machine did; None if there is none, or on
-    a system that does not say."""
+    """Return when a process started, in clock ticks since the machine did.
+
+    None if there is no such process, or on a system that does not say.
+    """
     try:
         facts = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:

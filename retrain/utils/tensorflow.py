@@ -1,4 +1,4 @@
-"""The one door to TensorFlow and Keras: imported late, and quiet."""
+"""Importing TensorFlow and Keras: late, and without their messages."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def import_tensorflow() -> Any:
-    """The `tensorflow` module, imported now (seconds) with its start-up messages switched off.
+    """Import and return the `tensorflow` package (seconds), with its start-up messages off.
 
     A level that the user set in `TF_CPP_MIN_LOG_LEVEL` is kept.
     """
@@ -25,7 +25,7 @@ def import_tensorflow() -> Any:
 
 
 def import_keras() -> Any:
-    """Keras 3 on TensorFlow and in its layout of pictures, whatever the user's keras.json says."""
+    """Import and return Keras 3 on TensorFlow, with channels last, whatever keras.json says."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     import_tensorflow()
     keras: Any = import_module("keras")
@@ -35,7 +35,7 @@ def import_keras() -> Any:
 
 @contextmanager
 def deterministic_operations() -> Iterator[None]:
-    """The same numbers from the same numbers, to the bit, on the same machine, GPUs included."""
+    """Make TensorFlow give the same bits each time on the same machine, GPUs included."""
     import_tensorflow()
     from tensorflow.python.framework import config
 
@@ -50,8 +50,10 @@ def deterministic_operations() -> Iterator[None]:
 
 @contextmanager
 def bfloat16_operations() -> Iterator[None]:
-    """Functions that are called within multiply and convolve in bfloat16 where the processor can;
-    variables and what goes in and out of a function stay as they are. GPUs know nothing of it."""
+    """Let functions called in the block multiply and convolve in bfloat16 where the CPU can.
+
+    Variables and what goes in and out of a function stay as they are. GPUs ignore it.
+    """
     options = import_tensorflow().config.optimizer
     key = "auto_mixed_precision_onednn_bfloat16"
     before = options.get_experimental_options().get(key, False)
@@ -64,7 +66,7 @@ def bfloat16_operations() -> Iterator[None]:
 
 @contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Holds back what C++ prints before its log level can be set; shows it if the import fails."""
+    """Hold back what C++ prints before its log level can be set; show it if the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -1,4 +1,4 @@
-r"""Text from elsewhere: read whatever an editor made of it, and made harmless before it is shown.
+"""Text from elsewhere: read as any editor wrote it, and made harmless before it is shown.
 
 Files come from editors and systems of every kind, names from whoever made the folders. Both are
 looked at here once: `read_text` where text comes in, `printable` and `csv_row` where it goes out.
@@ -34,13 +34,15 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadshe
 
 
 def read_text(path: Path, what: str) -> str:
-    """The text of the file `path`, a `what`, without a byte order mark. Raises RetrainError."""
+    """Read the text of the file `path`, a `what`, without a byte order mark; raise RetrainError."""
     return decoded(read_bytes(path, what), f"{what} {path.absolute()}")
 
 
 def read_bytes(path: Path, what: str) -> bytes:
-    """The bytes of the text file `path`, a `what`. Raises RetrainError, also for a pipe or
-    device, and for one larger than any text that is meant: a film."""
+    """Read the bytes of the text file `path`, a `what`.
+
+    Raises RetrainError, also for a pipe or device, and for a file larger than any text (a film).
+    """
     try:
         with open_regular(path) as file:
             content = file.read(MOST_BYTES + 1)
@@ -54,9 +56,10 @@ def read_bytes(path: Path, what: str) -> bytes:
 
 
 def decoded(content: bytes, named: str) -> str:
-    """UTF-8, or what a byte order mark says: UTF-16 or UTF-32. `named`: the source, for a fault.
+    """Decode UTF-8, or what a byte order mark says: UTF-16 or UTF-32.
 
-    Other encodings cannot be told from one another: they raise RetrainError.
+    `named`: the source, for an error. Other encodings cannot be told from one another: they raise
+    RetrainError.
     """
     mark, encoding = mark_of(content)
     if not mark and b"\0" in content:
@@ -76,13 +79,15 @@ def decoded(content: bytes, named: str) -> str:
 
 
 def mark_of(content: bytes) -> tuple[bytes, str]:
-    """The byte order mark at the start and the encoding it stands for; without one, UTF-8."""
+    """Return the byte order mark at the start and its encoding; without one, UTF-8."""
     return next((pair for pair in MARKS if content.startswith(pair[0])), (b"", "utf-8"))
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines as any system ends them (LF, CR LF, CR), without their ends; a last line that is
-    empty is none."""
+    """Split a text into lines as any system ends them (LF, CR LF, CR), without their ends.
+
+    A last line that is empty is none.
+    """
     lines = _split(text)
     return lines if lines[-1] else lines[:-1]
 
@@ -92,18 +97,20 @@ def _split(text: str) -> list[str]:
 
 
 def printable(text: str) -> str:
-    r"""The text as one line that a terminal, a log or a page can show, and that moves nothing.
+    r"""Return the text as one line that a terminal, a log or a page can show.
 
-    Control characters, line ends, marks that turn the direction of writing, invisible ones and
-    bytes of file names that are no UTF-8 come as Python writes them (`\x1b`, `\n`, `\u202e`,
-    `\udcff`).
+    It moves nothing there. Control characters, line ends, marks that turn the direction of writing,
+    invisible ones and bytes of file names that are no UTF-8 come as Python writes them (`\x1b`,
+    `\n`, `\u202e`, `\udcff`).
     """
     return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def markdown(text: str) -> str:
-    """The text as Markdown shows it, whatever it holds: plain words, else a code span, in which
-    nothing is a tag, a link or a picture."""
+    """Return the text as Markdown shows it, whatever it holds.
+
+    Plain words, else a code span, in which nothing is a tag, a link or a picture.
+    """
     shown = printable(text)
     if not PLAIN_WORDS.fullmatch(shown):
         fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
@@ -115,7 +122,17 @@ def markdown(text: str) -> str:
 def csv_row(
     cells: Iterable[str], *, delimiter: str = ",", end: str = "\n", safe: bool = False
 ) -> str:
-    """One line of a table. `safe`: a cell that a spreadsheet would compute begins with `'`."""
+    """Return one line of a table.
+
+    Args:
+        cells: Of the row.
+        delimiter: Between them.
+        end: Of the line.
+        safe: A cell that a spreadsheet would compute begins with `'`.
+
+    Returns:
+        The line with its end.
+    """
     if safe:
         cells = [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells]
     # Some versions of Python quote a line break only if it is part of the terminator.
@@ -128,5 +145,5 @@ NONE = "\N{EN DASH}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """0.917 as `91.7 %`; a dash for None."""
+    """Return 0.917 as `91.7 %`; a dash for None."""
     return NONE if share is None else f"{share * 100:.{digits}f}\N{NO-BREAK SPACE}%"

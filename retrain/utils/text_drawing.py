@@ -1,4 +1,4 @@
-"""Names as text that TensorBoard, its files and drawn pictures can take."""
+"""Names as text that TensorBoard, its files and drawn pictures can show."""
 
 from functools import cache
 
@@ -17,7 +17,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def printable(name: str) -> str:
-    r"""The name in one line of valid Unicode; different names stay different.
+    """Return the name in one line of valid Unicode; different names stay different.
 
     As text.printable, and backslashes are doubled.
     """
@@ -25,7 +25,7 @@ def printable(name: str) -> str:
 
 
 def font_for(text: str, size: int) -> Font:
-    """The first font of this system that has all characters of `text`, `size` pixels high.
+    """Return the first font of this system, `size` pixels high, that has all characters of `text`.
 
     Where none has, the first that there is.
     """
@@ -34,7 +34,7 @@ def font_for(text: str, size: int) -> Font:
 
 
 def shortened(text: str, size: int, width: int) -> str:
-    """The text, its end replaced by dots if it is wider than `width` pixels."""
+    """Return the text, its end replaced by dots if it is wider than `width` pixels."""
     font = font_for(text, size)
     if font.getlength(text) <= width:
         return text
