@@ -17,7 +17,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 from retrain.errors import RetrainError
 from retrain.utils.files import cannot_read, open_regular
 
-LOOPS = ("NextIteration", "RefNextIteration")  # where TensorFlow 1's loops begin again
+LOOPS = ("NextIteration", "RefNextIteration")  # the edges back, by which TensorFlow 1 builds loops
 
 
 def read_graph(path: Path) -> GraphDef:

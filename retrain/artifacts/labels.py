@@ -9,18 +9,18 @@ from retrain.artifacts.manifest import labels_bytes
 from retrain.errors import RetrainError, counted
 from retrain.utils.text import decoded, lines_of, read_bytes
 
-# What older tools called them.
+# The names that older tools gave to labels files.
 USUAL_NAMES = (
     "retrained_labels.txt",
     "output_labels.txt",
     "labels.txt",
     "imagenet_slim_labels.txt",
 )
-# A line with its own number: marked off by a sign, before or after the name; by blanks only.
+# A line with its number: before or after the name, set off by a sign; before it, by blanks only.
 NUMBERED = re.compile(r"(?P<number>[0-9]{1,9})\s*[:,;\t]\s*(?P<name>\S.*)")
 NUMBERED_AFTER = re.compile(r"(?P<name>.*\S)\s*[:,;\t]\s*(?P<number>[0-9]{1,9})")
 NUMBERED_LOOSELY = re.compile(r"(?P<number>[0-9]{1,9})(?:[.)]\s+|\s+-\s+|\s+)(?P<name>\S.*)")
-MOST_ALIKE = 0.01  # of the names; ImageNet has two cranes
+MOST_ALIKE = 0.01  # of the names may occur twice; ImageNet has two cranes
 INSIDE_SAVED_MODEL = ("assets.extra/labels.txt", "assets/labels.txt", *USUAL_NAMES)
 
 
@@ -51,7 +51,7 @@ def labels_in(
     name for error messages. Raises RetrainError.
     """
     if carried is not None and content == labels_bytes(carried):
-        return carried  # whatever stands in them: bytes that are no UTF-8, line ends, numbers
+        return carried  # even with bytes that are no UTF-8, line ends or numbers in them
     text = decoded(content, named)
     if (text.strip()[:1], text.strip()[-1:]) in (("{", "}"), ("[", "]")):
         raise RetrainError(f"{named} is JSON or a program's dictionary: write one name a line")
@@ -118,7 +118,7 @@ def find_labels(
     for path in filter(Path.is_file, _beside(graph)):
         try:
             names = read_labels(path)
-        except RetrainError as fault:  # nobody named it: another may be meant
+        except RetrainError as fault:  # the user did not name it, so try the next one
             others.append(f"; {fault}")
             continue
         if len(names) == classes:

@@ -15,7 +15,7 @@ from retrain.utils.json_types import fits
 from retrain.utils.text import decoded
 
 NODE = "retrain/manifest"
-FILE = "manifest.json"  # where it lies beside, or in, a file that is no frozen graph
+FILE = "manifest.json"  # its file beside, or in, exports that are no frozen graph
 LABELS_FILE = "labels.txt"
 FORMAT = 1
 NEEDED = ("labels", "input_node", "height", "width", "recipe", "output_node")
@@ -28,7 +28,7 @@ KINDS = {
     "recipe": str, "unknown_below": float | None, "format": int, "versions": dict[str, str],
     "backbone": TABLE, "data": TABLE, "training": TABLE, "metrics": TABLE,
 }  # fmt: skip
-# Those that are shown, where they are there; others are let be.
+# The metrics that are shown, if they are there; others are ignored.
 METRICS = {
     "test_accuracy": float, "test_accuracy_interval": tuple[float, float], "test_photos": int,
     "macro_f1": float, "log_loss": float, "calibration_error": float,
@@ -83,7 +83,7 @@ def parse_manifest(text: str | bytes, where: str = "the graph") -> Manifest:
     name = f"the manifest of {where}"
     try:
         text = decoded(text, name) if isinstance(text, bytes) else text
-        facts = json.loads(text, parse_constant=lambda _: None)  # NaN is no figure
+        facts = json.loads(text, parse_constant=lambda _: None)  # NaN is no JSON
     except (ValueError, RecursionError) as error:
         raise _damaged(name, "is no JSON") from error
     if not isinstance(facts, dict):

@@ -38,7 +38,7 @@ def read_onnx(path: Path) -> Any:
         raise
     except OSError as error:
         raise cannot_read("model", path, error) from error
-    except Exception as error:  # protobuf's and the checker's own kinds
+    except Exception as error:  # protobuf and the checker have their own kinds
         raise RetrainError(
             f"{path.absolute()} is not a usable ONNX model: {one_line(error)}; export it anew"
         ) from error

@@ -18,7 +18,7 @@ from retrain.errors import RetrainError
 from retrain.utils.files import cannot_read, open_regular
 from retrain.utils.text import read_bytes
 
-EXTRA = "assets.extra"  # where TensorFlow has room in the folder for other files
+EXTRA = "assets.extra"  # TensorFlow's place for other files in the folder
 SERVING = "serving_default"
 
 
@@ -66,7 +66,7 @@ def read_saved_model(folder: Path) -> SavedModel:
         info.name
         for signature in signatures.values()
         for info in (*signature.inputs.values(), *signature.outputs.values())
-        if info.name  # one of several tensors has none of its own
+        if info.name  # a TensorInfo of several tensors has no name
     )
     check_references(graphs[0].graph_def, path, ends)
     return SavedModel(folder, graphs[0].graph_def, signatures)

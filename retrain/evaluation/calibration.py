@@ -7,7 +7,7 @@ import numpy as np
 from retrain.utils.numerics import softmax
 
 COLDEST, HOTTEST = 0.1, 10.0
-HALVINGS = 40  # of the interval between them: to the last digits of a float32
+HALVINGS = 40  # of that interval; enough for a float32's precision
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:

@@ -61,7 +61,7 @@ def compare_with(
     classifier = open_classifier(earlier, describe_graph(earlier))
     for remark in classifier.remarks:
         log.warning(f"{earlier.name}: {remark}")
-    known = match_names(labels, classifier.labels)  # the earlier graph's class for each of ours
+    known = match_names(labels, classifier.labels)  # its class for each class of the new graph
     evaluation = assessment.evaluation
     rows, first = np.unique(evaluation.rows, return_index=True)
     asked = [

@@ -12,7 +12,7 @@ from retrain.features.matrix import FeatureMatrix
 from retrain.training.head import Head
 from retrain.utils.text import percent
 
-FRACTIONS = (0.125, 0.25, 0.5, 1.0)  # each doubling shows what the next one may bring
+FRACTIONS = (0.125, 0.25, 0.5, 1.0)  # each doubling hints at the gain of the next one
 MATTERS = 0.05  # a gain of recall below this is not worth another photo session
 
 VERDICTS = {

@@ -41,7 +41,7 @@ def onnx_from_graph(graph: bytes, manifest: Manifest) -> bytes:
         )
         for value in (model.graph.input[0], model.graph.output[0]):
             value.type.tensor_type.shape.dim[0].dim_param = "n"
-        del model.graph.value_info[:]  # shapes that every reader works out itself
+        del model.graph.value_info[:]  # readers compute these shapes themselves
         _number_names(model, keep=tuple(names.values()))
         onnx.helper.set_model_props(model, {MANIFEST_KEY: manifest_text(manifest)})
         onnx.checker.check_model(model)

@@ -88,7 +88,7 @@ def write_saved_model(
         os.replace(temporary, folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    except tf.errors.ResourceExhaustedError as error:  # TensorFlow's word for a full disk
+    except tf.errors.ResourceExhaustedError as error:  # TensorFlow's error for a full disk
         raise cannot_write(folder, OSError(errno.ENOSPC, one_line(error))) from error
     except tf.errors.OpError as error:
         raise RetrainError(

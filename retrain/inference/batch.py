@@ -66,7 +66,7 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
     ready = _opened(labeller, batch, total, remark=lambda text: log.info(f"label-image: {text}"))
     sorter = None
     if batch.sort_into is not None:
-        from retrain.inference.sorting import Sorter  # its imports are felt by one photo's label
+        from retrain.inference.sorting import Sorter  # slow to import
 
         sorter = Sorter(batch.sort_into, ready.labels, link=batch.link)
         if batch.threshold and sorter.unknown != UNKNOWN:
@@ -156,7 +156,7 @@ def _writer(batch: Batch) -> Iterator[Write]:
     The file appears under its name when all is written.
     """
     if batch.output is None:
-        stdout = sys.stdout  # itself: while there is a bar, it puts something else in its place
+        stdout = sys.stdout  # the stream itself, which a progress bar replaces
         if batch.format in DELIMITERS and hasattr(stdout, "reconfigure"):
             stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 

@@ -40,7 +40,7 @@ class CompiledCache:
         identity = (
             [_identity(path) for path in graph.files],
             asdict(said),
-            [field.name for field in fields(GraphInput)],  # what an older version did not know
+            [field.name for field in fields(GraphInput)],  # changes when a new version adds a field
             streams,
             version("openvino"),  # without importing it: see `load`
             __version__,
@@ -70,10 +70,10 @@ class CompiledCache:
             spec = _spec_of(json.loads(head))
             compiled = load_compiled(blob, "f32", self.streams)
         except (ValueError, TypeError, KeyError, RuntimeError, RetrainError) as error:
-            say(damaged(self._path, one_line(error)))  # whole, but of another machine, say
+            say(damaged(self._path, one_line(error)))  # undamaged, but perhaps from another machine
             return None
-        with suppress(OSError):  # it may be another's, for all to read
-            os.utime(self._path)  # it was used
+        with suppress(OSError):  # the file may belong to another user
+            os.utime(self._path)  # mark it as used
         return spec, compiled
 
     def keep(self, spec: GraphInput, compiled: Any, say: Say) -> None:

@@ -18,7 +18,7 @@ from retrain.errors import one_line
 from retrain.inference.path_list import read_paths
 
 LIST = "-"  # stands for the list of paths on standard input
-MAGIC = "*?["  # what makes a name a pattern, if no file is called so
+MAGIC = "*?["  # a name with one of these is a pattern, unless a file has that name
 
 
 class Input(NamedTuple):
@@ -97,7 +97,7 @@ def _below(folder: str, visited: set[tuple[int, int]]) -> Iterator[Input]:
     except OSError as error:
         yield Input(folder, f"folder cannot be read: {error.strerror or one_line(error)}")
         return
-    # With the slash, folder by folder is the order of whole paths.
+    # With the slash, sorting folder by folder gives the order of whole paths.
     for inner, entry in sorted(shown, key=lambda one: one[1].name + "/" * one[0]):
         path = os.path.join(folder, entry.name)
         if inner:
@@ -151,7 +151,7 @@ def _readings(pattern: str) -> Iterator[str]:
     yield pattern
     if "[" in pattern:
         yield pattern.replace("[", "[[]")
-        literal = ""  # folders that are called so stand for themselves, the rest is a pattern
+        literal = ""  # the part that names existing folders; the rest is a pattern
         parts = pattern.split(os.sep)
         while parts and os.path.isdir(literal + parts[0] + os.sep):
             literal += parts.pop(0) + os.sep

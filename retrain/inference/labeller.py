@@ -22,7 +22,7 @@ from retrain.inference.spec.spec import Overrides
 from retrain.utils.prefetch import map_ahead
 from retrain.utils.ranges import number_of
 
-BURST = 1024  # inputs after which all in hand is finished; bounds the rows that wait for others
+BURST = 1024  # inputs that are finished together; bounds the rows held in memory
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from retrain.training.loss import SoftmaxLoss
 
 STRENGTHS = tuple(10 ** (-half / 2) for half in range(2, 15))  # 0.1 to 1e-7
 UNCHECKED_STRENGTH = 5e-4  # without validation photos; the best for flowers and MobileNet v1
-PATIENCE = 3  # weaker strengths that are tried in vain
+PATIENCE = 3  # weaker strengths without a lower loss, after which the search ends
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from retrain.training.loss import SoftmaxLoss
 
 BLOCK_BYTES = 16 << 20  # of features and logits that are worked on at a time
 MOST_ITERATIONS = 1000
-MOST_TRIES = 10  # points looked at in one iteration; where rounding rules, all of them in vain
-ENOUGH = 1e-6  # share of the loss that three iterations must win for another to follow
+MOST_TRIES = 10  # points tried in one iteration; near the optimum rounding lets all of them fail
+ENOUGH = 1e-6  # three iterations must lower the loss by this share, else the solver ends
 SHARE = 1 / 8
 TINY_LOSS = 1e-3  # below it, ENOUGH is a share of this
 

@@ -53,7 +53,7 @@ class SoftmaxLoss:
         if self.label_smoothing:
             wanted += self.label_smoothing * logits.mean(axis=1)
         np.exp(logits, out=logits)
-        sums = logits.sum(axis=1, dtype=np.float64)  # else a sure photo's loss would round to 0
+        sums = logits.sum(axis=1, dtype=np.float64)  # float32 would round a sure photo's loss to 0
         losses = np.log(sums) - wanted
         logits /= sums[:, None].astype(np.float32)
         return float(losses @ self.class_weights[truth]), self._slopes(logits, truth)

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 Arrays = tuple[np.ndarray, np.ndarray]  # for weights (D, C) and biases (C,), float32
-GradientTimes = Callable[[np.float32], Arrays]  # cheaper, before the sum over photos, than after
+GradientTimes = Callable[[np.float32], Arrays]  # scaling before the sum over photos is cheaper
 
 
 class Update(Protocol):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-LEGACY_DRAW = 2**27  # the ancestor draws an integer below this, modulo the class's photo count
+LEGACY_DRAW = 2**27  # retrain.py draws an integer below this, modulo the class's photo count
 
 
 class Sampler:

@@ -14,7 +14,7 @@ from retrain.training.optimizers import Update, learning_rate, update_rule
 from retrain.training.sampler import Sampler
 from retrain.utils.numerics import softmax
 
-INITIAL_STDDEV = 0.001  # ancestor: truncated normal, redrawn beyond two standard deviations
+INITIAL_STDDEV = 0.001  # as in retrain.py: truncated normal, redrawn beyond two standard deviations
 
 
 @dataclass(frozen=True)

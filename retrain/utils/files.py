@@ -50,7 +50,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     temporary = temporary_name(path)
     try:
-        if not _may_be_replaced(path):  # by a rename, which asks nobody
+        if not _may_be_replaced(path):  # os.replace would replace it without asking
             raise OSError(errno.EINVAL, NOT_REGULAR)
         make_folder(path.parent)
         yield temporary

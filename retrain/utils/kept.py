@@ -25,7 +25,7 @@ MARK = b"retrain1"
 DIGEST_BYTES = 16
 SEAL_BYTES = DIGEST_BYTES + len(MARK)
 BLOCK_BYTES = 1 << 20
-ALONE_BYTES = 4 << 20  # below, threads are not worth their start
+ALONE_BYTES = 4 << 20  # for less, starting threads takes longer than it saves
 
 FULL = "the disk is full"
 Say = Callable[[str], object]

@@ -9,7 +9,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-PER_WORKER = 4  # items in flight: enough to keep threads and engine busy, few enough to be flat
+PER_WORKER = 4  # items in flight: enough to keep threads and engine busy without filling memory
 
 
 def map_ahead(

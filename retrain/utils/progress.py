@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 PLAIN_INTERVAL_S = 5.0
-LONG_WORK_S = 1.0  # after which the end is told, too
+LONG_WORK_S = 1.0  # work that took longer also logs its end
 
 
 class Meter(Protocol):

@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-OLD_S = 2 * 24 * 3600  # unchanged for so long, whatever the maker: longer than a run writes nothing
+OLD_S = 2 * 24 * 3600  # litter of any maker if unchanged for so long; runs write more often
 SHOWN_BYTES = 100  # of a name in its temporary name; systems allow 255
 NAME = re.compile(r"\..*\.([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{8}\.tmp", re.DOTALL)
 FORMER_NAME = re.compile(r"\..*[.-]\d+-[0-9a-f]{8}\.tmp", re.DOTALL)  # of earlier versions

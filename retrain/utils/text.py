@@ -14,7 +14,7 @@ from pathlib import Path
 from retrain.errors import RetrainError
 from retrain.utils.files import cannot_read, open_regular
 
-# Longer marks first: that of UTF-32 begins with that of UTF-16.
+# Longer marks first, because UTF-32's begins with UTF-16's.
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),

@@ -56,5 +56,5 @@ def _fonts(size: int) -> list[Font]:
 def _has_all(font: Font, text: str) -> bool:
     if text.isascii():
         return True
-    missing = bytes(font.getmask("\uffff"))  # never a character, so drawn as one that is missing
+    missing = bytes(font.getmask("\uffff"))  # no font has it, so it is drawn as a missing character
     return all(bytes(font.getmask(character)) != missing for character in set(text))

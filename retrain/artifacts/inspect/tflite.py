@@ -50,7 +50,7 @@ def tflite_contents(path: Path) -> Contents:
 
 
 def _port(tensor: Table) -> Port:
-    shape = tensor.numbers(7, "i") or tensor.numbers(0, "i")  # the first knows what is left open
+    shape = tensor.numbers(7, "i") or tensor.numbers(0, "i")  # the first one has -1 for open sizes
     return Port(tensor.content(3).decode(), _type(tensor), tuple(shape))
 
 

@@ -103,7 +103,7 @@ StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessSampleDistortedBou
 StatelessShuffle StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
 """
 
-# What these run are functions of the same graph, which are checked as well.
+# These call functions of the same graph, which are checked as well.
 _FLOW = """
 Case Enter Exit For If LoopCond Merge NextIteration PartitionedCall RefEnter RefExit RefIdentity
 RefMerge RefNextIteration RefSelect RefSwitch StatefulPartitionedCall StatelessCase StatelessIf

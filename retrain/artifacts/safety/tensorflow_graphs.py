@@ -219,7 +219,7 @@ def _restoring_nodes(meta: Any, restore: list[str]) -> set[str]:
     for name in _reached(meta.graph_def, restore, ())[0] - by_others:
         if nodes[name].op == RESTORE and nodes[name].input:
             source = node_name(nodes[name].input[0])
-            for _ in nodes:  # no longer than that, however the identities go round
+            for _ in nodes:  # at most once a node, as identities may form a circle
                 if source in nodes and source != filename and nodes[source].op == "Identity":
                     source = node_name(nodes[source].input[0])
             if source == filename:

@@ -12,8 +12,8 @@ FLAG = "--allow_unsafe_module"
 WITH_FLAG = f"take one from a maker you trust, or give {FLAG} if you trust this one"
 WITHOUT_FLAG = "ask its maker for one that only computes"
 
-# The first pattern that fits an operation says what it can do. Only for the message: whatever is
-# not among the pure operations is refused, known here or not.
+# The first pattern that fits an operation says what it can do. Only for the message: an
+# operation that is not among the pure ones is refused, whether it is listed here or not.
 CONSEQUENCES = (
     (r"^(EagerPyFunc|PyFunc.*|Lambda)$", "runs Python code"),
     (r"^(WriteFile|Save.*|Print.*|Debug.*|Dump.*|MergeV2.*|.*SummaryWriter.*|.*Summary.*Writer"

@@ -56,7 +56,7 @@ def open_interpreter(path: Path, threads: int) -> Any:
 
 def allocate(interpreter: Any, given: Tensor, shape: tuple[int, ...]) -> None:
     """Make an interpreter ready for an input of this shape; raise ValueError or RuntimeError."""
-    with silent_stderr():  # LiteRT tells of its kernels, and cannot be told not to (LiteRT#7420)
+    with silent_stderr():  # LiteRT prints its kernels, and no option stops it (LiteRT#7420)
         interpreter.resize_tensor_input(given.index, shape)
         interpreter.allocate_tensors()
 

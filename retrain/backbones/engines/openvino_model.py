@@ -144,7 +144,7 @@ def _part_of_frozen_graph(graph: Path, inputs: list[str], output: str) -> Any:
         OpConversionFailure,
         OpValidationFailure,
     ) as error:
-        raise RuntimeError(str(error)) from error  # what `read_model` makes of them
+        raise RuntimeError(str(error)) from error  # the kind that `read_model` raises
 
 
 def _old_batch_normalisation(node: Any) -> Any:

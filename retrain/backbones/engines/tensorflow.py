@@ -37,7 +37,7 @@ class TensorFlowEngine:
                 return_elements=[f"{output}:0"],
                 name="",
             )
-        # A session, because its precision is its own; tf.function's would be the whole process's.
+        # A session has its own precision; that of tf.function would hold for the whole process.
         self._session = tf.compat.v1.Session(graph=runnable, config=_config(tf, precision))
         gpus = tf.config.list_physical_devices("GPU")
         self._batch = GPU_BATCH if gpus else 1

@@ -27,7 +27,7 @@ def fold(tf: Any, graph: Any, outputs: list[str]) -> Any:
     rewrites.optimizers.extend(STEPS)
     rewrites.min_graph_nodes = -1
     graph = _scale_depthwise(tf, tf_optimizer.OptimizeGraph(config, meta))
-    for node in graph.node:  # nothing has side effects, so an order of execution is of no use
+    for node in graph.node:  # no node has side effects, so the order of execution does not matter
         data = [name for name in node.input if not name.startswith("^")]
         del node.input[:]
         node.input.extend(data)

@@ -24,7 +24,7 @@ from retrain.errors import RetrainError, one_line
 from retrain.utils.tensorflow import import_tensorflow
 
 SCOPE = "net"
-FOLDED_TOLERANCE = 2e-4  # of the largest feature; a graph that folding changed more stays unfolded
+FOLDED_TOLERANCE = 2e-4  # of the largest feature; beyond it the unfolded graph is used
 
 
 def freeze(

@@ -57,7 +57,7 @@ def freeze_onnx(
             f"{path.absolute()} does not take pictures as [batch, 3, height, width] or "
             f"[batch, height, width, 3] (its input: {sizes}): give a model for images"
         )
-    first = sizes[3] not in (1, 3)  # channels before places
+    first = sizes[3] not in (1, 3)  # channels come before height and width
     own_height, own_width, channels = (sizes[2], sizes[3], sizes[1]) if first else sizes[1:]
     height, width = input_size(own_height or None, own_width or None, wanted, module=path)
     known = (channels, height, width) if first else (height, width, channels)

@@ -48,8 +48,8 @@ def tf2_network(tf: Any, loaded: Any, folder: Path) -> Network:
     classify = getattr(loaded, "signatures", {}).get("image_classification")
     with_logits = classify is not None and "logits" in classify.structured_outputs
 
-    # Graph and autograph: the module's own functions are graphs already, and autograph would hide
-    # its errors behind its own.
+    # Without autograph: the module's functions are graphs already, and autograph would hide
+    # their errors behind its own.
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def inference(images: Any) -> list[Any]:
         outputs = [one_output(tf, call(images), folder)]

@@ -83,7 +83,7 @@ class Distortion:
         factor = (1 + self.random_crop / 100) * zoom
         tall, wide = int(factor * height), int(factor * width)
         enlarged = rgb.resize((wide, tall), Image.Resampling.BILINEAR)
-        # Drawn apart, so that what was drawn before there were these is the same still.
+        # From a second generator, so that the older distortions draw the same as before.
         more = np.random.default_rng([self.seed, self.copy, *digest, 1])
         pixels = np.asarray(self._turned(enlarged, more))
         top, left = rng.integers(tall - height + 1), rng.integers(wide - width + 1)

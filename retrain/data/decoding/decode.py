@@ -15,8 +15,8 @@ from retrain.data.decoding.open import opened
 from retrain.data.digests import digest_of
 from retrain.errors import RetrainError
 
-# How the pixels of a file are read. A larger number says that some files are read otherwise now:
-# `opening.read_otherwise_before` knows which; the features of all others stay good. 2: TIFF of odd
+# The decoder's version. A larger one reads some files otherwise than before;
+# `read.read_otherwise_before` tells which; the features of all others stay valid. 2: TIFF of odd
 # depths and planes, its largest page; single transparent colours in PNG of other than 8 bits.
 DECODER = 2
 

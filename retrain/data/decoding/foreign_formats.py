@@ -1,6 +1,6 @@
 """Files that are no photos we read: their names, by their first bytes, and what to do."""
 
-HEAD = 64  # bytes that tell
+HEAD = 64  # bytes that tell the format
 
 CONVERT = "convert it to JPEG or PNG"
 RAW = "the raw data of a camera: export it as JPEG or TIFF with the camera's program"
@@ -69,7 +69,7 @@ def foreign_kind(head: bytes) -> str | None:
         return _by_brand(head)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return VIDEO
-    if head[4:8] in (b"moov", b"mdat", b"wide"):  # QuickTime's before there were brands
+    if head[4:8] in (b"moov", b"mdat", b"wide"):  # QuickTime files from before there were brands
         return VIDEO
     if head[:1] == b"P" and head[1:2] in b"1234567fF" and head[2:3].isspace():
         return NETPBM

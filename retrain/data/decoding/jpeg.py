@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from retrain.data.decoding.faults import BadPhoto
 
-SCANS = 20  # that any photo may have: programs write about 10
-COST = 1_000_000_000  # pixels times scans beyond that: some 4 seconds
+SCANS = 20  # allowed for any photo; programs write about 10
+COST = 1_000_000_000  # pixels times scans, about 4 seconds, beyond SCANS
 
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 STANDALONE = {0x01, *range(0xD0, 0xD8)}
-NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # after a scan; restarts belong to it
+NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # after a scan and its restarts
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read_frame(content: bytes) -> Frame | None:
 
 def _frame(marker: int, header: bytes, in_scan: int, *, first_scan: int) -> Frame | None:
     height, width = int.from_bytes(header[1:3], "big"), int.from_bytes(header[3:5], "big")
-    channels = header[7::3][: header[5]]  # how often each is there, across and down
+    channels = header[7::3][: header[5]]  # each channel's sampling factors, across and down
     areas = [(one >> 4) * (one & 15) for one in channels]
     if not areas or not max(areas):
         return None
@@ -68,7 +68,7 @@ def _frame(marker: int, header: bytes, in_scan: int, *, first_scan: int) -> Fram
 def check_scans(content: bytes, frame: Frame) -> None:
     """Raise BadPhoto for so many scans over so many pixels that decoding would take very long."""
     if not frame.buffered or content.count(b"\xff\xda") <= SCANS:
-        return  # also counts what only looks like a scan, in previews and films behind the photo
+        return  # the count includes previews and films behind the photo
     scans, at = 0, frame.first_scan
     while content[at : at + 2] != b"\xff\xd9":
         scans += content[at + 1] == 0xDA

@@ -10,8 +10,8 @@ from retrain.data.decoding.faults import TooLittleMemory
 
 ONE = 800_000_000  # bytes that a photo, its file included, may need: with Python's own under 1 GB
 TOGETHER = 1_000_000_000  # bytes that all photos being decoded may need
-LARGE = 64_000_000  # bytes from which the system is asked what is left
-SPARE = 100_000_000  # bytes to be left to others
+LARGE = 64_000_000  # bytes from which the system is asked for its free memory
+SPARE = 100_000_000  # bytes left to other programs
 
 CGROUP = Path("/sys/fs/cgroup")
 

@@ -41,7 +41,7 @@ NO_PHOTO = "not a JPEG, PNG, WebP, BMP, GIF or TIFF picture"
 # Bytes that these readers hold for a pixel, besides the picture, while they decode it.
 DECODERS = {"WEBP": 14, "GIF": 4}
 ORIENTATION = 0x0112
-PILLOWS_OWN = 89_478_485  # its limit of pixels, which it takes twice; who lowers it means it
+PILLOWS_OWN = 89_478_485  # its default limit of pixels, which it doubles
 BITMAP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)  # bytes
 Size = tuple[int, int]  # width, height
 
@@ -53,7 +53,7 @@ def format_of(head: bytes) -> str | None:
     if head[:4] == b"RIFF" and head[8:12] != b"WEBP":
         return None
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") not in BITMAP_HEADERS:
-        return None  # words may begin so
+        return None  # a text may begin so
     for name, (_, beginnings) in READERS.items():
         if head.startswith(beginnings):
             return name
@@ -84,7 +84,7 @@ def opened(content: bytes, wide: int, high: int) -> Iterator[Picture]:
             yield picture
     except (BadPhoto, TooLittleMemory):
         raise
-    except Image.DecompressionBombError:  # TIFF and WebP: Pillow asks once more
+    except Image.DecompressionBombError:  # Pillow checks TIFF and WebP itself
         raise BadPhoto("more than 178 megapixels: scale it down") from None
     except Exception as error:  # Pillow's plugins raise many kinds on broken content
         raise BadPhoto(f"broken: {one_line(error)}") from error

@@ -10,11 +10,11 @@ from retrain.data.decoding.faults import BadPhoto
 
 BAND = 2_000_000  # pixels of a large photo that are worked on at a time
 WHOLE = 8_000_000  # pixels up to which a photo is worked on as one
-NARROW = 1 << 14  # of 65,536: a deep photo whose values span less is nearly of one brightness
+NARROW = 1 << 14  # of 65,536: a 16-bit photo whose values span less looks almost uniform
 
 Box = tuple[int, int, int, int]
 
-# What makes a photo upright, by EXIF's number.
+# The turn that makes a photo upright, by EXIF's number.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

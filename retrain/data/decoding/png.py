@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_TEXT = 500_000  # bytes of unpacked text that are kept
-# Text in which the orientation may stand. Everything else says nothing of the pixels.
+# Texts that may hold the orientation. Others do not change the pixels.
 WITH_ORIENTATION = (b"Raw profile type exif", b"XML:com.adobe.xmp", b"exif")
 TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 

@@ -13,9 +13,9 @@ from retrain.data.decoding.faults import BadPhoto
 from retrain.data.decoding.foreign_formats import RAW
 from retrain.data.decoding.tiff_layout import Layout
 
-PAGES = 100  # that are looked at
+PAGES = 100  # that are read at most
 SUB_PAGES = 330
-THUMBNAIL_OF = 4  # times as many pixels that another page has when the first is a thumbnail
+THUMBNAIL_OF = 4  # the first page is a thumbnail if another has so many times its pixels
 PREVIEW = 256  # pixels of the shorter side at least, for the preview in a camera's raw file
 SENSOR = (32803, 34892)  # photometric interpretations: one colour a pixel; linear raw
 
@@ -89,7 +89,7 @@ def _pages(content: bytes) -> list[Page]:
             tags.load(file)
             below = _numbers(tags.get(SUB_PAGES))
             page = _page(offset, tags)
-        except Exception:  # a page that is broken is none, unless it is the only one
+        except Exception:  # skip a broken page, unless it is the only one
             if offset == first:
                 raise
             continue

@@ -13,7 +13,7 @@ PHOTOMETRIC = {
 KINDS = {2: "signed", 3: "floating-point", 4: "undefined", 5: "complex", 6: "complex"}
 
 RAW_BYTES = 1
-BYTEWISE = {RAW_BYTES, 5, 8, 32773, 32946, 34925, 50000}  # bytes in, bytes out, whatever they mean
+BYTEWISE = {RAW_BYTES, 5, 8, 32773, 32946, 34925, 50000}  # compressions of any bytes
 JPEG = (6, 7)
 ASSOCIATED, UNASSOCIATED = 1, 2  # alpha: colours multiplied by it, or not
 SAVE_ANEW = "save it with 8 or 16 bits a sample"
@@ -84,7 +84,7 @@ class Layout:
     def alpha(self) -> tuple[int, int] | None:
         """The number of the sample that is alpha, and ASSOCIATED or UNASSOCIATED; or None."""
         if self.photometric == RGB and len(self.bits) == 4 and not self.extra:
-            return 3, UNASSOCIATED  # many programs leave out what it is
+            return 3, UNASSOCIATED  # many programs leave out the tag
         for number, kind in enumerate(self.extra, self.channels):
             if kind in (ASSOCIATED, UNASSOCIATED) and number < len(self.bits):
                 return number, kind

@@ -46,7 +46,7 @@ def near_duplicates(neighbours: Neighbours, thumbnails: np.ndarray) -> list[Pair
     _, first = np.unique(low * count + high, return_index=True)
     low, high = low[first], high[first]
     similarity = neighbours.similarity.ravel()[first]
-    # Pixels can add no more than 1/2: the other pairs need no look.
+    # Pixels add at most 1/2, so the other pairs cannot reach SAME.
     hopeful = similarity > 2 * SAME - 1
     low, high, similarity = low[hopeful], high[hopeful], similarity[hopeful]
     for start in range(0, len(low), CHUNK):

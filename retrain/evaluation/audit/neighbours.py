@@ -49,8 +49,8 @@ def nearest(units: np.ndarray, k: int) -> Neighbours:
             block = slice(start, min(start + BLOCK, count))
             distances, found = search.kneighbors(units[block])
             itself = found == np.arange(block.start, block.stop)[:, None]
-            itself[~itself.any(axis=1), -1] = True  # crowded out by more equal rows than k
-            shape = rows[block].shape  # by name: for one photo alone there is no -1 to find
+            itself[~itself.any(axis=1), -1] = True  # more than k equal rows crowded it out
+            shape = rows[block].shape  # named, because reshape cannot find a -1 for a single photo
             rows[block] = found[~itself].reshape(shape)
             similarity[block] = 1 - distances[~itself].reshape(shape) ** 2 / 2
             meter.advance(block.stop - block.start)

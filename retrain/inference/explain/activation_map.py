@@ -75,7 +75,7 @@ def pooled_ending(model: Any) -> PooledEnding:
 
 
 def _fold_constants(model: Any) -> None:
-    import_openvino()  # so that importing it reports nothing
+    import_openvino()  # imported this way it sends no usage report
     from openvino.passes import ConstantFolding, Manager
 
     manager = Manager()
@@ -92,7 +92,7 @@ def _linear_step(node: Any) -> tuple[Any, np.ndarray, np.ndarray]:
     kind, width = node.get_type_name(), _width(node)
     nothing, unchanged = np.zeros(width), np.ones(width)
     below = node.input_value(0).get_node()
-    if kind in RESHAPES and _width(below) == width:  # one picture's channels stay in their order
+    if kind in RESHAPES and _width(below) == width:  # these keep one picture's channels in order
         return below, unchanged, nothing
     if len(node.inputs()) != 2:
         raise _hidden(kind)

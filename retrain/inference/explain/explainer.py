@@ -74,7 +74,7 @@ class MapEngine:
         for token, pixels in photos:
             self._request.infer({0: pixels[None].repeat(self._batch, axis=0)})
             maps = self.ending.maps(self._request.get_output_tensor(1).data)
-            # Of two classes told apart by one output, what speaks for one speaks against the other.
+            # With one output for two classes, what speaks for one speaks against the other.
             self.maps = np.concatenate([-maps, maps]) if self.outputs == 1 else maps
             yield token, self._request.get_output_tensor(0).data.reshape(self._batch, -1)[0].copy()
 

@@ -154,7 +154,7 @@ def _others(graph: GraphDef, layer: str, path: Path) -> tuple[OtherInput, ...]:
             fed = value_by_use(graph, node)
         if fed is not None:
             found.append(fed)
-        elif node.op != "PlaceholderWithDefault":  # that one has its value
+        elif node.op != "PlaceholderWithDefault":  # that kind has a value of its own
             kind = DataType.Name(_type(node)).removeprefix("DT_").lower()
             raise RetrainError(
                 f"{path.absolute()} takes {node.name!r} ({kind}) beside the pictures, and nobody "

@@ -24,7 +24,7 @@ from retrain.artifacts.graphdef import node_name
 PIXELS = {DT_FLOAT, DT_HALF, DT_BFLOAT16, DT_DOUBLE, DT_UINT8, DT_INT8, DT_UINT16, DT_INT16,
           DT_INT32, DT_INT64}  # fmt: skip
 LOGICAL = {DT_BOOL, DT_INT32, DT_INT64, DT_UINT8}
-# By the last words of the name, whatever scopes stand before it.
+# Matched at the end of the name, after any scopes.
 KEEP = re.compile(r"keep_?(prob(ability)?|rate|p)?(_ph|_placeholder)?(_\d+)?$")
 RATE = re.compile(r"drop(_?out)?_?(rate|prob(ability)?)(_ph|_placeholder)?(_\d+)?$")
 TRAINING = re.compile(

@@ -8,7 +8,7 @@ from retrain.inference.spec.spec import NCHW, NHWC, Overrides
 from retrain.inference.spec.traits import Traits
 
 CHANNELS = (3, 1)
-MOST_CHANNELS = 16  # an axis as short as this is one of channels, not of places
+MOST_CHANNELS = 16  # a shorter axis is one of channels, not height or width
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from retrain.inference.spec.pictures import picture_input
 from retrain.inference.spec.spec import Overrides
 from retrain.inference.spec.traits import logits_fact, scaling_fact
 
-# Of several outputs, in this order.
+# The names of outputs that are tried, in this order.
 USUAL_OUTPUTS = ("prediction", "predictions", "probabilities", "scores", "output", "logits")
 
 

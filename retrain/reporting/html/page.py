@@ -19,11 +19,11 @@ from retrain.utils.text import percent
 
 TEMPLATES = Path(__file__).parent / "template"
 SHOWN = 160, 60  # side in pixels and JPEG quality of photos on the page itself
-BEHIND = 80, 40  # and of those behind the cells
+BEHIND = 80, 40  # the same for photos behind the cells
 ROOM = 8_000_000  # bytes for the photos behind the cells: a page of 5,000 stays below 10 MB
 PAIRS = 40  # of classes, in the list beside a large matrix
 REMARKED = ("outlier", "broken", "blank", "tiny", "oversized", "mis_suffixed", "imbalance")
-REMARKS = 12  # of one kind
+REMARKS = 12  # at most, of one kind
 
 
 def write_report(inputs: ReportInputs, path: Path, rng: np.random.Generator) -> None:

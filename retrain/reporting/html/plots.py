@@ -54,8 +54,8 @@ STYLE: "dict[RcKeyType, Any]" = {
     "legend.handlelength": 1.4,
     "legend.labelcolor": INK,
     "lines.linewidth": 1.8,
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "retrain",  # else each run names its shapes anew
+    "svg.fonttype": "none",  # keep text as text, not as shapes
+    "svg.hashsalt": "retrain",  # else each run gives its shapes other names
     "xtick.color": INK,
     "xtick.labelsize": 10,
     "ytick.color": INK,
@@ -174,7 +174,7 @@ def _in_percent(axes: "Axes", which: str) -> None:
 @contextmanager
 def _figure(height: float) -> Iterator["Figure"]:
     """Yield an empty figure, `height` inches high, in a style that no file of the user changes."""
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its caches
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it logs how it builds its caches
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -194,7 +194,7 @@ def _svg(figure: "Figure", description: str) -> str:
     for colour, in_page in IN_PAGE.items():
         text = text.replace(colour, in_page)
     text = re.sub(r'<g id="[^"]*"', "<g", text)
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # would hold for the whole page
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)  # would restyle the whole page
     text = text.replace("xlink:href", "href")
     view = re.search(r'viewBox="[^"]*"', text)
     inside = re.search(r"<svg[^>]*>(.*)</svg>", text, flags=re.DOTALL)

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 from retrain.evaluation.metrics import Metrics
 from retrain.utils.text_drawing import font_for, printable, shortened
 
-MATRIX = 1600  # pixels of its side, at most, as long as a cell has its least
+MATRIX = 1600  # pixels of a side at most, unless cells would get smaller than LEAST_CELL
 CELL = 64  # pixels of a cell's side, at most
 LEAST_CELL = 3
 NAMED_CELL = 9  # below this, names would not be readable

@@ -28,7 +28,7 @@ from retrain.utils.text_drawing import printable
 log = logging.getLogger(__name__)
 
 RUN = "projector"
-MOST = 10_000  # points that a browser still turns smoothly
+MOST = 10_000  # points; a browser can still rotate so many smoothly
 THUMBNAIL = 64  # pixels: 10,000 are 6,400 x 6,400, and the projector takes up to 8,192 x 8,192
 BLOCK = 4096  # features written at a time
 TENSOR = "bottlenecks"

@@ -28,7 +28,7 @@ from retrain.utils.tensorflow import bfloat16_operations
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_SECONDS = 30.0  # what a killed run loses at the most, and a step
+CHECKPOINT_SECONDS = 30.0  # the most that a killed run loses, and a step
 
 
 def fine_tune(
@@ -228,7 +228,7 @@ class _Training:
     def say_kept(self) -> None:
         """Log which epoch's weights became the result, and why."""
         standing = self.standing
-        if not math.isfinite(standing.least):  # a checkpoint of a version that kept the last ones
+        if not math.isfinite(standing.least):  # an older version's checkpoint has no best weights
             return
         kept = Kept(standing.best_epoch, standing.least, self.judges.name)
         log.info(kept.sentence("epoch", standing.epoch - 1))

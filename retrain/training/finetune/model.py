@@ -15,7 +15,7 @@ from retrain.training.head import Head
 from retrain.utils.tensorflow import import_tensorflow
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7  # Adam's (Kingma and Ba, ICLR 2015)
-AVERAGING = 0.98  # share of the average weights that a step leaves, at the most
+AVERAGING = 0.98  # the most that a step keeps of the average weights
 # Batch normalisation keeps the module's own statistics, those that the frozen graph will use.
 ARGUMENTS = {"training": False, "trainable": True}
 
@@ -110,7 +110,7 @@ class Trainee:
         A batch with fewer photos than others moves the weights less.
         """
         tf = self.tf
-        # At first less, or a short training would end as the average that it started with.
+        # Smaller at first, or the average of a short training would stay near its start.
         averaging = min(AVERAGING, (step + 1) / (step + 10))
         values = (rate, BETA1**step, BETA2**step, averaging)
         numbers = [tf.constant(value, tf.float32) for value in values]
@@ -182,8 +182,8 @@ class Trainee:
         found = self.strategy.run(self._head, (pixels,))
         return self.strategy.experimental_local_results(found)[0]
 
-    # The next batch is asked for inside of the traced functions: so its size stays open, and the
-    # last batch of an epoch, with fewer photos, is no second trace.
+    # The traced functions ask for the next batch themselves, so its size stays open, and the
+    # smaller last batch of an epoch is not traced a second time.
     def _distributed_step(self, batches: Any, *numbers: Any) -> Any:
         losses = self.strategy.run(self._replica_step, (*next(batches), numbers))
         return self.strategy.reduce(self.tf.distribute.ReduceOp.SUM, losses, axis=None)
@@ -206,7 +206,7 @@ class Trainee:
         summed = context.all_reduce(tf.distribute.ReduceOp.SUM, [gradient for _, gradient in known])
         for (i, _), gradient in zip(known, summed, strict=True):
             variable, average = self.variables[i], self.average[i]
-            # By handle: every copy makes the same change of its own.
+            # By handle: each device's copy makes the same change.
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle, m=self.first[i].handle, v=self.second[i].handle,
                 beta1_power=power1, beta2_power=power2, lr=rate,

@@ -12,8 +12,8 @@ from retrain.errors import UsageFault
 from retrain.utils.tensorflow import import_keras
 
 NAME = "simple_cnn"
-LEAST_SIZE = 16  # a pixel is left of it after four convolutions and two poolings
-MOST_PIXELS = 512 * 512  # training one larger takes more than 4 GB for the weights alone
+LEAST_SIZE = 16  # four convolutions and two poolings leave one pixel
+MOST_PIXELS = 512 * 512  # beyond it the weights alone take more than 4 GB
 FEATURES = 256
 
 
@@ -46,7 +46,7 @@ def new_network(shape: tuple[int, int, int], classes: int, rng: np.random.Genera
     def initial() -> Any:
         return keras.initializers.GlorotUniform(seed())
 
-    # Names of their own, because Keras' go on counting, and the same run gives the same graph.
+    # Fixed names, so that the same run gives the same graph: Keras' own count on.
     stack = [keras.Input(shape, name="images")]
     for block, filters in (("block1", 32), ("block2", 64)):
         for name in ("conv1", "conv2"):

@@ -33,9 +33,9 @@ from retrain.utils.tensorflow import deterministic_operations, import_keras, imp
 log = logging.getLogger(__name__)
 
 DECAY, MOMENTUM = 1e-6, 0.9
-SCORED = 100  # training photos that are looked at after an epoch
-LINES = 20  # about as many lines are said of a training
-CHECKPOINT_SECONDS = 10.0  # what a killed run loses at the most, and an epoch
+SCORED = 100  # training photos that are scored after an epoch
+LINES = 20  # about how many lines a training logs
+CHECKPOINT_SECONDS = 10.0  # the most that a killed run loses, and an epoch
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class _Training:
 
     def end(self) -> None:
         """Go back to the best weights."""
-        if not self.best:  # a checkpoint of a version that kept the last ones
+        if not self.best:  # an older version's checkpoint has no best weights
             return
         self.model.set_weights(self.best)
         log.info(self._kept.sentence("epoch", self.standing.epoch - 1))
