@@ -27,7 +27,7 @@ __all__ = ["__version__", "load", "train"]
 def train(image_dir: "str | PathLike[str]", **settings: Any) -> "TrainResult":
     """Trains a classifier on the photos below `image_dir`, a folder for each class.
 
-    `settings` are the fields of retrain.config.TrainSettings, which are called as the command's
+    `settings` are the flat names of retrain.config.TrainConfig, which are those of the command's
     options; paths may be text. Files are written as the command writes them: the graph, its labels,
     the report and so on, in the current folder unless said otherwise. How the run goes is logged
     under the name `retrain`; unless logging is set up, only warnings show.
@@ -36,11 +36,11 @@ def train(image_dir: "str | PathLike[str]", **settings: Any) -> "TrainResult":
     for a setting that does not exist.
     """
     from retrain.commands.train import train as run
-    from retrain.config import settings_of
+    from retrain.config import TrainConfig
     from retrain.utils.new_folders import empty_folders_removed
 
     with empty_folders_removed():
-        return run(settings_of(image_dir, settings))
+        return run(TrainConfig.from_flat(image_dir, **settings))
 
 
 def load(

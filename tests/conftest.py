@@ -139,10 +139,10 @@ def colour_tree(tmp_path: Path) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
     """A folder with the outputs of one run on the example flowers with the tiny module."""
     from retrain.commands.train import train
-    from retrain.config import TrainSettings
+    from retrain.config import TrainConfig
 
     folder = tmp_path_factory.mktemp("trained")
-    settings = TrainSettings(
+    config = TrainConfig.from_flat(
         image_dir=str(EXAMPLE_FLOWERS),
         tfhub_module=TINY,
         bottleneck_dir=session_cache / "bottlenecks",
@@ -152,5 +152,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Pa
         summaries_dir=folder / "retrain_logs",
         intermediate_output_graphs_dir=folder / "intermediate_graph",
     )
-    train(settings)
+    train(config)
     return folder

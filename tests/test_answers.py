@@ -12,7 +12,7 @@ from conftest import EXAMPLE_FLOWERS, TINY, Run, write_picture
 import retrain
 from retrain.commands.audit import audit_tree
 from retrain.commands.evaluate import Judged, judge
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.data.class_names import unknown_answer
 from retrain.errors import RetrainError
 from retrain.export.model_card import model_card
@@ -101,8 +101,8 @@ def test_photos_of_one_class_are_audited(tmp_path: Path, photos: int) -> None:
     for number in range(photos):
         write_picture(tmp_path / f"t/red/{number}.png", (200, 40, 40), number)
     (tmp_path / "t/blue").mkdir()
-    settings = TrainSettings(image_dir=str(tmp_path / "t"), tfhub_module=TINY)
-    audit = audit_tree(settings, [])
+    config = TrainConfig.from_flat(image_dir=str(tmp_path / "t"), tfhub_module=TINY)
+    audit = audit_tree(config.data, config.extract, [])
     assert audit.photos == photos and audit.classes == ("red",)
     assert not audit.of_kind("suspected_label") and not audit.of_kind("imbalance")
 

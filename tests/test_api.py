@@ -9,7 +9,7 @@ import pytest
 from conftest import EXAMPLE_FLOWERS, TINY, Run
 
 import retrain
-from retrain.config import TrainSettings
+from retrain.config import SETTINGS
 from retrain.errors import RetrainError, UsageFault
 
 
@@ -69,7 +69,7 @@ def test_a_run_record_repeats_the_run_to_the_bit(
     assert run("retrain", "--image_dir", colour_tree, *options).returncode == 0
     work = tmp_path / "work"
     record = json.loads((work / "run.json").read_text())
-    assert set(record["settings"]) == set(TrainSettings.__dataclass_fields__)
+    assert set(record["settings"]) == SETTINGS.keys()
     assert record["settings"]["seed"] == {"value": 5, "from": "command line"}
     assert record["settings"]["train_batch_size"] == {"value": 100, "from": "default"}
     assert record["module"]["name"] == TINY and len(record["data"]["digest"]) == 32

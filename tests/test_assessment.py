@@ -22,10 +22,10 @@ from retrain.inference.spec.resolve import describe_graph
 def flowers_run(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
     """A run on the example flowers that has something to calibrate and to call unknown."""
     from retrain.commands.train import train
-    from retrain.config import TrainSettings
+    from retrain.config import TrainConfig
 
     folder = tmp_path_factory.mktemp("assessed")
-    settings = TrainSettings(
+    config = TrainConfig.from_flat(
         image_dir=str(EXAMPLE_FLOWERS),
         tfhub_module=TINY,
         bottleneck_dir=session_cache / "bottlenecks",
@@ -38,7 +38,7 @@ def flowers_run(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -
         output_labels=folder / "output_labels.txt",
         summaries_dir=None,
     )
-    train(settings)
+    train(config)
     return folder
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from retrain.config import TrainSettings
+from retrain.data.config import DataConfig
 from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError
 from retrain.evaluation.audit.audit import KINDS, Audit, leaks, run_audit
@@ -22,6 +22,7 @@ from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write
 from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
 from retrain.evaluation.audit.suspects import Suspect, suspected_labels
+from retrain.features.config import ExtractConfig
 from retrain.features.dataset import prepare
 from retrain.features.matrix import FeatureMatrix
 
@@ -220,13 +221,8 @@ def test_a_photo_that_has_gone_is_an_expected_fault(tmp_path: Path) -> None:
 
 def audit_of(root: Path, session_cache: Path) -> Audit:
     age(root)
-    settings = TrainSettings(
-        image_dir=str(root),
-        tfhub_module=TINY,
-        bottleneck_dir=session_cache / "bottlenecks",
-        output_graph=root.parent / "g.pb",
-    )
-    data = prepare(settings, [])
+    extract = ExtractConfig(tfhub_module=TINY, bottleneck_dir=session_cache / "bottlenecks")
+    data = prepare(DataConfig(str(root)), extract, [], aside_csv=root.parent / "set_aside.csv")
     return run_audit(data.index, data.keys, data.features, sets=data.split.sets, recipe=data.recipe)
 
 

@@ -9,20 +9,16 @@ from conftest import age
 from PIL import Image
 
 from retrain.backbones.bundled import DEFAULT_MODULE
-from retrain.config import TrainSettings
+from retrain.data.config import DataConfig
 from retrain.evaluation.audit.audit import Audit, leaks, run_audit
+from retrain.features.config import ExtractConfig
 from retrain.features.dataset import prepare
 
 
 def audited(root: Path, session_cache: Path, module: str = DEFAULT_MODULE) -> Audit:
     age(root)
-    settings = TrainSettings(
-        image_dir=str(root),
-        tfhub_module=module,
-        bottleneck_dir=session_cache / "bottlenecks",
-        output_graph=root.parent / "output_graph.pb",
-    )
-    data = prepare(settings, [])
+    extract = ExtractConfig(tfhub_module=module, bottleneck_dir=session_cache / "bottlenecks")
+    data = prepare(DataConfig(str(root)), extract, [], aside_csv=root.parent / "set_aside.csv")
     return run_audit(data.index, data.keys, data.features, sets=data.split.sets, recipe=data.recipe)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import TINY, Run, age, write_picture
 
-from retrain.config import TrainSettings
+from retrain.data.config import DataConfig
 from retrain.data.folder import Index, Photo, read_tree, without_unusable
 from retrain.data.split import TEST, TRAIN, VALIDATION, Split
 from retrain.data.summary import report_aside, say_aside, say_found, say_left_out, say_split
@@ -39,7 +39,7 @@ def index_of(classes: int, photos: int) -> tuple[Index, np.ndarray]:
 def test_many_small_classes_are_one_warning(said: Callable[[], list[str]]) -> None:
     index, labels = index_of(MANY, 3)
     split = Split(np.tile(np.array([TRAIN, TRAIN, VALIDATION], np.int8), MANY))
-    say_split(index, labels, split, settings=TrainSettings(image_dir="t"))
+    say_split(index, labels, split, config=DataConfig("t"))
     assert len(said()) == 2  # few photos; no test photo
     assert f"{MANY} classes have fewer than 20 photos" in said()[0]
     assert all(len(text) < 300 for text in said())
@@ -48,7 +48,7 @@ def test_many_small_classes_are_one_warning(said: Callable[[], list[str]]) -> No
 def test_one_small_class_is_named_with_its_photos(said: Callable[[], list[str]]) -> None:
     index, labels = index_of(1, 3)
     sets = np.array([TRAIN, VALIDATION, TEST], np.int8)
-    say_split(index, labels, Split(sets), settings=TrainSettings(image_dir="t"))
+    say_split(index, labels, Split(sets), config=DataConfig("t"))
     (text,) = said()
     assert "class 'class0000' has 3 photos, fewer than 20" in text
 
@@ -57,7 +57,7 @@ def test_many_untrained_classes_are_one_line() -> None:
     index, labels = index_of(MANY, 1)
     split = Split(np.full(MANY, TEST, np.int8))
     with pytest.raises(RetrainError, match="'class0000' has no photo to train on") as caught:
-        say_split(index, labels, split, settings=TrainSettings(image_dir="t"))
+        say_split(index, labels, split, config=DataConfig("t"))
     assert len(str(caught.value)) < 300
 
 
@@ -96,10 +96,7 @@ def test_other_files_are_one_line_and_no_fault(
     sides = {p.path: "no picture" for p in index.photos if not p.path.endswith(".jpg")}
     index = without_unusable(index, sides)
     say_left_out(index)
-    settings = TrainSettings(
-        image_dir=str(tmp_path), strict=True, output_graph=tmp_path / "out/g.pb"
-    )
-    report_aside(index.aside, settings)
+    report_aside(index.aside, tmp_path / "out/set_aside.csv", strict=True, csv_safe=False)
     assert said() == [
         "11 files in 2 classes: a 6, b 5",
         "2 files and folders of systems and programs left out: Thumbs.db (1), desktop.ini (1)",

@@ -21,11 +21,11 @@ from retrain.data.decoding.decode import Recipe, decode
 from retrain.data.digests import digest_of
 from retrain.errors import RetrainError, UsageFault
 from retrain.training.checkpoint import FILE
+from retrain.training.config import parse_depth
 from retrain.training.finetune.checks import check_can_be_tuned
 from retrain.training.finetune.config import (
     TuningPhotos,
     TuningSettings,
-    parse_depth,
     usual_rate,
 )
 from retrain.training.finetune.fine_tune import fine_tune

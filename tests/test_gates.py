@@ -7,7 +7,8 @@ import pytest
 from conftest import TINY, Run
 
 from retrain.errors import GateFault, UsageFault
-from retrain.evaluation.gates import check_gates, check_leaks, parse_recall
+from retrain.evaluation.config import GateConfig, parse_recall
+from retrain.evaluation.gates import check_gates
 from retrain.evaluation.metrics import Metrics, compute_metrics
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 50)
@@ -23,15 +24,17 @@ def metrics(truth: list[int], predicted: list[int]) -> Metrics:
 
 def test_what_is_good_enough_passes() -> None:
     judged = metrics([0, 0, 1, 1], [0, 0, 1, 0])
-    check_gates(judged, 0.75, [("a", 1.0), ("b", 0.5)], leaks=2, max_leaks=2)
-    check_gates(judged, None, [], leaks=100)
-    check_leaks(5, None)
+    gates = GateConfig(assert_accuracy=0.75, assert_recall=(("a", 1.0), ("b", 0.5)), max_leaks=2)
+    check_gates(gates, judged, leaks=2)
+    check_gates(GateConfig(), judged, leaks=100)
+    check_gates(GateConfig(), None, leaks=5)
 
 
 def test_all_faults_stand_in_one_line() -> None:
     judged = metrics([0, 0, 1, 1], [0, 0, 1, 0])
+    gates = GateConfig(assert_accuracy=0.76, assert_recall=(("a", 1.0), ("b", 0.6)), max_leaks=0)
     with pytest.raises(GateFault) as fault:
-        check_gates(judged, 0.76, [("a", 1.0), ("b", 0.6)], leaks=1, max_leaks=0)
+        check_gates(gates, judged, leaks=1)
     assert str(fault.value) == (
         "not good enough: accuracy is 0.7500 (N=4), --assert_accuracy 0.76; recall of b is 0.5000 "
         "(N=2), --assert_recall b=0.6; leaks between sets: 1, --max_leaks 0; all files were written"
@@ -40,7 +43,7 @@ def test_all_faults_stand_in_one_line() -> None:
 
 def test_no_photos_are_not_good_enough() -> None:
     with pytest.raises(GateFault, match=r"accuracy is unknown \(N=0\)"):
-        check_gates(metrics([], []), 0.1, [])
+        check_gates(GateConfig(assert_accuracy=0.1), metrics([], []))
 
 
 def test_recalls_are_read_from_text() -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import pickle
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from retrain.backbones.sources.handles import (
     whole,
     without_secrets,
 )
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.errors import RetrainError
 
 SECRET, PASSWORD = "s3cr3tT0ken", "hunter2pass"
@@ -66,10 +66,10 @@ def test_a_handle_shows_no_secret_and_keeps_it(given: str, shown: str) -> None:
 
 def test_settings_mask_it_where_they_are_made() -> None:
     url = f"https://u:{PASSWORD}@host/m?token={SECRET}"
-    settings = TrainSettings("photos", tfhub_module=url)
-    for each in (settings, replace(settings, seed=1)):
-        assert whole(each.tfhub_module) == url
-        assert asdict(each)["tfhub_module"] == "https://host/m?..."
+    config = TrainConfig.from_flat("photos", tfhub_module=url)
+    for each in (config, replace(config, extract=replace(config.extract, precision="bf16"))):
+        assert whole(each.extract.tfhub_module) == url
+        assert each.flat()["tfhub_module"] == "https://host/m?..."
         assert SECRET not in repr(each) and PASSWORD not in repr(each)
 
 

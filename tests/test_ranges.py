@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,16 @@ import retrain
 from retrain.backbones.freeze.input_config import parse_range, parse_size
 from retrain.cli.command import Number
 from retrain.cli.main import SUBCOMMANDS
-from retrain.config import KINDS, TrainSettings, settings_of
+from retrain.config import SETTINGS, TrainConfig
 from retrain.data.decoding.augment import Distortion
 from retrain.errors import UsageFault
-from retrain.evaluation.gates import parse_recall
+from retrain.evaluation.config import parse_recall
 from retrain.features.matrix import FeatureMatrix
-from retrain.training.finetune.config import parse_depth
+from retrain.training.config import parse_depth
 from retrain.training.sampler import Sampler
 from retrain.training.scratch.network import check_size
 from retrain.training.sgd import train_head
-from retrain.utils.ranges import CHOICES, RANGES, number_of, parse_number
+from retrain.utils.settings import Range
 
 ABSURD = ["1e20", "1" + "0" * 20, "-1" + "0" * 20, "1e400", "-1e400", "nan", "inf", "-inf",
           "9" * 5000, "-" + "9" * 5000, "", " ", "abc", "0x10", "1,5", "1 2", "½", "1e", "--",
@@ -54,22 +54,24 @@ NUMBERED = [(name, command, option) for name, command in commands() for option i
             if isinstance(option.type, Number)]  # fmt: skip
 
 
-def test_every_option_that_takes_a_number_has_its_range_from_the_table() -> None:
+RANGES: dict[str, Range] = {option.name or "": option.type.range for _, _, option in NUMBERED}
+
+
+def test_every_option_that_takes_a_number_has_a_range() -> None:
     plain = (click.types.IntParamType, click.types.FloatParamType)  # ranges are kinds of these
     loose = [(name, option.name) for name, command in commands() for option in command.params
              if isinstance(option.type, plain)]  # fmt: skip
     assert loose == []
     assert len({option.name for _, _, option in NUMBERED}) >= 30
-    of_settings = {f.name for f in fields(TrainSettings)
-                   if re.search(r"\b(int|float)\b", str(KINDS[f.name]))}  # fmt: skip
-    assert of_settings <= RANGES.keys()
+    numbers = [each for each in SETTINGS.values() if re.search(r"\b(int|float)\b", str(each.kind))]
+    assert all(each.range or each.check for each in numbers)
 
 
 @pytest.mark.parametrize("name", RANGES)
 def test_absurd_texts_are_one_line_that_says_the_range(name: str) -> None:
     for text in ABSURD:
         with pytest.raises(UsageFault) as fault:
-            parse_number(name, text)
+            RANGES[name].parse(text, f"--{name}")
         said = str(fault.value)
         assert said.startswith(f"--{name} ") and f": give {RANGES[name].words}" in said
         assert len(said) < 250 and said.isprintable()
@@ -79,7 +81,7 @@ def test_absurd_texts_are_one_line_that_says_the_range(name: str) -> None:
 def test_what_is_no_number_is_refused(name: str) -> None:
     for value in NO_NUMBERS:
         with pytest.raises(UsageFault) as fault:
-            number_of(name, value)
+            RANGES[name].number(value, f"--{name}")
         assert "\n" not in str(fault.value) and len(str(fault.value)) < 250
 
 
@@ -94,19 +96,19 @@ def test_both_ends_are_taken_and_nothing_beyond(name: str) -> None:
         beyond = [end + outward * (3 if wanted.all_too else 1)] + ([end] if open_end else [])
         for value in beyond:
             with pytest.raises(UsageFault):
-                number_of(name, value)
+                wanted.number(value, "--n")
         inside = end - outward if open_end else end
-        found = number_of(name, inside)
+        found = wanted.number(inside, "--n")
         assert found == inside and type(found) is (int if wanted.whole else float)
-        assert parse_number(name, str(inside)) == inside
+        assert wanted.parse(str(inside), "--n") == inside
     if wanted.whole:
         with pytest.raises(UsageFault):
-            number_of(name, float(wanted.low))
-        assert type(number_of(name, np.int64(wanted.low))) is int
+            wanted.number(float(wanted.low), "--n")
+        assert type(wanted.number(np.int64(wanted.low), "--n")) is int
     else:
-        assert type(number_of(name, np.float32(wanted.high / 2 or 1))) is float
+        assert type(wanted.number(np.float32(wanted.high / 2 or 1), "--n")) is float
     if wanted.all_too:
-        assert number_of(name, -1) == -1
+        assert wanted.number(-1, "--n") == -1
 
 
 @pytest.mark.parametrize(("command", "option"), [
@@ -150,29 +152,22 @@ WRONG: dict[str, list[Any]] = {
     "image_dir": [None, 5, [], "a\0b", 1.5, object()],
     "output_graph": [None, 5, [], "a\0b", True],
 }
-SETTINGS = [f.name for f in fields(TrainSettings)]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_python_function_refuses_them(name: str, tmp_path: Path) -> None:
-    wrong = WRONG.get(name)
-    if wrong is None and name in RANGES:
-        none_too = "None" in str(KINDS[name])
+    wrong, setting = WRONG.get(name), SETTINGS[name]
+    if wrong is None and setting.range is not None:
+        none_too = "None" in str(setting.kind)
         wrong = [value for value in NO_NUMBERS if not (none_too and value is None)]
         wrong += [10**20, -(10**20), 1e20, "1e20"]
-    elif wrong is None and name in CHOICES:
+    elif wrong is None and setting.choices:
         wrong = ["", "SGD ", None, 5, ["sgd"], {}, True]
     elif wrong is None:
         wrong = [5, 1.5, [], {}, object()]
     for value in wrong:
         with pytest.raises(UsageFault) as fault:
-            settings_of(
-                **{
-                    "image_dir": "photos",
-                    "given": {},
-                    **({"image_dir": value} if name == "image_dir" else {"given": {name: value}}),
-                }
-            )
+            TrainConfig.from_flat(**{"image_dir": "photos", name: value})
         assert name in str(fault.value) and "\n" not in str(fault.value)
         assert len(str(fault.value)) < 250
 
@@ -192,18 +187,19 @@ def test_retrain_train_does_nothing_before_it_knows_them(tmp_path: Path) -> None
 
 
 def test_plainer_values_become_what_the_fields_have() -> None:
-    found = settings_of(b"photos", {
+    given: dict[str, Any] = {
         "seed": np.int64(2**62), "learning_rate": np.float32(0.5), "dropout": 0, "l2": 0.5,
         "fine_tune": 3, "input_size": [128, np.int32(96)], "input_range": [-1, 1],
         "assert_recall": [["red", 1]], "output_graph": "a/g.pb", "tfhub_module": Path("m"),
         "report": np.True_, "summaries_dir": None, "epochs": None,
-    })  # fmt: skip
-    assert found == TrainSettings(
+    }  # fmt: skip
+    found = TrainConfig.from_flat(b"photos", **given)  # type: ignore[arg-type]
+    assert found == TrainConfig.from_flat(
         "photos", seed=2**62, learning_rate=0.5, dropout=0.0, l2="0.5", fine_tune="3",
         input_size=(128, 96), input_range=(-1.0, 1.0), assert_recall=(("red", 1.0),),
         output_graph=Path("a/g.pb"), tfhub_module="m", report=True, summaries_dir=None,
     )  # fmt: skip
-    json.dumps({"seed": found.seed, "rate": found.learning_rate})  # for run.json
+    json.dumps({"seed": found.batches.seed, "rate": found.head.learning_rate})  # for run.json
 
 
 @pytest.mark.parametrize(("settings", "said"), [
@@ -246,10 +242,10 @@ def test_pictures_that_no_memory_holds_are_refused() -> None:
     check_size(512, 512)
     with pytest.raises(UsageFault, match="4096x4096 is too large for simple_cnn"):
         check_size(4096, 4096)
-    TrainSettings("a", random_crop=200, random_scale=200).check_numbers()
-    TrainSettings("a", random_crop=10, input_size=(4096, 4096)).check_numbers()
+    TrainConfig.from_flat("a", random_crop=200, random_scale=200)
+    TrainConfig.from_flat("a", random_crop=10, input_size=(4096, 4096))
     with pytest.raises(UsageFault, match="makes pictures of 36864 pixels a side"):
-        TrainSettings("a", random_crop=200, random_scale=200, input_size=(4096, 10)).check_numbers()
+        TrainConfig.from_flat("a", random_crop=200, random_scale=200, input_size=(4096, 10))
 
 
 def test_the_largest_seed_is_one_for_all_that_draws() -> None:

@@ -3,12 +3,12 @@
 import codecs
 import json
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytest
 
 from retrain.commands.run_record import read_settings
-from retrain.config import TrainSettings
+from retrain.config import SETTINGS
 from retrain.errors import RetrainError
 from retrain.utils.json_types import fits
 
@@ -47,10 +47,10 @@ def test_what_is_no_record_is_refused_by_name(content: bytes, tmp_path: Path) ->
     assert str(path) in str(found.value) and len(str(found.value)) < 1000
 
 
-@pytest.mark.parametrize("name", TrainSettings.__dataclass_fields__)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_each_setting_has_its_type(name: str, tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    hint = get_type_hints(TrainSettings)[name]
+    hint = SETTINGS[name].kind
     for value in WRONG:
         path.write_text(record({name: value}).replace("\ud800", r"\ud800"), "utf-8")
         if fits(value, hint):

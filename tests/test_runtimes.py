@@ -15,18 +15,19 @@ from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest, find_manifest
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
+from retrain.export.config import QUANTIZATIONS
 from retrain.export.onnx import onnx_from_graph
 from retrain.export.parity import Parity, compare
 from retrain.export.runtimes import own_scores
 from retrain.export.tflite import tflite_bytes
 from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
-from retrain.utils.ranges import CHOICES
 
 SCORES = """
 import sys
 from pathlib import Path
 import numpy as np
+from retrain.export.config import QUANTIZATIONS
 from retrain.export.runtimes import own_scores
 from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import find_manifest
@@ -70,7 +71,7 @@ def folder(
     """Everything that can be made of the graph."""
     made, content = tmp_path_factory.mktemp("artefacts"), graph.read_bytes()
     (made / "model.onnx").write_bytes(onnx_from_graph(content, manifest))
-    for quantization in CHOICES["tflite_quantization"]:
+    for quantization in QUANTIZATIONS:
         model = tflite_bytes(content, manifest, quantization, representative=list(pixels[::2]))
         (made / f"{quantization}.tflite").write_bytes(model)
     return made

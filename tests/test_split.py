@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from retrain.data.config import check_percentages
 from retrain.data.digests import digest_of
 from retrain.data.folder import Index, Photo
 from retrain.data.layout import SET_WORDS
@@ -15,7 +16,6 @@ from retrain.data.split import (
     TEST,
     TRAIN,
     VALIDATION,
-    check_percentages,
     legacy_percent,
     split_index,
 )

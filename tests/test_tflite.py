@@ -12,7 +12,7 @@ from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest, find_manifest, parse_manifest
 from retrain.artifacts.tflite_metadata import read_metadata
 from retrain.commands.train import train
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
 from retrain.export.config import FLOAT32, QUANTIZATIONS
@@ -81,7 +81,7 @@ def test_int8_is_small_and_agrees_on_flowers(
     shared: Path, session_cache: Path, tmp_path: Path
 ) -> None:
     graph = tmp_path / "output_graph.pb"
-    settings = TrainSettings(
+    config = TrainConfig.from_flat(
         image_dir=str(EXAMPLE_FLOWERS),
         bottleneck_dir=session_cache / "bottlenecks",
         how_many_training_steps=500,
@@ -90,7 +90,7 @@ def test_int8_is_small_and_agrees_on_flowers(
         summaries_dir=None,
         report=False,
     )
-    train(settings)
+    train(config)
     manifest = manifest_of(graph)
     learned = decoded(sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::10], manifest)
     sizes, scores = {}, {}

@@ -7,26 +7,24 @@ import click
 
 from retrain.cli.command import GroupedCommand, start_console
 from retrain.cli.options import (
-    csv_safe,
-    image_dir,
-    leak_gate,
     module_options,
+    option,
     output_dir_option,
     split_options,
     take_architecture,
     talk_options,
 )
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.utils.logs import print_result
 
 
 @click.command(cls=GroupedCommand, name="retrain audit")
-@image_dir
+@option("image_dir")
 @split_options
 @module_options
 @output_dir_option("Where audit.csv and audit.json go.")
-@csv_safe
-@leak_gate
+@option("csv_safe")
+@option("max_leaks")
 @talk_options
 @click.pass_context
 def command(
@@ -47,25 +45,23 @@ def command(
     Needs no training. With the default module it finds more wrong labels than with a tiny one.
     """
     take_architecture(ctx, architecture, given)
-    settings = TrainSettings(**given)
-    settings.check_numbers()
+    config = TrainConfig.from_flat(**given)
     start_console(logging_verbosity)
 
     from retrain.commands.audit import audit_tree
-    from retrain.data.split import check_percentages
     from retrain.evaluation.audit.audit import leaks
     from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
-    from retrain.evaluation.gates import check_leaks
+    from retrain.evaluation.gates import check_gates
     from retrain.reporting.records import AUDIT_CSV, AUDIT_JSON
     from retrain.utils.files import check_folder_can_be_written
 
-    check_percentages(settings.testing_percentage, settings.validation_percentage)
     check_folder_can_be_written(output_dir, "--output_dir")
-    audit = audit_tree(settings, [settings.features_folder, settings.modules_folder])
+    extract = config.extract
+    audit = audit_tree(config.data, extract, [extract.features_folder, extract.modules_folder])
     for line in audit_lines(audit):
         print_result(line)
-    write_audit_csv(audit, output_dir / AUDIT_CSV, csv_safe=settings.csv_safe)
+    write_audit_csv(audit, output_dir / AUDIT_CSV, csv_safe=config.report.csv_safe)
     write_audit_json(audit, output_dir / AUDIT_JSON)
     for name in (AUDIT_CSV, AUDIT_JSON):
         print_result(f"Audit: {(output_dir / name).absolute()}")
-    check_leaks(len(leaks(audit)), settings.max_leaks)
+    check_gates(config.gates, None, leaks=len(leaks(audit)))

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from retrain.commands.result import TrainResult, files_written
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.evaluation.audit.listing import audit_lines
 from retrain.evaluation.metrics import Metrics, most_confused, worst_classes
 from retrain.utils.logs import print_result
@@ -14,12 +14,12 @@ log = logging.getLogger(__name__)
 WORST, CONFUSED = 3, 3
 
 
-def close_run(settings: TrainSettings, result: TrainResult, warnings: Sequence[str]) -> None:
+def close_run(config: TrainConfig, result: TrainResult, warnings: Sequence[str]) -> None:
     """How good it is, the wrong answers if asked for, the audit, warnings again, what was written
     where, what to do next."""
     dataset = result.dataset
     say_metrics(result.assessment.metrics)
-    if settings.print_misclassified_test_images:
+    if config.report.print_misclassified_test_images:
         print_result("=== MISCLASSIFIED TEST IMAGES ===")
         for row, predicted in result.assessment.evaluation.misclassified():
             path = dataset.index.full_path(dataset.index.photos[row])
@@ -31,9 +31,9 @@ def close_run(settings: TrainSettings, result: TrainResult, warnings: Sequence[s
         log.info(f"Warnings of this run ({len(warnings)}):")
         for text in warnings:
             log.info(f"  {text}")
-    for name, path in files_written(settings, result):
+    for name, path in files_written(config, result):
         print_result(f"{name}: {path}")
-    log.info(f"Next: label-image --graph {settings.output_graph} PHOTO")
+    log.info(f"Next: label-image --graph {config.graph.output_graph} PHOTO")
 
 
 def say_metrics(metrics: Metrics) -> None:

@@ -23,7 +23,7 @@ from retrain.errors import RetrainError
 from retrain.utils.files import home_expanded
 from retrain.utils.logs import Console, console
 from retrain.utils.new_folders import empty_folders_removed
-from retrain.utils.ranges import number_of, parse_number
+from retrain.utils.settings import Range
 from retrain.utils.text import printable
 
 
@@ -51,19 +51,20 @@ class Parsed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
 
 class Number(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A number with a range of its own: see ranges.RANGES."""
+    """A number within a range."""
 
     name = "number"
 
-    def __init__(self, of: str) -> None:
-        self.of = of
+    def __init__(self, within: Range) -> None:
+        self.range = within
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | float:
-        flag = max(param.opts, key=len) if param is not None and len(param.opts) == 1 else None
-        take = parse_number if isinstance(value, str) else number_of
-        return take(self.of, value, flag)
+        flags = param.opts if param is not None else ["value"]
+        flag = flags[0] if len(flags) == 1 or param is None else f"--{param.name}"
+        take = self.range.parse if isinstance(value, str) else self.range.number
+        return take(value, flag)
 
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])

@@ -7,22 +7,20 @@ import click
 
 from retrain.cli.command import GroupedCommand, start_console
 from retrain.cli.options import (
-    TRAINING,
-    image_dir,
     module_options,
     option,
     take_architecture,
     talk_options,
 )
 from retrain.cli.tables import compared, print_table
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 
 
 @click.command(cls=GroupedCommand, name="retrain compare-heads")
-@image_dir
+@option("image_dir")
 @module_options
-@option("how_many_training_steps", "Random batches.", TRAINING, everyday=True)
-@option("seed", "Decides the folds and the batches.", TRAINING, everyday=True)
+@option("how_many_training_steps")
+@option("seed", help="Decides the folds and the batches.")
 @talk_options
 @click.pass_context
 def command(
@@ -36,8 +34,7 @@ def command(
     The difference is to the first solver, on the same photos; intervals are for 95 %.
     """
     take_architecture(ctx, architecture, given)
-    settings = TrainSettings(**given)
-    settings.check_numbers()
+    config = TrainConfig.from_flat(**given)
 
     from retrain.commands.compare_heads import compare_heads
 
@@ -45,7 +42,7 @@ def command(
         ("solver", "accuracy", "interval", "difference", "interval", "seconds")
     ]
     start_console(logging_verbosity)
-    for one in compare_heads(settings):
+    for one in compare_heads(config):
         figures = compared(one.accuracy, one.interval, one.against_first)
         rows.append((one.name, *figures, f"{one.seconds:.2f}"))
     print_table(rows, left=(0,))

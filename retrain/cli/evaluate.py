@@ -8,15 +8,15 @@ import click
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_console
 from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
 from retrain.cli.options import (
-    PHOTOS,
-    csv_safe,
     gate_options,
-    image_dir,
+    option,
     output_dir_option,
     report_options,
     talk_options,
 )
+from retrain.evaluation.config import GateConfig
 from retrain.utils.logs import print_result
+from retrain.utils.settings import PHOTOS
 
 
 @click.command(cls=GroupedCommand, name="retrain evaluate")
@@ -30,7 +30,7 @@ from retrain.utils.logs import print_result
     metavar="FILE",
     help="A frozen graph (.pb), SavedModel folder, .tflite or .onnx file.",
 )
-@image_dir
+@option("image_dir")
 @click.option(
     "--set",
     "which",
@@ -44,7 +44,7 @@ from retrain.utils.logs import print_result
 @graph_options
 @output_dir_option("Where evaluation.json, predictions.csv and the report go.")
 @report_options
-@csv_safe
+@option("csv_safe")
 @gate_options
 @talk_options
 def command(
@@ -84,6 +84,7 @@ def command(
     from retrain.utils.files import check_file_can_be_written, check_folder_can_be_written
 
     start_console(logging_verbosity)
+    gates = GateConfig(assert_accuracy=assert_accuracy, assert_recall=assert_recall)
     page = (report_file or output_dir / "report.html") if report else None
     check_folder_can_be_written(output_dir, "--output_dir")
     if page is not None:
@@ -91,7 +92,7 @@ def command(
     judged = judge(
         graph, image_dir, Overrides(**overrides_of(given)), labels_file=labels, which=which
     )
-    check_recall_labels(assert_recall, judged.labels)
+    check_recall_labels(gates.assert_recall, judged.labels)
     say_metrics(judged.metrics)
     write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)
     write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows(), csv_safe=csv_safe)
@@ -100,4 +101,4 @@ def command(
         print_result(f"Report: {page.absolute()}")
     print_result(f"Evaluation: {(output_dir / EVALUATION).absolute()}")
     print_result(f"Predictions: {(output_dir / PREDICTIONS).absolute()}")
-    check_gates(judged.metrics, assert_accuracy, assert_recall)
+    check_gates(gates, judged.metrics)

@@ -2,21 +2,18 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_console
-from retrain.cli.options import (
-    ALLOW_UNSAFE,
-    OUTPUTS,
-    PHOTOS,
-    parity_min_agreement,
-    talk_options,
-    tflite_quantization,
-)
+from retrain.cli.options import option, talk_options
 from retrain.errors import UsageFault
-from retrain.export.config import INT8, Wanted
+from retrain.export.config import INT8, ExportConfig
 from retrain.utils.logs import print_result
+from retrain.utils.settings import OUTPUTS
+
+NAMED = {".tflite": "tflite_output_file", ".onnx": "onnx_output_file"}
 
 log = logging.getLogger(__name__)
 
@@ -45,23 +42,14 @@ log = logging.getLogger(__name__)
     help="A name ending in .tflite or .onnx; any other is the folder for a SavedModel. May be "
     "given several times.",
 )
-@tflite_quantization(everyday=True)
-@click.option(
-    "--image_dir",
-    cls=GroupedOption,
-    group=PHOTOS,
-    everyday=True,
-    metavar="DIR",
+@option("tflite_quantization", everyday=True)
+@option(
+    "image_dir",
+    required=False,
     help="Photos to check the files with, and to find the ranges of int8 numbers from.",
 )
-@parity_min_agreement
-@click.option(
-    "--allow_unsafe_module",
-    cls=GroupedOption,
-    group="Graph",
-    is_flag=True,
-    help=ALLOW_UNSAFE,
-)
+@option("parity_min_agreement")
+@option("allow_unsafe_module", group="Graph")
 @talk_options
 def command(
     *,
@@ -83,7 +71,7 @@ def command(
     """
     start_console(logging_verbosity)
     wanted = _wanted(places, tflite_quantization, parity_min_agreement)
-    if wanted.quantization == INT8 and image_dir is None:
+    if wanted.tflite_quantization == INT8 and image_dir is None:
         raise UsageFault(
             "--tflite_quantization int8 needs photos to find the ranges of numbers from: give "
             "--image_dir, the folder that the graph was trained on"
@@ -102,14 +90,16 @@ def command(
     check_agreement(exports)
 
 
-def _wanted(places: tuple[Path, ...], quantization: str, least: float | None) -> Wanted:
+def _wanted(places: tuple[Path, ...], quantization: str, least: float | None) -> ExportConfig:
     """What the names ask for. Raises UsageFault for two of one kind."""
-    found: dict[str, Path] = {}
+    found: dict[str, Any] = {}
     for place in places:
-        kind = {".tflite": "tflite", ".onnx": "onnx"}.get(place.suffix.lower(), "saved_model")
+        kind = NAMED.get(place.suffix.lower(), "saved_model_dir")
         if kind in found:
             raise UsageFault(
                 f"--to {found[kind]} and --to {place} are of one format: give one at a time"
             )
         found[kind] = place
-    return Wanted(**found, quantization=quantization, least_agreement=least, flag="--to")
+    return ExportConfig(
+        **found, tflite_quantization=quantization, parity_min_agreement=least, flag="--to"
+    )

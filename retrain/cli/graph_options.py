@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from retrain.cli.command import FILE, GroupedOption, Number, together
+from retrain.data.config import DEVIATION, SIDE, VALUE
 
 GRAPH = "Graph"
 
@@ -38,7 +39,7 @@ graph_options = together(
         cls=GroupedOption,
         group=GRAPH,
         metavar="N",
-        type=Number("input_height"),
+        type=Number(SIDE),
         help="Height that photos are resized to.",
     ),
     click.option(
@@ -46,7 +47,7 @@ graph_options = together(
         cls=GroupedOption,
         group=GRAPH,
         metavar="N",
-        type=Number("input_width"),
+        type=Number(SIDE),
         help="Width that photos are resized to.",
     ),
     click.option(
@@ -54,7 +55,7 @@ graph_options = together(
         cls=GroupedOption,
         group=GRAPH,
         metavar="X",
-        type=Number("input_mean"),
+        type=Number(VALUE),
         help="The graph gets (pixel - mean) / std, pixels from 0 to 255.",
     ),
     click.option(
@@ -62,7 +63,7 @@ graph_options = together(
         cls=GroupedOption,
         group=GRAPH,
         metavar="X",
-        type=Number("input_std"),
+        type=Number(DEVIATION),
         help="See --input_mean.",
     ),
 )
@@ -86,7 +87,7 @@ def print_explanation(graph: Path | None, labels: Path | None, given: dict[str, 
 
 
 def overrides_of(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of label.spec.Overrides among a command's arguments."""
+    """The fields of inference.spec.spec.Overrides among a command's arguments."""
     return {
         "input_layer": given["input_layer"],
         "output_layer": given["output_layer"],

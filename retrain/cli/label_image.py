@@ -24,6 +24,7 @@ from retrain.cli.graph_options import (
     print_explanation,
 )
 from retrain.cli.surroundings import check_stdin_is_open, check_stdout_is_open
+from retrain.inference.config import THRESHOLD, TOP_K
 from retrain.inference.writers import FORMATS, TEXT
 
 PHOTOS, RESULTS = "Photos", "Results"
@@ -57,7 +58,7 @@ PHOTOS, RESULTS = "Photos", "Results"
     cls=GroupedOption,
     group=RESULTS,
     everyday=True,
-    type=Number("top_k"),
+    type=Number(TOP_K),
     default=5,
     show_default=True,
     metavar="N",
@@ -68,7 +69,7 @@ PHOTOS, RESULTS = "Photos", "Results"
     cls=GroupedOption,
     group=RESULTS,
     everyday=True,
-    type=Number("threshold"),
+    type=Number(THRESHOLD),
     default=0.0,
     metavar="X",
     help="Give only labels with a score of at least X; a photo may have none.",

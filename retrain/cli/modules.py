@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 import click
 
-from retrain.cli.command import FILE, HELP, GroupedCommand, GroupedOption, start_console
-from retrain.cli.options import ALLOW_UNSAFE, number
+from retrain.cli.command import HELP, GroupedCommand, GroupedOption, start_console
+from retrain.cli.options import option
 from retrain.cli.tables import compared, print_table
-from retrain.config import TrainSettings, default_modules_folder
+from retrain.config import TrainConfig
+from retrain.features.config import default_modules_folder
 from retrain.utils.logs import LEVELS, print_result
 
 log = logging.getLogger(__name__)
@@ -38,17 +39,9 @@ def _options(command: Decorated) -> Decorated:
             show_default=True,
             help="How much to say while working.",
         ),
-        click.option(
-            "--model_dir",
-            cls=GroupedOption,
-            everyday=True,
-            type=FILE,
-            metavar="DIR",
-            show_default="the user's cache",
-            help="Where modules are kept.",
-        ),
+        option("model_dir", group="Other", everyday=True, help="Where modules are kept."),
     ):
-        command = wrap(command)
+        command = wrap(command)  # type: ignore[assignment]
     return command
 
 
@@ -91,7 +84,7 @@ def show_command(name: str, model_dir: Path | None, verbosity: str) -> None:
 
 @command.command("fetch", cls=GroupedCommand)
 @click.argument("names", nargs=-1, required=True, metavar="MODULE...")
-@click.option("--allow_unsafe_module", cls=GroupedOption, is_flag=True, help=ALLOW_UNSAFE)
+@option("allow_unsafe_module", group="Other")
 @_options
 def fetch_command(
     *, names: tuple[str, ...], allow_unsafe_module: bool, model_dir: Path | None, verbosity: str
@@ -133,41 +126,10 @@ def verify_command(names: tuple[str, ...], model_dir: Path | None, verbosity: st
 
 @command.command("compare", cls=GroupedCommand)
 @click.argument("names", nargs=-1, required=True, metavar="MODULE...")
-@click.option(
-    "--image_dir",
-    cls=GroupedOption,
-    everyday=True,
-    required=True,
-    metavar="DIR",
-    help="Holds one folder of photos per class.",
-)
-@click.option(
-    "--bottleneck_dir",
-    cls=GroupedOption,
-    everyday=True,
-    type=FILE,
-    metavar="DIR",
-    show_default="the user's cache",
-    help="Where features are kept.",
-)
-@click.option(
-    "--how_many_training_steps",
-    cls=GroupedOption,
-    everyday=True,
-    **number("how_many_training_steps"),
-    default=TrainSettings.how_many_training_steps,
-    show_default=True,
-    help="Random batches for each fold.",
-)
-@click.option(
-    "--seed",
-    cls=GroupedOption,
-    everyday=True,
-    **number("seed"),
-    default=TrainSettings.seed,
-    show_default=True,
-    help="Decides the folds and the batches.",
-)
+@option("image_dir", group="Other")
+@option("bottleneck_dir", group="Other")
+@option("how_many_training_steps", group="Other", help="Random batches for each fold.")
+@option("seed", group="Other", help="Decides the folds and the batches.")
 @_options
 def compare_command(names: tuple[str, ...], verbosity: str, **given: Any) -> None:
     """Train and test on the same five folds of your photos with each MODULE, and compare.
@@ -179,12 +141,12 @@ def compare_command(names: tuple[str, ...], verbosity: str, **given: Any) -> Non
     """
     from retrain.commands.compare_modules import compare_modules
 
-    settings = TrainSettings(**given)
+    config = TrainConfig.from_flat(**given)
     rows: list[Sequence[str]] = [
         ("module", "accuracy", "interval", "difference", "interval", "photos/s", "MB", "features")
     ]
     start_console(verbosity)
-    for one in compare_modules(names, settings):
+    for one in compare_modules(names, config):
         rows.append(
             (
                 one.name,

@@ -1,179 +1,79 @@
-"""Options that several commands have."""
+"""Options that several commands have; those of settings are made from the sections' fields."""
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
 import click
 
-from retrain.backbones.freeze.input_config import parse_range, parse_size
 from retrain.cli.command import FILE, GroupedOption, Number, Parsed, Wrap, debug_option, together
-from retrain.config import TrainSettings
+from retrain.config import SETTINGS
 from retrain.errors import UsageFault
-from retrain.evaluation.gates import parse_recall
+from retrain.features.config import ExtractConfig
 from retrain.utils.logs import LEVELS
-from retrain.utils.ranges import CHOICES, RANGES
+from retrain.utils.settings import MODULE, OUTPUTS, Setting, settings_in
 
-DEFAULTS = {f.name: f.default for f in fields(TrainSettings) if f.default is not MISSING}
-
-PHOTOS, MODULE, TRAINING = "Photos", "Module and features", "Training"
-DISTORTIONS, OUTPUTS = "Distortions of training photos", "Outputs"
-GATES = "Gates (exit code 3)"
 RECORDED = "retrain.recorded_photos"  # in a context's meta, after --config
 
 
-def option(name: str, help: str, group: str, *, everyday: bool = False, **more: Any) -> Wrap:
-    """An option of TrainSettings: default and value shown as there."""
-    default = DEFAULTS.get(name)
-    if name in DEFAULTS:
-        more["default"] = default
-    if not more.get("is_flag"):
-        if name in CHOICES:
-            more.update(choice(*CHOICES[name]))
-        elif name in RANGES and "metavar" not in more:  # else its text is more than a number
-            more.update(number(name))
-        more.setdefault("type", FILE if isinstance(default, Path) else None)
-        more.setdefault("show_default", default is not None and default != ())
-    return click.option(
-        more.pop("flag", f"--{name}"),
-        name,
-        cls=GroupedOption,
-        help=help,
-        group=group,
-        everyday=everyday,
-        **more,
-    )
+def option(name: str, **other: Any) -> Wrap:
+    """Return the option of the setting of that name; `other` is what this command has otherwise.
+
+    A setting that is true unless it is asked for has a flag that makes it false.
+    """
+    setting = SETTINGS[name]
+    of_option: dict[str, Any] = {"group": setting.group, "everyday": setting.everyday,
+                                 "help": setting.help}  # fmt: skip
+    if setting.default is MISSING:
+        of_option["required"] = True
+    else:
+        of_option["default"] = setting.default
+    if setting.kind is bool:
+        of_option.update(is_flag=True, flag_value=not setting.default)
+    else:
+        none = (MISSING, None, ())
+        of_option.update(_type_of(setting), multiple=setting.default == ())
+        of_option["show_default"] = setting.shown_default or setting.default not in none
+    flag = setting.flag or f"--{name}"
+    return click.option(flag, name, cls=GroupedOption, **{**of_option, **other})
 
 
-def number(name: str) -> dict[str, Any]:
-    """What an option needs that is a number of ranges.RANGES."""
-    return {"type": Number(name), "metavar": "N" if RANGES[name].whole else "X"}
+def _type_of(setting: Setting) -> dict[str, Any]:
+    """The type of an option's value, and what stands for it in the help."""
+    metavar = {"metavar": setting.metavar} if setting.metavar else {}
+    if setting.parse is not None:
+        return {"type": Parsed(setting.parse), **metavar}
+    if setting.range is not None:
+        return {"metavar": "N" if setting.range.whole else "X", "type": Number(setting.range)}
+    if setting.choices:
+        return {"type": click.Choice(setting.choices), "metavar": "|".join(setting.choices)}
+    return {"type": FILE if "Path" in str(setting.kind) else None, **metavar}
 
 
-def choice(*values: str) -> dict[str, Any]:
-    return {"type": click.Choice(values), "metavar": "|".join(values)}
+def options(*names: str) -> Wrap:
+    """Return one decorator for the options of these settings, in this order."""
+    return together(*(option(name) for name in names))
 
 
-image_dir = option(
-    "image_dir",
-    "Holds one folder of photos per class.",
-    PHOTOS,
-    everyday=True,
-    metavar="DIR",
-    required=True,
+architecture = click.option(
+    "--architecture",
+    cls=GroupedOption,
+    group=MODULE,
+    metavar="NAME",
+    help="The older script's name for --tfhub_module.",
 )
 
-split_options = together(
-    option("testing_percentage", "Photos kept for the final test.", PHOTOS, everyday=True),
-    option("validation_percentage", "Photos to watch training with.", PHOTOS, everyday=True),
-    option(
-        "split",
-        "Rule that divides the photos: a hash of their content, or the old "
-        "script's hash of their path.",
-        PHOTOS,
-    ),
-)
 
-ALLOW_UNSAFE = (
-    "Run a module or graph that does more than compute, such as writing files; only if you trust "
-    "its maker."
-)
+def with_architecture(*names: str) -> Wrap:
+    """Return the options of these settings, with the older name of the module beside the newer."""
+    first = names.index("tfhub_module") + 1
+    return together(options(*names[:first]), architecture, options(*names[first:]))
 
-module_options = together(
-    option(
-        "tfhub_module",
-        "Module: a name (see: retrain modules list), folder, .tar.gz, .keras, .h5, .onnx, hub URL "
-        "or Kaggle handle.",
-        MODULE,
-        everyday=True,
-        metavar="MODULE",
-    ),
-    click.option(
-        "--architecture",
-        cls=GroupedOption,
-        group=MODULE,
-        metavar="NAME",
-        help="The older script's name for --tfhub_module.",
-    ),
-    option(
-        "input_size",
-        "Size of the module's pictures; needed where it takes any.",
-        MODULE,
-        metavar="N|HxW",
-        type=Parsed(parse_size),
-    ),
-    option(
-        "input_range",
-        "Values that the module's pixels have, if it is not 0 to 1.",
-        MODULE,
-        metavar="LOW,HIGH",
-        type=Parsed(parse_range),
-    ),
-    option(
-        "engine",
-        "What runs the module; auto: TensorFlow on a GPU, else OpenVINO.",
-        MODULE,
-    ),
-    option(
-        "precision",
-        "bf16 is about twice as fast where the processor has it, but the exported "
-        "graph, which computes in f32, may then score up to 0.2 apart from training. Fine-tuning "
-        "uses it on CPUs.",
-        MODULE,
-    ),
-    option(
-        "bottleneck_dir",
-        "Where features are kept.",
-        MODULE,
-        everyday=True,
-        metavar="DIR",
-        show_default="the user's cache",
-        type=FILE,
-    ),
-    option(
-        "model_dir",
-        "Where modules are kept once frozen.",
-        MODULE,
-        metavar="DIR",
-        show_default="the user's cache",
-        type=FILE,
-    ),
-    option("allow_unsafe_module", ALLOW_UNSAFE, MODULE, is_flag=True),
-)
 
-CSV_SAFE = "put ' before a name that a spreadsheet would compute: one that begins with = + - or @"
-
-report_options = together(
-    option(
-        "report_file",
-        "The report, a page for the browser.",
-        OUTPUTS,
-        flag="--report",
-        metavar="FILE",
-        type=FILE,
-        show_default="report.html beside the graph",
-    ),
-    option("report", "No report.", OUTPUTS, flag="--no-report", is_flag=True, flag_value=False),
-)
-
-csv_safe = option(
-    "csv_safe",
-    f"In CSV files, {CSV_SAFE}.",
-    OUTPUTS,
-    is_flag=True,
-)
-
-gate_options = together(
-    option("assert_accuracy", "Least test accuracy.", GATES),
-    option(
-        "assert_recall",
-        "Least recall of a class; may be given several times.",
-        GATES,
-        metavar="CLASS=X",
-        type=Parsed(parse_recall),
-        multiple=True,
-    ),
-)
+split_options = options("testing_percentage", "validation_percentage", "split")
+module_options = with_architecture(*settings_in(ExtractConfig))
+report_options = options("report_file", "report")
+gate_options = options("assert_accuracy", "assert_recall")
 
 
 def output_dir_option(help: str) -> Wrap:
@@ -189,26 +89,6 @@ def output_dir_option(help: str) -> Wrap:
         help=help,
     )
 
-
-def tflite_quantization(*, everyday: bool) -> Wrap:
-    return option(
-        "tflite_quantization",
-        "Numbers in the TFLite file; int8 is a quarter of the size of float32 and the fastest on "
-        "phones, dynamic as small without being shown photos.",
-        OUTPUTS,
-        everyday=everyday,
-    )
-
-
-parity_min_agreement = option(
-    "parity_min_agreement",
-    "Least share of photos that must get the frozen graph's answer from each exported file; "
-    "exit code 4.",
-    OUTPUTS,
-    show_default="1; 0.99 for float16, 0.97 for dynamic and int8",
-)
-
-leak_gate = option("max_leaks", "Most pairs of equal pictures in two sets.", GATES)
 
 talk_options = together(
     click.option(

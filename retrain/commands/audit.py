@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from retrain._version import __version__
-from retrain.backbones.bundled import DEFAULT_MODULE
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
+from retrain.data.config import DataConfig
 from retrain.data.decoding.decode import DECODER, Recipe
 from retrain.data.folder import Index
 from retrain.data.split import split_index
 from retrain.evaluation.audit.audit import Audit, run_audit
 from retrain.evaluation.audit.listing import audit_from_json, audit_to_json
+from retrain.features.config import ExtractConfig
 from retrain.features.dataset import Dataset, read_photos
 from retrain.features.matrix import FeatureMatrix
 from retrain.features.store import BottleneckStore
@@ -23,20 +24,24 @@ from retrain.utils.kept import SUFFIX, read_kept, write_kept
 from retrain.utils.logs import warn_once
 
 
-def audit_of(
-    settings: TrainSettings, dataset: Dataset | None, outputs: Sequence[Path]
-) -> Audit | None:
+def audit_of(config: TrainConfig, dataset: Dataset | None, outputs: Sequence[Path]) -> Audit | None:
     """The audit for the report and for --max_leaks; None if neither is wanted.
 
     `dataset`: the photos with the features of a module; without, those of the default one.
     """
-    if settings.page is None and settings.max_leaks is None:
+    if config.page is None and config.gates.max_leaks is None:
         return None
     if dataset is None:
-        module = replace(settings, tfhub_module=DEFAULT_MODULE, input_size=None, input_range=None)
-        return audit_tree(module, outputs)
+        plain = ExtractConfig()
+        module = replace(
+            config.extract,
+            tfhub_module=plain.tfhub_module,
+            input_size=plain.input_size,
+            input_range=plain.input_range,
+        )
+        return audit_tree(config.data, module, outputs)
     return _audited(
-        settings.features_folder / "audits",
+        config.extract.features_folder / "audits",
         dataset.index,
         dataset.keys,
         features=dataset.features,
@@ -46,22 +51,22 @@ def audit_of(
     )
 
 
-def audit_tree(settings: TrainSettings, outputs: Sequence[Path]) -> Audit:
+def audit_tree(data: DataConfig, extract: ExtractConfig, outputs: Sequence[Path]) -> Audit:
     """Audits an image tree without any training; `outputs`: folders in it that are no classes.
 
     Raises RetrainError.
     """
-    photos = read_photos(settings, outputs, least_classes=1)
+    photos = read_photos(data, extract, outputs, least_classes=1)
     photos.extractor.say_done()
     split = split_index(
         photos.index,
         photos.digests,
-        settings.testing_percentage,
-        validation=settings.validation_percentage,
-        rule=settings.split,
+        data.testing_percentage,
+        validation=data.validation_percentage,
+        rule=data.split,
     )
     return _audited(
-        settings.features_folder / "audits",
+        extract.features_folder / "audits",
         photos.index,
         photos.keys,
         features=photos.features(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retrain.commands.compare_modules import FOLDS, UNWATCHED, folds_of
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.evaluation.cross_validation import cross_validate
 from retrain.evaluation.intervals import Interval, PairedDifference, paired_difference, wilson
 from retrain.evaluation.scoring import Scorer
@@ -37,17 +37,17 @@ class HeadContender:
     photos: int
 
 
-def compare_heads(settings: TrainSettings) -> Iterator[HeadContender]:
+def compare_heads(config: TrainConfig) -> Iterator[HeadContender]:
     """Cross-validates each solver on the module's features, with the same five folds for each.
 
     Raises RetrainError.
     """
-    photos = read_photos(settings, [])
+    photos = read_photos(config.data, config.extract, [])
     photos.extractor.say_done()
-    fold_of = folds_of(photos, settings.seed)
+    fold_of = folds_of(photos, config.batches.seed)
     features, labels = photos.features(), photos.labels
     first: np.ndarray | None = None
-    for name, train in _solvers(settings, photos, fold_of).items():
+    for name, train in _solvers(config, photos, fold_of).items():
         with progress(f"{name} on folds", FOLDS, "folds") as meter:
 
             def train_and_count(
@@ -72,11 +72,12 @@ def compare_heads(settings: TrainSettings) -> Iterator[HeadContender]:
 
 
 def _solvers(
-    settings: TrainSettings, photos: Photos, fold_of: np.ndarray
+    config: TrainConfig, photos: Photos, fold_of: np.ndarray
 ) -> dict[str, Callable[[np.ndarray], Scorer]]:
     """A function from training rows to a head for each solver, the default one first."""
     features, labels, classes = photos.features(), photos.labels, len(photos.index.classes)
-    plan = replace(sgd_settings(settings), eval_step_interval=settings.how_many_training_steps)
+    head, batches = config.head, config.batches
+    plan = replace(sgd_settings(head, batches), eval_step_interval=head.how_many_training_steps)
 
     def stepping(**more: object) -> Callable[[np.ndarray], Scorer]:
         chosen = replace(plan, **more)  # type: ignore[arg-type]
@@ -99,13 +100,13 @@ def _solvers(
 
     def hidden(rows: np.ndarray) -> Scorer:
         plan = HiddenSettings(
-            steps=settings.how_many_training_steps,
+            steps=head.how_many_training_steps,
             learning_rate=ADAM_RATE,
-            train_batch_size=settings.train_batch_size,
-            validation_batch_size=settings.validation_batch_size,
-            eval_step_interval=settings.how_many_training_steps,
-            sampling=settings.sampling,
-            seed=settings.seed,
+            train_batch_size=batches.train_batch_size,
+            validation_batch_size=batches.validation_batch_size,
+            eval_step_interval=head.how_many_training_steps,
+            sampling=batches.sampling,
+            seed=batches.seed,
         )
         return train_hidden(
             features,

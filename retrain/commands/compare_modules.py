@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from retrain.backbones.engines.engine import choose_engine
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.data.read import read_photos_ahead
 from retrain.data.split import group_numbers
 from retrain.errors import RetrainError
 from retrain.evaluation.cross_validation import cross_validate
 from retrain.evaluation.folds import folds
 from retrain.evaluation.intervals import Interval, PairedDifference, paired_difference, wilson
+from retrain.features.config import ExtractConfig
 from retrain.features.dataset import Photos, read_photos
 from retrain.training.head import Head
 from retrain.training.sgd import train_head
@@ -50,7 +51,7 @@ class Contender:
     photos: int
 
 
-def compare_modules(handles: Sequence[str], settings: TrainSettings) -> Iterator[Contender]:
+def compare_modules(handles: Sequence[str], config: TrainConfig) -> Iterator[Contender]:
     """Cross-validates the default head on each module's features, with the same folds for each.
 
     Photos that belong together (equal bytes, `_nohash_` names) share a fold. Yields a contender
@@ -58,8 +59,9 @@ def compare_modules(handles: Sequence[str], settings: TrainSettings) -> Iterator
     """
     first: np.ndarray | None = None
     for handle in handles:
-        photos = read_photos(replace(settings, tfhub_module=handle), [])
-        right = _right_answers(photos, settings)
+        extract = replace(config.extract, tfhub_module=handle)
+        photos = read_photos(config.data, extract, [])
+        right = _right_answers(photos, config)
         if first is not None and len(first) != len(right):
             raise RetrainError("the photos changed while modules were compared: run again")
         backbone = photos.backbone
@@ -68,7 +70,7 @@ def compare_modules(handles: Sequence[str], settings: TrainSettings) -> Iterator
             accuracy=float(right.mean()),
             interval=wilson(int(right.sum()), len(right)),
             against_first=None if first is None else paired_difference(right, first),
-            photos_per_second=_rate(photos, settings),
+            photos_per_second=_rate(photos, config.extract),
             megabytes=backbone.graph_path.stat().st_size / 1e6,
             feature_width=backbone.info.feature_width,
             photos=len(right),
@@ -76,10 +78,10 @@ def compare_modules(handles: Sequence[str], settings: TrainSettings) -> Iterator
         first = right if first is None else first
 
 
-def _right_answers(photos: Photos, settings: TrainSettings) -> np.ndarray:
+def _right_answers(photos: Photos, config: TrainConfig) -> np.ndarray:
     """(n,) bool, for each photo: whether a head that did not see it names its class."""
     labels, features = photos.labels, photos.features()
-    plan = sgd_settings(settings)
+    plan = sgd_settings(config.head, config.batches)
     plan = replace(plan, eval_step_interval=plan.steps)  # nobody looks
     with progress("Training on folds", FOLDS, "folds") as meter:
 
@@ -97,7 +99,9 @@ def _right_answers(photos: Photos, settings: TrainSettings) -> np.ndarray:
             meter.advance()
             return head
 
-        predicted = cross_validate(features, labels, folds_of(photos, settings.seed), train=train)
+        predicted = cross_validate(
+            features, labels, folds_of(photos, config.batches.seed), train=train
+        )
     right: np.ndarray = predicted == labels
     return right
 
@@ -108,10 +112,10 @@ def folds_of(photos: Photos, seed: int) -> np.ndarray:
     return folds(photos.labels, [number.hex() for number in numbers.tolist()], FOLDS, seed=seed)
 
 
-def _rate(photos: Photos, settings: TrainSettings) -> float:
+def _rate(photos: Photos, config: ExtractConfig) -> float:
     """Photos per second from file to features, measured anew: cached features tell nothing."""
     log.info(f"Measuring how fast {photos.backbone.info.name} is ({RATE_SECONDS:g} s at most)")
-    engine = choose_engine(settings.engine, photos.backbone, settings.precision)
+    engine = choose_engine(config.engine, photos.backbone, config.precision)
     paths = [photos.index.full_path(photo) for photo in photos.index.photos]
     end = time.monotonic() + RATE_SECONDS
 

@@ -12,7 +12,7 @@ from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest, labels_bytes
 from retrain.artifacts.onnx import read_onnx
 from retrain.backbones.backbone import INPUT_NODE
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.data.split import SETS
 from retrain.evaluation.assessment import Assessment, Calibration
 from retrain.evaluation.metrics import Metrics
@@ -24,43 +24,14 @@ from retrain.utils.files import write_bytes
 
 log = logging.getLogger(__name__)
 
-RECORDED_SETTINGS = (
-    "split",
-    "testing_percentage",
-    "validation_percentage",
-    "precision",
-    "how_many_training_steps",
-    "solver",
-    "learning_rate_schedule",
-    "early_stopping",
-    "l2",
-    "label_smoothing",
-    "class_weight",
-    "hidden_units",
-    "dropout",
-    "fine_tune",
-    "epochs",
-    "grayscale",
-    "train_batch_size",
-    "sampling",
-    "seed",
-    "flip_left_right",
-    "random_crop",
-    "random_scale",
-    "random_brightness",
-    "random_rotation",
-    "random_erase",
-    "color_jitter",
-    "distortion_copies",
-)
 LIBRARIES = ("numpy", "openvino", "pillow")
 
 
 class Exporter:
     """Knows what a run's graphs have in common; each gets the head of its step."""
 
-    def __init__(self, settings: TrainSettings, dataset: Dataset, labels: tuple[str, ...]) -> None:
-        self.settings, self.dataset, self.labels = settings, dataset, labels
+    def __init__(self, config: TrainConfig, dataset: Dataset, labels: tuple[str, ...]) -> None:
+        self.config, self.dataset, self.labels = config, dataset, labels
         self.classes = len(labels)
         path = dataset.backbone.graph_path
         self._bytes: Callable[[Head, Manifest], bytes]
@@ -72,7 +43,7 @@ class Exporter:
     def manifest(self, judged: tuple[Calibration, Assessment] | None = None) -> Manifest:
         """Without a time stamp, so that the same run gives the same file."""
         calibration, assessment = judged if judged is not None else (None, None)
-        settings, dataset, info = self.settings, self.dataset, self.dataset.backbone.info
+        config, dataset, info = self.config, self.dataset, self.dataset.backbone.info
         counts = dataset.split.counts(dataset.photo_labels, len(self.labels)).sum(axis=0)
         return Manifest(
             labels=self.labels,
@@ -80,9 +51,9 @@ class Exporter:
             height=info.height,
             width=info.width,
             recipe=dataset.recipe.text,
-            output_node=settings.final_tensor_name,
+            output_node=config.graph.final_tensor_name,
             backbone={
-                "handle": settings.tfhub_module,
+                "handle": config.extract.tfhub_module,
                 "name": info.name,
                 "fingerprint": info.fingerprint,
                 "feature_width": info.feature_width,
@@ -93,8 +64,9 @@ class Exporter:
                 **dict(zip(SETS, counts.tolist(), strict=True)),
             },
             training={
-                **{name: getattr(settings, name) for name in RECORDED_SETTINGS},
-                "learning_rate": settings.rate,
+                "split": config.data.split,  # first, as in the graphs of earlier versions
+                **config.recorded(),
+                "learning_rate": config.head.rate,
                 **({"temperature": calibration.temperature} if calibration is not None else {}),
             },
             metrics=_metrics(assessment.metrics) if assessment is not None else {},
@@ -102,19 +74,24 @@ class Exporter:
             versions=_versions(),
         )
 
-    def write_intermediate(self, head: Head, step: int) -> None:
-        name = f"intermediate_{step}{self.settings.output_graph.suffix}"
-        path = self.settings.intermediate_output_graphs_dir / name
+    def after_step(self, step: int, head: Head) -> None:
+        """Write the graph of this step, and the checkpoint, if it is time for one."""
+        snapshots = self.config.snapshots
+        frequency = snapshots.intermediate_store_frequency
+        if not frequency or step == 0 or step % frequency:
+            return
+        name = f"intermediate_{step}{self.config.graph.output_graph.suffix}"
+        path = snapshots.intermediate_output_graphs_dir / name
         write_bytes(path, self._bytes(head, self.manifest()))
-        if self.settings.checkpoint_path:
-            write_checkpoint(self.settings.checkpoint_path, head, step)
+        if snapshots.checkpoint_path:
+            write_checkpoint(snapshots.checkpoint_path, head, step)
         log.info(f"Saved intermediate graph {path}")
 
     def write_final(self, calibration: Calibration, assessment: Assessment) -> bytes:
-        """Writes the graph of the calibrated head and its labels; returns the graph's bytes."""
+        """Write the graph of the calibrated head and its labels; returns the graph's bytes."""
         content = self._bytes(calibration.head, self.manifest((calibration, assessment)))
-        write_bytes(self.settings.output_graph, content)
-        write_bytes(self.settings.output_labels, labels_bytes(self.labels))
+        write_bytes(self.config.graph.output_graph, content)
+        write_bytes(self.config.graph.output_labels, labels_bytes(self.labels))
         return content
 
 

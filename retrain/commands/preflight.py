@@ -2,9 +2,8 @@
 
 from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.commands.run_record import NAME as RUN_RECORD
-from retrain.config import TrainSettings
-from retrain.data.split import check_percentages
-from retrain.data.summary import aside_csv
+from retrain.config import TrainConfig
+from retrain.data.summary import ASIDE_CSV
 from retrain.errors import UsageFault
 from retrain.export.export import check_exports
 from retrain.export.frozen_graph import check_final_tensor_name
@@ -14,32 +13,33 @@ from retrain.reporting.records import EVALUATION, PREDICTIONS
 from retrain.utils.files import check_file_can_be_written, check_folder_can_be_written
 
 
-def check_before(settings: TrainSettings) -> None:
-    """Raises RetrainError for a run that could not end well, before it has cost any work."""
-    settings.check_numbers()
-    check_percentages(settings.testing_percentage, settings.validation_percentage)
-    check_final_tensor_name(settings.final_tensor_name)
-    if settings.tfhub_module.lower().endswith(ONNX):
-        check_onnx_outputs(settings.tfhub_module, settings.output_graph, settings.exports)
-    check_file_can_be_written(settings.output_graph, "--output_graph")
-    check_file_can_be_written(settings.output_labels, "--output_labels")
-    beside = [settings.beside(name) for name in (EVALUATION, PREDICTIONS, RUN_RECORD)]
-    for path in (aside_csv(settings), *beside):
-        check_file_can_be_written(path, "--output_graph")
-    if settings.page is not None:
-        check_file_can_be_written(settings.page, "--report")
-    if not settings.features_folder.is_dir():  # one that is there may hold all that is needed
-        check_folder_can_be_written(settings.features_folder, "--bottleneck_dir")
-    if settings.compare_with is not None:
-        describe_graph(settings.compare_with)
-    check_exports(settings.exports)
-    if settings.intermediate_store_frequency:
+def check_before(config: TrainConfig) -> None:
+    """Raise RetrainError for a run that could not end well, before it has cost any work."""
+    graph, module, report, snapshots = (
+        config.graph, config.extract.tfhub_module, config.report, config.snapshots
+    )  # fmt: skip
+    check_final_tensor_name(graph.final_tensor_name)
+    if module.lower().endswith(ONNX):
+        check_onnx_outputs(module, graph.output_graph, config.exports)
+    check_file_can_be_written(graph.output_graph, "--output_graph")
+    check_file_can_be_written(graph.output_labels, "--output_labels")
+    for name in (ASIDE_CSV, EVALUATION, PREDICTIONS, RUN_RECORD):
+        check_file_can_be_written(graph.beside(name), "--output_graph")
+    if config.page is not None:
+        check_file_can_be_written(config.page, "--report")
+    features = config.extract.features_folder
+    if not features.is_dir():  # one that is there may hold all that is needed
+        check_folder_can_be_written(features, "--bottleneck_dir")
+    if report.compare_with is not None:
+        describe_graph(report.compare_with)
+    check_exports(config.exports)
+    if snapshots.intermediate_store_frequency:
         check_folder_can_be_written(
-            settings.intermediate_output_graphs_dir, "--intermediate_output_graphs_dir"
+            snapshots.intermediate_output_graphs_dir, "--intermediate_output_graphs_dir"
         )
-    if settings.checkpoint_path:
-        check_file_can_be_written(settings.checkpoint_path, "--checkpoint_path")
-    if settings.summaries_dir:
-        check_folder_can_be_written(settings.summaries_dir, "--summaries_dir")
-    elif settings.tensorboard_projector:
+    if snapshots.checkpoint_path:
+        check_file_can_be_written(snapshots.checkpoint_path, "--checkpoint_path")
+    if report.summaries_dir:
+        check_folder_can_be_written(report.summaries_dir, "--summaries_dir")
+    elif report.tensorboard_projector:
         raise UsageFault("--tensorboard_projector needs a --summaries_dir to write into")

@@ -11,7 +11,7 @@ import numpy as np
 from retrain.commands.evaluate import Judged
 from retrain.commands.graph_writer import library_versions
 from retrain.commands.result import TrainResult, files_written
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.data.class_names import unknown_answer
 from retrain.data.read import read_photos_ahead
 from retrain.data.split import TEST, TRAIN
@@ -29,7 +29,7 @@ from retrain.training.loss import SoftmaxLoss
 CURVE_PHOTOS = 20_000  # with more to learn from, nobody asks whether more would help
 
 
-def report_run(settings: TrainSettings, result: TrainResult, page: Path) -> None:
+def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
     """Writes the page of a training run. Raises RetrainError."""
     dataset, assessment = result.dataset, result.assessment
     evaluation = assessment.evaluation
@@ -38,10 +38,10 @@ def report_run(settings: TrainSettings, result: TrainResult, page: Path) -> None
         [photo.path for photo in tested], evaluation.truth, evaluation.probabilities
     )
     image_dir = str(dataset.index.root)
-    graph = settings.output_graph
+    graph = config.graph.output_graph
     inputs = ReportInputs(
-        title=f"{Path(settings.image_dir).name}: {len(result.labels)} classes",
-        facts=_facts_of_run(settings, result),
+        title=f"{Path(config.data.image_dir).name}: {len(result.labels)} classes",
+        facts=_facts_of_run(config, result),
         labels=result.labels,
         metrics=assessment.metrics,
         photos=photos,
@@ -51,11 +51,11 @@ def report_run(settings: TrainSettings, result: TrainResult, page: Path) -> None
         uncalibrated=assessment.uncalibrated,
         temperature=result.calibration.temperature,
         training=result.curve,
-        learning_curve=_learning_curve(settings, result),
+        learning_curve=_learning_curve(config, result),
         audit=result.audit,
-        outputs=files_written(settings, result),
+        outputs=files_written(config, result),
     )
-    write_report(inputs, page, np.random.default_rng(settings.seed))
+    write_report(inputs, page, np.random.default_rng(config.batches.seed))
 
 
 def report_judged(judged: Judged, graph: Path, page: Path) -> None:
@@ -106,22 +106,24 @@ def _maps_of_mistakes(
     return {photos.paths[row]: maps[answers[row]] for row, _, maps in explainer.explain(decoded)}
 
 
-def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tuple[str, str]]:
+def _facts_of_run(config: TrainConfig, result: TrainResult) -> Sequence[tuple[str, str]]:
     info, dataset = result.dataset.backbone.info, result.dataset
+    head, batches = config.head, config.batches
     threshold, parity = result.calibration.threshold, result.parity
     unknown = f"{unknown_answer(result.labels).capitalize()} below"
     return [
         ("Command", _command()),
-        ("Photos", f"{len(dataset.keys)} in {settings.image_dir}, data digest {dataset.digest()}"),
+        ("Photos", f"{len(dataset.keys)} in {config.data.image_dir}, "
+                   f"data digest {dataset.digest()}"),
         ("Set aside", str(len(dataset.index.aside))),
         ("Module", f"{info.name} ({info.kind}, {info.height}x{info.width}, {info.feature_width} "
                    f"features), fingerprint {info.fingerprint}"),
-        ("Training", f"{settings.how_many_training_steps} steps of {settings.train_batch_size}, "
-                     f"rate {settings.rate:g}, {settings.sampling} sampling"),
-        ("Seed", str(settings.seed)),
+        ("Training", f"{head.how_many_training_steps} steps of {batches.train_batch_size}, "
+                     f"rate {head.rate:g}, {batches.sampling} sampling"),
+        ("Seed", str(config.batches.seed)),
         ("Temperature", f"{result.calibration.temperature:.3f}"),
         *([(unknown, f"{threshold:.4f}")] if threshold is not None else []),
-        ("Precision", settings.precision),
+        ("Precision", config.extract.precision),
         *([("Fine-tuning", result.tuning.sentence())] if result.tuning else []),
         ("Frozen graph, checked", f"{parity.agree} of {parity.photos} photos get training's answer "
                                   f"(largest difference of a score: {parity.largest_gap:.1e})"),
@@ -133,13 +135,13 @@ def _facts_of_run(settings: TrainSettings, result: TrainResult) -> Sequence[tupl
     ]  # fmt: skip
 
 
-def _learning_curve(settings: TrainSettings, result: TrainResult) -> LearningCurve | None:
+def _learning_curve(config: TrainConfig, result: TrainResult) -> LearningCurve | None:
     """Heads on parts of the training photos, each solved to its optimum, so that only the number
     of photos makes the difference."""
     dataset, classes = result.dataset, len(result.labels)
-    train_rows = dataset.split.rows(TRAIN)
-    trained = settings.from_scratch or settings.fine_tune is not None or settings.hidden_units > 0
-    if len(train_rows) > CURVE_PHOTOS or trained:
+    train_rows, hidden = dataset.split.rows(TRAIN), config.head.hidden_units > 0
+    tuned = config.network.fine_tune is not None
+    if len(train_rows) > CURVE_PHOTOS or tuned or config.extract.from_scratch or hidden:
         return None  # features that have seen all photos tell nothing of fewer
     loss = SoftmaxLoss(np.ones(classes, np.float32))
 
@@ -155,7 +157,7 @@ def _learning_curve(settings: TrainSettings, result: TrainResult) -> LearningCur
         test_rows=dataset.split.rows(TEST),
         classes=classes,
         train=train,
-        rng=np.random.default_rng(settings.seed),
+        rng=np.random.default_rng(config.batches.seed),
     )
 
 

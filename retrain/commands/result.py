@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain.commands.strategies import Tuning
-from retrain.config import TrainSettings
-from retrain.data.summary import aside_csv
+from retrain.config import TrainConfig
+from retrain.data.summary import ASIDE_CSV
 from retrain.evaluation.assessment import Assessment, Calibration
 from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.comparison import Comparison
@@ -42,18 +42,19 @@ class TrainResult:
     seconds: tuple[tuple[str, float], ...]
 
 
-def files_written(settings: TrainSettings, result: TrainResult) -> list[tuple[str, str]]:
+def files_written(config: TrainConfig, result: TrainResult) -> list[tuple[str, str]]:
     """What a run writes, and its absolute path; the graph comes last."""
     places = [
         ("TensorBoard logs", result.summaries),
         *((export.kind, export.path) for export in result.exports),
-        ("Predictions", settings.beside(PREDICTIONS)),
-        ("Evaluation", settings.beside(EVALUATION)),
-        ("Settings", settings.beside("run.json")),
-        ("Report", settings.page),
-        ("Labels", settings.output_labels),
-        ("Graph", settings.output_graph),
+        ("Predictions", config.graph.beside(PREDICTIONS)),
+        ("Evaluation", config.graph.beside(EVALUATION)),
+        ("Settings", config.graph.beside("run.json")),
+        ("Report", config.page),
+        ("Labels", config.graph.output_labels),
+        ("Graph", config.graph.output_graph),
     ]
     found = [(name, str(path.absolute())) for name, path in places if path is not None]
     aside = result.dataset.index.aside
-    return [("Set aside", f"{aside_csv(settings).absolute()} ({len(aside)})")][: len(aside)] + found
+    listed = config.graph.beside(ASIDE_CSV).absolute()
+    return [("Set aside", f"{listed} ({len(aside)})")][: len(aside)] + found

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from retrain.commands.graph_writer import library_versions
 from retrain.commands.result import TrainResult
-from retrain.config import TrainSettings
+from retrain.config import SETTINGS, TrainConfig
 from retrain.errors import RetrainError
 from retrain.features.dataset import Dataset
 from retrain.utils.files import write_bytes
@@ -19,9 +19,7 @@ FORMAT = 1
 NAME = "run.json"
 
 
-def write_run_record(
-    settings: TrainSettings, sources: Mapping[str, str], result: TrainResult
-) -> None:
+def write_run_record(config: TrainConfig, sources: Mapping[str, str], result: TrainResult) -> None:
     """Writes every setting with where it came from, and what the result depends on besides.
 
     `sources`: where the setting of that name came from; `caller` for those not in it.
@@ -31,7 +29,7 @@ def write_run_record(
         "format": FORMAT,
         "settings": {
             name: {"value": _plain(value), "from": sources.get(name, "caller")}
-            for name, value in asdict(settings).items()
+            for name, value in config.flat().items()
         },
         "data": {"digest": dataset.digest(), "split_digest": dataset.split_digest(),
                  "photos": len(dataset.keys)},
@@ -41,7 +39,7 @@ def write_run_record(
                    "temperature": result.calibration.temperature},
         "seconds": dict(result.seconds),
     }  # fmt: skip
-    write_bytes(settings.beside(NAME), json.dumps(facts, indent=1).encode() + b"\n")
+    write_bytes(config.graph.beside(NAME), json.dumps(facts, indent=1).encode() + b"\n")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -57,15 +55,14 @@ def read_settings(path: Path) -> dict[str, Any]:
             f"{path.absolute()} is no run record: give the {NAME} that a run wrote"
         ) from error
     known = {name: value for name, value in settings.items() if value is not None}
-    strange = set(settings) - set(TrainSettings.__dataclass_fields__)
+    strange = settings.keys() - SETTINGS
     if facts.get("format") != FORMAT or strange:
         raise RetrainError(
             f"{path.absolute()} was written by another version of retrain: install that version "
             f"({facts.get('versions', 'unknown')}), or give the settings as options"
         )
-    kinds = get_type_hints(TrainSettings)
     for name, value in known.items():
-        if not fits(value, kinds[name]):
+        if not fits(value, SETTINGS[name].kind):
             raise RetrainError(
                 f"{path.absolute()} gives {name} as {json.dumps(value)[:60]}, which no run wrote: "
                 f"give the {NAME} that a run wrote, or repair it"

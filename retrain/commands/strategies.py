@@ -9,19 +9,21 @@ import numpy as np
 
 from retrain.backbones.hidden_layer import write_extended
 from retrain.backbones.sources.local import source_of
-from retrain.config import EARLY_STOPPING_PATIENCE, TrainSettings
+from retrain.config import TrainConfig
+from retrain.data.decoding.augment import distortions_of
 from retrain.data.decoding.decode import Recipe
 from retrain.data.digests import digest_photos
 from retrain.data.folder import read_tree
 from retrain.data.split import TEST, TRAIN, VALIDATION, split_index
-from retrain.data.summary import report_aside, say_found, say_left_out, say_split
+from retrain.data.summary import ASIDE_CSV, report_aside, say_found, say_left_out, say_split
 from retrain.evaluation.intervals import PairedDifference, paired_difference
 from retrain.evaluation.scoring import evaluate
 from retrain.features.dataset import Dataset, on_backbone, usable_photos
 from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.training.config import parse_depth
 from retrain.training.curve import CurvePoint
 from retrain.training.early_stopping import Judges
-from retrain.training.finetune.config import TuningPhotos, TuningSettings, parse_depth
+from retrain.training.finetune.config import TuningPhotos, TuningSettings
 from retrain.training.finetune.fine_tune import fine_tune
 from retrain.training.head import Head
 from retrain.training.hidden_layer import HiddenSettings, hidden_features, train_hidden
@@ -56,12 +58,14 @@ class Tuning:
 
 
 def with_hidden_layer(
-    settings: TrainSettings, dataset: Dataset, classes: int, *, summaries: Path | None, folder: Path
+    config: TrainConfig, dataset: Dataset, classes: int, *, summaries: Path | None, folder: Path
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
     """`--hidden_units`: a ReLU layer between the features and the head, which becomes a part of
     the backbone that is written into `folder`."""
     plan = HiddenSettings(
-        **vars(sgd_settings(settings)), units=settings.hidden_units, dropout=settings.dropout
+        **vars(sgd_settings(config.head, config.batches)),
+        units=config.head.hidden_units,
+        dropout=config.head.dropout,
     )
     with watched(summaries, plan.steps) as watch:
         trained = train_hidden(
@@ -75,7 +79,7 @@ def with_hidden_layer(
             on_evaluation=watch.evaluation,
         )
     watch.say_kept()
-    if settings.early_stopping:
+    if config.head.early_stopping:
         watch.warn_if_nothing_stops()
     extended = write_extended(dataset.backbone, trained.layer, folder)
     features = hidden_features(dataset.features, trained.layer)
@@ -83,24 +87,24 @@ def with_hidden_layer(
 
 
 def fine_tuned(
-    settings: TrainSettings, dataset: Dataset, head: Head
+    config: TrainConfig, dataset: Dataset, head: Head
 ) -> tuple[Dataset, Head, Tuning | None]:
     """`--fine_tune`: the module's own weights trained on, from the head that was trained before.
 
     Its checkpoint and the tuned module lie in `fine_tuning/` beside the graph.
     """
-    folder = settings.beside(TUNING_FOLDER)
+    folder = config.graph.beside(TUNING_FOLDER)
     make_folder(folder)
     photos = dataset.index.photos
-    asked = settings.distortions()
+    asked = distortions_of(config.augment, config.batches.seed)
     tuning = TuningSettings(
-        last=parse_depth(settings.fine_tune or "all"),
-        epochs=settings.epochs or TUNING_EPOCHS,
-        seed=settings.seed,
-        class_weight=settings.class_weight,
-        precision=settings.precision,
-        resume=settings.resume,
-        learning_rate=settings.fine_tune_learning_rate,
+        last=parse_depth(config.network.fine_tune or "all"),
+        epochs=config.network.epochs or TUNING_EPOCHS,
+        seed=config.batches.seed,
+        class_weight=config.head.class_weight,
+        precision=config.extract.precision,
+        resume=config.network.resume,
+        learning_rate=config.network.fine_tune_learning_rate,
     )
     if asked:
         tuning = replace(tuning, distortion=replace(asked[0], copy=0, seed=0))
@@ -124,7 +128,7 @@ def fine_tuned(
             f"no epoch of fine-tuning was better than its start by the {by} photos, so the "
             "module is as it was: give a smaller --fine_tune_learning_rate"
         )
-    tuned = on_backbone(settings, dataset, backbone)
+    tuned = on_backbone(config.extract, dataset, backbone)
     rows = dataset.split.rows(TEST)
     if not len(rows):
         return tuned, tuned_head, None
@@ -140,69 +144,74 @@ def fine_tuned(
 
 
 def from_scratch(
-    settings: TrainSettings, outputs: list[Path], summaries: Path | None, *, folder: Path
+    config: TrainConfig, outputs: list[Path], summaries: Path | None, *, folder: Path
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
     """`--architecture simple_cnn`: a small network trained on the pixels alone.
 
     Its checkpoint lies in `simple_cnn/` beside the graph.
     """
-    height, width = settings.input_size or CNN_SIZE
+    height, width = config.extract.input_size or CNN_SIZE
     check_size(height, width)
     recipe = Recipe(height, width)
-    index = read_tree(settings.image_dir, ignore=outputs)
+    index = read_tree(config.data.image_dir, ignore=outputs)
     say_found(index)
-    digests, unreadable, _ = digest_photos(index, settings.features_folder / "digests")
+    digests, unreadable, _ = digest_photos(index, config.extract.features_folder / "digests")
     readable = [photo for photo in index.photos if photo.path in digests]
     paths = [index.full_path(photo) for photo in readable]
     pixels, broken = read_pixels(paths, recipe)
     failed = {digests[readable[position].path]: why for position, why in broken.items()}
     index = usable_photos(index, digests, unreadable, failed=failed)
     say_left_out(index)
-    report_aside(index.aside, settings)
+    report_aside(
+        index.aside,
+        config.graph.beside(ASIDE_CSV),
+        strict=config.data.strict,
+        csv_safe=config.report.csv_safe,
+    )
     usable = {photo.path for photo in index.photos}
     pixels = pixels[[position for position, p in enumerate(readable) if p.path in usable]]
     labels = np.array([photo.label for photo in index.photos], np.int32)
     split = split_index(
         index,
         digests,
-        settings.testing_percentage,
-        validation=settings.validation_percentage,
-        rule=settings.split,
+        config.data.testing_percentage,
+        validation=config.data.validation_percentage,
+        rule=config.data.split,
     )
-    say_split(index, labels, split, settings=settings)
+    say_split(index, labels, split, config=config.data)
     plan = CnnSettings(
-        grayscale=settings.grayscale,
-        epochs=settings.epochs or CNN_EPOCHS,
-        seed=settings.seed,
-        learning_rate=settings.rate,
-        label_smoothing=settings.label_smoothing,
-        class_weight=settings.class_weight,
-        patience=EARLY_STOPPING_PATIENCE if settings.early_stopping else 0,
-        resume=settings.resume,
+        grayscale=config.network.grayscale,
+        epochs=config.network.epochs or CNN_EPOCHS,
+        seed=config.batches.seed,
+        learning_rate=config.head.rate,
+        label_smoothing=config.head.label_smoothing,
+        class_weight=config.head.class_weight,
+        patience=config.head.patience,
+        resume=config.network.resume,
     )
     photos = CnnPhotos(
         pixels, labels, len(index.classes), split.rows(TRAIN), split.rows(VALIDATION)
     )
-    checkpoints = settings.beside(CNN_FOLDER)
+    checkpoints = config.graph.beside(CNN_FOLDER)
     with watched(summaries, plan.epochs) as watch:
         backbone, head = train_simple_cnn(
             photos, plan, folder, checkpoints=checkpoints, on_epoch=watch.point
         )
-    if settings.early_stopping:
+    if config.head.early_stopping:
         watch.warn_if_nothing_stops()
     info = backbone.info
-    identity = StoreIdentity(info.name, info.fingerprint, recipe.text, settings.precision)
+    identity = StoreIdentity(info.name, info.fingerprint, recipe.text, config.extract.precision)
     dataset = Dataset(
         index=index,
         keys=[digests[photo.path] for photo in index.photos],
         labels=labels,
         features=features_of_pixels(
-            backbone, pixels, settings.engine, precision=settings.precision
+            backbone, pixels, config.extract.engine, precision=config.extract.precision
         ),
         training_rows=split.rows(TRAIN),
         split=split,
         backbone=backbone,
         recipe=recipe,
-        store=BottleneckStore(settings.features_folder, identity, info.feature_width),
+        store=BottleneckStore(config.extract.features_folder, identity, info.feature_width),
     )
     return dataset, head, watch.curve

@@ -22,9 +22,11 @@ from retrain.commands.strategies import (
     from_scratch,
     with_hidden_layer,
 )
-from retrain.config import TrainSettings
+from retrain.config import TrainConfig
 from retrain.data.class_names import labels_of
+from retrain.data.decoding.augment import distortions_of
 from retrain.data.split import SETS, TEST, TRAIN
+from retrain.data.summary import ASIDE_CSV
 from retrain.errors import ParityFault
 from retrain.evaluation.assessment import assess, calibrate
 from retrain.evaluation.comparison import compare_with
@@ -43,7 +45,7 @@ from retrain.reporting.records import (
 from retrain.reporting.tensorboard.projector import write_projector
 from retrain.reporting.tensorboard.summaries import write_test_summaries
 from retrain.training.finetune.checks import check_can_be_tuned
-from retrain.training.head import Head
+from retrain.training.head import Head, write_checkpoint
 from retrain.training.solver import train_on
 from retrain.training.tensorboard import new_run_folder
 from retrain.utils.files import run_folder
@@ -55,7 +57,7 @@ PARITY_PHOTOS = 16
 
 
 def train(
-    settings: TrainSettings,
+    config: TrainConfig,
     sources: Mapping[str, str] | None = None,
     recorded: RecordedPhotos | None = None,
 ) -> TrainResult:
@@ -64,20 +66,22 @@ def train(
     `sources`: where each setting came from, for `run.json`. `recorded`: the photos of the run whose
     settings these are, of which it is said if the photos are other ones now.
     """
-    check_before(settings)
-    outputs = [settings.intermediate_output_graphs_dir, settings.features_folder,
-               settings.modules_folder, settings.beside(TUNING_FOLDER),
-               settings.beside(CNN_FOLDER)]  # fmt: skip
-    outputs += [p for p in (settings.summaries_dir, settings.saved_model_dir) if p is not None]
+    check_before(config)
+    extract, graph = config.extract, config.graph
+    outputs = [config.snapshots.intermediate_output_graphs_dir, extract.features_folder,
+               extract.modules_folder, graph.beside(TUNING_FOLDER),
+               graph.beside(CNN_FOLDER)]  # fmt: skip
+    others = (config.report.summaries_dir, config.exports.saved_model_dir)
+    outputs += [path for path in others if path is not None]
     with (
-        unsafe_allowed(allowed=settings.allow_unsafe_module, warn=log.warning),
-        run_folder(beside=settings.output_graph) as scratch,
+        unsafe_allowed(allowed=extract.allow_unsafe_module, warn=log.warning),
+        run_folder(beside=graph.output_graph) as scratch,
     ):
-        return _train(settings, outputs, scratch, sources=sources or {}, recorded=recorded)
+        return _train(config, outputs, scratch, sources=sources or {}, recorded=recorded)
 
 
 def _train(
-    settings: TrainSettings,
+    config: TrainConfig,
     outputs: list[Path],
     scratch: Path,
     *,
@@ -86,55 +90,74 @@ def _train(
 ) -> TrainResult:
     """`scratch`: for a backbone that is trained here and lives on in the exported graph only."""
     laps = _Laps()
-    summaries = new_run_folder(settings.summaries_dir) if settings.summaries_dir else None
+    data, network = config.data, config.network
+    logs = config.report.summaries_dir
+    summaries = new_run_folder(logs) if logs else None
     tuning = None
-    if settings.from_scratch:
-        dataset, head, curve = from_scratch(settings, outputs, summaries, folder=scratch)
+    if config.extract.from_scratch:
+        dataset, head, curve = from_scratch(config, outputs, summaries, folder=scratch)
         audited = None
         _say_difference(recorded, dataset)
-        labels = labels_of(dataset.index.classes, legacy=settings.legacy_labels)
-        check_recall_labels(settings.assert_recall, labels)
+        labels = labels_of(dataset.index.classes, legacy=data.legacy_labels)
+        check_recall_labels(config.gates.assert_recall, labels)
     else:
-        dataset = audited = prepare(settings, outputs)
+        dataset = audited = prepare(
+            data,
+            config.extract,
+            outputs,
+            aside_csv=config.graph.beside(ASIDE_CSV),
+            csv_safe=config.report.csv_safe,
+            distortions=distortions_of(config.augment, config.batches.seed),
+        )
         _say_difference(recorded, dataset)
-        labels = labels_of(dataset.index.classes, legacy=settings.legacy_labels)
-        check_recall_labels(settings.assert_recall, labels)
+        labels = labels_of(dataset.index.classes, legacy=data.legacy_labels)
+        check_recall_labels(config.gates.assert_recall, labels)
         laps.end("features")
-        if settings.fine_tune is not None:
+        if network.fine_tune is not None:
             check_can_be_tuned(source_of(dataset.backbone))
-        if settings.hidden_units:
+        if config.head.hidden_units:
             dataset, head, curve = with_hidden_layer(
-                settings, dataset, len(labels), summaries=summaries, folder=scratch
+                config, dataset, len(labels), summaries=summaries, folder=scratch
             )
         else:
-            steps = Exporter(settings, dataset, labels)  # writes graphs on the way
-            head, curve = train_on(settings, dataset, steps, summaries=summaries)
-        if settings.fine_tune is not None:
+            head, curve = train_on(
+                config.head,
+                config.batches,
+                dataset,
+                classes=len(labels),
+                on_step=Exporter(config, dataset, labels).after_step,
+                summaries=summaries,
+            )
+            if config.snapshots.checkpoint_path:
+                steps = curve[-1].step + 1 if curve else 0
+                write_checkpoint(config.snapshots.checkpoint_path, head, steps)
+        if network.fine_tune is not None:
             laps.end("head")
-            dataset, head, tuning = fine_tuned(settings, dataset, head)
+            dataset, head, tuning = fine_tuned(config, dataset, head)
             if tuning is not None:
                 print_result(tuning.sentence())
     laps.end("training")
-    exporter = Exporter(settings, dataset, labels)
-    calibration = calibrate(settings, dataset, head)
-    assessment = assess(settings, dataset, labels, head=head, calibration=calibration)
+    exporter = Exporter(config, dataset, labels)
+    calibration = calibrate(config.evaluation, dataset, head, labels=labels)
+    assessment = assess(config.batches, dataset, labels, head=head, calibration=calibration)
     exporter.write_final(calibration, assessment)
-    parity = _check_export(settings, dataset, calibration.head, evaluation=assessment.evaluation)
+    parity = _check_export(config, dataset, calibration.head, evaluation=assessment.evaluation)
     laps.end("test and export")
     exports = write_exports(
-        settings.exports,
-        settings.output_graph,
+        config.exports,
+        config.graph.output_graph,
         exporter.manifest((calibration, assessment)),
         photos=_photos_for_exports(dataset, assessment.evaluation),
     )
     if exports:
         laps.end("other formats")
     # Features that were trained on these labels would find nothing wrong with them.
-    audit = audit_of(settings, audited, outputs)
+    audit = audit_of(config, audited, outputs)
     laps.end("audit")
     comparison = None
-    if settings.compare_with is not None:
-        comparison = compare_with(settings.compare_with, dataset, labels, assessment=assessment)
+    earlier = config.report.compare_with
+    if earlier is not None:
+        comparison = compare_with(earlier, dataset, labels, assessment=assessment)
         if comparison is not None:
             print_result(comparison.sentence())
     result = TrainResult(
@@ -152,8 +175,8 @@ def _train(
         summaries=summaries,
         seconds=tuple(laps.seconds),
     )
-    write_run_record(settings, sources, result)
-    _write_records(settings, result)
+    write_run_record(config, sources, result)
+    _write_records(config, result)
     return result
 
 
@@ -177,59 +200,60 @@ class _Laps:
         self._start = now
 
 
-def _write_records(settings: TrainSettings, result: TrainResult) -> None:
+def _write_records(config: TrainConfig, result: TrainResult) -> None:
     """What people and programs look at: figures, predictions, TensorBoard's pictures, the page."""
     write_evaluation(
-        settings.beside(EVALUATION),
+        config.graph.beside(EVALUATION),
         result.assessment.metrics,
         result.labels,
         more=calibration_facts(result.assessment, result.calibration),
     )
     write_predictions(
-        settings.beside(PREDICTIONS),
+        config.graph.beside(PREDICTIONS),
         result.dataset,
         result.labels,
         calibration=result.calibration,
-        csv_safe=settings.csv_safe,
+        csv_safe=config.report.csv_safe,
     )
     dataset, evaluation = result.dataset, result.assessment.evaluation
     if result.summaries is not None:
         photos = [dataset.index.photos[row] for row in evaluation.rows.tolist()]
         write_test_summaries(
             result.summaries,
-            settings.how_many_training_steps,
+            config.head.how_many_training_steps,
             result.assessment.metrics,
             probabilities=evaluation.probabilities,
             truth=evaluation.truth,
             paths=[dataset.index.full_path(photo) for photo in photos],
         )
-        if settings.tensorboard_projector:
+        if config.report.tensorboard_projector:
             sets = dataset.split.sets
             write_projector(
                 result.summaries, dataset.features, dataset.index, labels=result.labels, sets=sets
             )
-    if settings.page is not None:
-        report_run(settings, result, settings.page)
+    if config.page is not None:
+        report_run(config, result, config.page)
 
 
 def _check_export(
-    settings: TrainSettings, dataset: Dataset, head: Head, *, evaluation: Evaluation
+    config: TrainConfig, dataset: Dataset, head: Head, *, evaluation: Evaluation
 ) -> Parity:
     """Scores photos through the written file. Raises ParityFault."""
+    graph = config.graph.output_graph
     which, tested = _to_check(dataset, evaluation)
     spread = np.linspace(0, len(tested) - 1, min(PARITY_PHOTOS, len(tested))).astype(int)
     rows = tested[spread]
     pixels = [dataset.read_pixels(row) for row in rows.tolist()]
     expected = head.probabilities(dataset.features.take(rows))
-    parity = check_parity(settings.output_graph, pixels, expected)
+    parity = check_parity(graph, pixels, expected)
     said = (
         f"{parity.agree} of {parity.photos} {which} photos, read through "
-        f"{settings.output_graph.name} itself, get the same answer "
+        f"{graph.name} itself, get the same answer "
         f"(largest difference of a score: {parity.largest_gap:.1e})"
     )
-    if not parity.holds(settings.precision):
+    if not parity.holds(config.extract.precision):
         raise ParityFault(
-            f"{settings.output_graph.absolute()} does not say what was trained: only {said}; "
+            f"{graph.absolute()} does not say what was trained: only {said}; "
             "do not use it, and run again with --engine tensorflow"
         )
     log.info(f"Checked: {said}")

@@ -10,8 +10,7 @@ import numpy as np
 
 from retrain.data.digests import digest_of
 from retrain.data.folder import Index, Photo
-from retrain.errors import UsageFault, counted
-from retrain.utils.ranges import number_of
+from retrain.errors import counted
 
 SETS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
@@ -35,17 +34,6 @@ class Split:
         table = np.zeros((classes, len(SETS)), np.int64)
         np.add.at(table, (labels, self.sets), 1)
         return table
-
-
-def check_percentages(testing: int, validation: int) -> None:
-    """Raises UsageFault unless both are percentages that leave something to train on."""
-    number_of("testing_percentage", testing)
-    number_of("validation_percentage", validation)
-    if testing + validation >= 100:
-        raise UsageFault(
-            f"--testing_percentage {testing} and --validation_percentage {validation} "
-            "leave nothing to train on: their sum must be under 100"
-        )
 
 
 def split_index(

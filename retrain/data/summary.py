@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from retrain.config import TrainSettings
+from retrain.data.config import DataConfig
 from retrain.data.file_kinds import is_side_file
 from retrain.data.folder import Index
 from retrain.data.split import SETS, TEST, TRAIN, VALIDATION, Split
@@ -19,13 +19,9 @@ from retrain.utils.text import csv_row, printable
 
 log = logging.getLogger(__name__)
 
+ASIDE_CSV = "set_aside.csv"  # the list of files that could not be used, beside the graph
 FEW_PHOTOS = 20  # the ancestor's limit for a warning
 FEW_CLASSES = 5  # that get a warning each; more share one
-
-
-def aside_csv(settings: TrainSettings) -> Path:
-    """Where the files that could not be used are listed: beside the graph."""
-    return settings.output_graph.parent / "set_aside.csv"
 
 
 def say_found(index: Index) -> None:
@@ -62,13 +58,16 @@ def _by_kind(kinds: Iterable[str]) -> str:
     )
 
 
-def report_aside(aside: Sequence[SetAside], settings: TrainSettings) -> None:
-    path = aside_csv(settings)
+def report_aside(aside: Sequence[SetAside], path: Path, *, strict: bool, csv_safe: bool) -> None:
+    """List the files that cannot be used in `path`, a CSV file, and names the first.
+
+    An old list is emptied if there are none. Raises RetrainError if there are some and `strict`.
+    """
     if aside or path.exists():
         rows = [("file", "reason"), *((file.path, file.reason) for file in aside)]
-        table = "".join(csv_row(row, safe=settings.csv_safe) for row in rows)
+        table = "".join(csv_row(row, safe=csv_safe) for row in rows)
         write_bytes(path, table.encode("utf-8", "surrogateescape"))
-    if aside and settings.strict:
+    if aside and strict:
         raise RetrainError(
             f"--strict: {counted(len(aside), 'file')} cannot be used, the first: {aside[0].path} "
             f"({aside[0].reason}); all are listed in {path.absolute()}; repair or remove them"
@@ -94,7 +93,11 @@ def say_narrow(paths: Sequence[str]) -> None:
         )
 
 
-def say_split(index: Index, labels: np.ndarray, split: Split, *, settings: TrainSettings) -> None:
+def say_split(index: Index, labels: np.ndarray, split: Split, *, config: DataConfig) -> None:
+    """Print the photos of each class and set, and warns of classes with few photos.
+
+    Raises RetrainError for a class with no photo to train on.
+    """
     table = split.counts(labels, len(index.classes))
     names = [printable(name) for name in index.classes]
     width = max(len(name) for name in (*names, "class", "total"))
@@ -107,7 +110,7 @@ def say_split(index: Index, labels: np.ndarray, split: Split, *, settings: Train
     for remark in split.remarks:
         log.warning(remark)
     _warn_of_few(index, table.sum(1).tolist())
-    shares = {VALIDATION: settings.validation_percentage, TEST: settings.testing_percentage}
+    shares = {VALIDATION: config.validation_percentage, TEST: config.testing_percentage}
     for which, share in shares.items():
         empty = [index.classes[label] for label in np.flatnonzero(table[:, which] == 0)]
         if share and empty:

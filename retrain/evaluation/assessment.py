@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrain.config import TrainSettings
-from retrain.data.class_names import labels_of, unknown_answer
+from retrain.data.class_names import unknown_answer
 from retrain.data.split import TEST, VALIDATION
 from retrain.evaluation.calibration import calibrated, fit_temperature, fit_threshold
+from retrain.evaluation.config import EvalConfig
 from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.evaluation.scoring import Evaluation, evaluate, logits_of
 from retrain.features.dataset import Dataset
+from retrain.training.config import BatchConfig
 from retrain.training.head import Head
 from retrain.training.sampler import Sampler
 from retrain.utils.logs import print_result
@@ -49,24 +50,27 @@ class Assessment:
     uncalibrated: Metrics
 
 
-def calibrate(settings: TrainSettings, dataset: Dataset, head: Head) -> Calibration:
+def calibrate(
+    config: EvalConfig, dataset: Dataset, head: Head, *, labels: tuple[str, ...]
+) -> Calibration:
     """Fit a temperature and, if asked for, a threshold; return the calibrated head.
 
-    No answer depends on the temperature.
+    No answer depends on the temperature. `labels`: of the head's classes; they decide what a photo
+    below the threshold is called.
     """
     rows = dataset.split.rows(VALIDATION)
     logits, truth = logits_of(head, dataset.features, rows), dataset.labels[rows]
-    temperature = fit_temperature(logits, truth) if settings.calibration else 1.0
-    if settings.calibration and len(rows):
+    temperature = fit_temperature(logits, truth) if config.calibration else 1.0
+    if config.calibration and len(rows):
         log.info(f"Calibrated on {len(rows)} validation photos: temperature {temperature:.3f}")
     divisor = np.float32(temperature)
     divided = Head(head.weights / divisor, head.biases / divisor)
     threshold = None
-    if settings.reject_precision is not None:
+    if config.reject_precision is not None:
         scores = calibrated(logits, temperature)
-        threshold = fit_threshold(scores, truth, settings.reject_precision)
-        word = unknown_answer(labels_of(dataset.index.classes, legacy=settings.legacy_labels))
-        _say_threshold(settings.reject_precision, threshold, scores, word=word)
+        threshold = fit_threshold(scores, truth, config.reject_precision)
+        word = unknown_answer(labels)
+        _say_threshold(config.reject_precision, threshold, scores, word=word)
     return Calibration(divided, temperature, threshold)
 
 
@@ -87,7 +91,7 @@ def _say_threshold(
 
 
 def assess(
-    settings: TrainSettings,
+    config: BatchConfig,
     dataset: Dataset,
     labels: tuple[str, ...],
     *,
@@ -97,7 +101,7 @@ def assess(
     """Test the calibrated head on the test photos; return its metrics and print the accuracy.
 
     Args:
-        settings: Of the run.
+        config: How test photos are drawn.
         dataset: The photos' features, classes and sets.
         labels: In class order.
         head: As trained.
@@ -106,10 +110,10 @@ def assess(
     Returns:
         The evaluation and its metrics.
     """
-    seeds = np.random.SeedSequence(settings.seed).spawn(5)
+    seeds = np.random.SeedSequence(config.seed).spawn(5)
     draw, resample = (np.random.default_rng(seed) for seed in seeds[3:])
-    sampler = Sampler(dataset.split.rows(TEST), dataset.labels, settings.sampling, rng=draw)
-    rows = sampler.draw(settings.test_batch_size)
+    sampler = Sampler(dataset.split.rows(TEST), dataset.labels, config.sampling, rng=draw)
+    rows = sampler.draw(config.test_batch_size)
     evaluation = evaluate(calibration.head, dataset.features, dataset.labels, rows=rows)
     metrics = compute_metrics(evaluation.probabilities, evaluation.truth, labels, rng=resample)
     if evaluation.count:

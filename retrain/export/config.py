@@ -1,18 +1,37 @@
-"""Which formats a classifier is exported to, besides its frozen graph."""
+"""What a user says of the files that a classifier is written to."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from retrain.errors import UsageFault
-from retrain.utils.ranges import CHOICES, number_of
+from retrain.utils.settings import OUTPUTS, Section, real, setting
 
-QUANTIZATIONS = CHOICES["tflite_quantization"]
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 FLOAT32, FLOAT16, DYNAMIC, INT8 = QUANTIZATIONS
 
 # Shares of the photos that must get the frozen graph's own answer. Rounded weights turn a photo
 # whose best two classes are close, now and then, without anything being wrong.
 LEAST_AGREEMENT = {FLOAT32: 1.0, FLOAT16: 0.99, DYNAMIC: 0.97, INT8: 0.97}
 SUFFIXES = {"TFLite": ".tflite", "ONNX": ".onnx"}
+
+
+@dataclass(frozen=True)
+class GraphConfig(Section, group=OUTPUTS, recorded=False):
+    """The graph that every run writes, and its labels."""
+
+    output_graph: Path = setting(
+        Path("output_graph.pb"), help="The classifier.", metavar="FILE", everyday=True
+    )
+    output_labels: Path = setting(
+        Path("output_labels.txt"), help="Its labels.", metavar="FILE", everyday=True
+    )
+    final_tensor_name: str = setting(
+        "final_result", help="Name of the graph's output.", metavar="NAME"
+    )
+
+    def beside(self, name: str) -> Path:
+        """Return a file in the folder of the graph."""
+        return self.output_graph.parent / name
 
 
 @dataclass(frozen=True)
@@ -33,37 +52,48 @@ class Target:
 
     @property
     def kind(self) -> str:
-        """Format and numbers, in words."""
+        """The format as users are told it."""
         return f"{self.format} {self.numbers}" if self.format == "TFLite" else self.format
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The exports that the user asked for; None: not that one.
+class ExportConfig(Section, group=OUTPUTS, recorded=False):
+    """What a classifier is exported as, besides its frozen graph; None: not as that.
 
-    Attributes:
-        saved_model: The SavedModel's folder.
-        tflite: The TFLite file.
-        quantization: Of the TFLite file.
-        onnx: The ONNX file.
-        least_agreement: Share of photos that must get the graph's answer; None: LEAST_AGREEMENT, by
-            the kind of numbers.
-        flag: How the user named the files, if not by a flag for each.
+    `parity_min_agreement` None: LEAST_AGREEMENT, by the kind of numbers. `flag`: how the user named
+    the files, if not by a flag for each.
     """
 
-    saved_model: Path | None = None
-    tflite: Path | None = None
-    quantization: str = FLOAT32
-    onnx: Path | None = None
-    least_agreement: float | None = None
+    saved_model_dir: Path | None = setting(
+        None,
+        help="Also write a SavedModel, as a new version in this folder (DIR/1, DIR/2, ...).",
+        metavar="DIR",
+    )
+    tflite_output_file: Path | None = setting(
+        None, help="Also write a TFLite file.", metavar="FILE"
+    )
+    tflite_quantization: str = setting(
+        FLOAT32,
+        help="Numbers in the TFLite file; int8 is a quarter of the size of float32 and the fastest "
+        "on phones, dynamic as small without being shown photos.",
+        choices=QUANTIZATIONS,
+    )
+    onnx_output_file: Path | None = setting(None, help="Also write an ONNX file.", metavar="FILE")
+    parity_min_agreement: float | None = setting(
+        None,
+        help="Least share of photos that must get the frozen graph's answer from each exported "
+        "file; exit code 4.",
+        range=real(0, 1),
+        shown_default="1; 0.99 for float16, 0.97 for dynamic and int8",
+    )
     flag: str | None = None
 
     def targets(self) -> tuple[Target, ...]:
-        """Return the files to make, in the order in which they are made."""
+        """Return what is wanted, in the order in which it is made."""
         every = (
-            (self.saved_model, "SavedModel", "--saved_model_dir", FLOAT32),
-            (self.tflite, "TFLite", "--tflite_output_file", self.quantization),
-            (self.onnx, "ONNX", "--onnx_output_file", FLOAT32),
+            (self.saved_model_dir, "SavedModel", "--saved_model_dir", FLOAT32),
+            (self.tflite_output_file, "TFLite", "--tflite_output_file", self.tflite_quantization),
+            (self.onnx_output_file, "ONNX", "--onnx_output_file", FLOAT32),
         )
         return tuple(
             Target(format, path, self.flag or flag, numbers)
@@ -72,16 +102,16 @@ class Wanted:
         )
 
     def least(self, target: Target) -> float:
-        """Return the share of photos that must get the same answer from a target."""
-        if self.least_agreement is not None:
-            return self.least_agreement
+        """Return the share of photos that must get the same answer from it."""
+        if self.parity_min_agreement is not None:
+            return self.parity_min_agreement
         return LEAST_AGREEMENT[target.numbers]
 
     def check(self) -> None:
-        """Raise UsageFault for settings that contradict each other."""
-        if self.quantization != FLOAT32 and self.tflite is None:
+        """Raise UsageFault for what contradicts itself."""
+        if self.tflite_quantization != FLOAT32 and self.tflite_output_file is None:
             raise UsageFault(
-                f"--tflite_quantization {self.quantization} is for TFLite files: name one"
+                f"--tflite_quantization {self.tflite_quantization} is for TFLite files: name one"
             )
         for target in self.targets():
             suffix = SUFFIXES.get(target.format)
@@ -90,5 +120,3 @@ class Wanted:
                     f"{target.flag} {target.path}: such a file is known by its name, give one that "
                     f"ends in {suffix}"
                 )
-        if self.least_agreement is not None:
-            number_of("parity_min_agreement", self.least_agreement)

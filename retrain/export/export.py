@@ -19,7 +19,7 @@ from retrain.backbones.backbone import reference_pixels
 from retrain.data.decoding.decode import Recipe
 from retrain.data.read import read_photos_ahead
 from retrain.errors import ParityFault
-from retrain.export.config import INT8, Target, Wanted
+from retrain.export.config import INT8, ExportConfig, Target
 from retrain.export.model_card import model_card
 from retrain.export.onnx import onnx_from_graph
 from retrain.export.parity import Parity, compare, graph_scores
@@ -86,12 +86,11 @@ class Export:
         )
 
 
-def check_exports(wanted: Wanted) -> None:
+def check_exports(wanted: ExportConfig) -> None:
     """Check, before the work starts, that the exports can be made.
 
     Raises UsageFault or RetrainError if not.
     """
-    wanted.check()
     for target in wanted.targets():
         if target.format == SAVED_MODEL:
             check_saved_model_dir(target.path, target.flag)
@@ -102,7 +101,7 @@ def check_exports(wanted: Wanted) -> None:
 
 
 def write_exports(
-    wanted: Wanted, graph: Path, manifest: Manifest, *, photos: Photos
+    wanted: ExportConfig, graph: Path, manifest: Manifest, *, photos: Photos
 ) -> tuple[Export, ...]:
     """Make the exports of a frozen graph, with labels, manifest and a model card beside.
 

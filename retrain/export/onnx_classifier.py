@@ -8,11 +8,11 @@ from retrain.artifacts.manifest import Manifest, manifest_text
 from retrain.artifacts.onnx import SUFFIX, add_constant, add_node, import_onnx
 from retrain.backbones.backbone import FEATURE_NODE
 from retrain.errors import UsageFault
-from retrain.export.config import Wanted
+from retrain.export.config import ExportConfig
 from retrain.training.head import Head
 
 
-def check_onnx_outputs(module: str, output_graph: Path, wanted: Wanted) -> None:
+def check_onnx_outputs(module: str, output_graph: Path, wanted: ExportConfig) -> None:
     """Raise UsageFault for outputs that cannot be made of an ONNX module."""
     if output_graph.suffix.lower() != SUFFIX:
         raise UsageFault(

@@ -12,7 +12,8 @@ from retrain.artifacts.safety.verdict import unsafe_allowed
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.engines.engine import Engine, choose_engine
 from retrain.backbones.sources.resolve import resolve
-from retrain.config import TrainSettings
+from retrain.data.config import DataConfig
+from retrain.data.decoding.augment import Distortion
 from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
 from retrain.data.decoding.faults import BadPhoto
 from retrain.data.digests import digest_of, digest_photos
@@ -22,7 +23,9 @@ from retrain.data.split import SETS, TRAIN, Split, split_index
 from retrain.data.summary import report_aside, say_found, say_left_out, say_narrow, say_split
 from retrain.data.walk import SetAside
 from retrain.errors import RetrainError, counted, one_line
-from retrain.features.extract import extract, look_again, missing
+from retrain.features.config import ExtractConfig
+from retrain.features.extract import extract as extract_features
+from retrain.features.extract import look_again, missing
 from retrain.features.matrix import FeatureMatrix
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.utils.files import check_folder_can_be_written
@@ -89,30 +92,46 @@ class Dataset:
         return pixels
 
 
-def prepare(settings: TrainSettings, outputs: Iterable[Path]) -> Dataset:
-    """Reads the photos, splits them, adds the distorted copies.
+def prepare(
+    data: DataConfig,
+    extract: ExtractConfig,
+    outputs: Iterable[Path],
+    *,
+    aside_csv: Path,
+    csv_safe: bool = False,
+    distortions: Sequence[Distortion] = (),
+) -> Dataset:
+    """Return the usable photos with their features and sets, and their distorted copies.
 
-    `outputs`: folders of this run that are no classes, should they lie in the tree.
-    Raises RetrainError.
+    Args:
+        data: where the photos are and how they are divided.
+        extract: the module that makes their features.
+        outputs: folders of this run that are no classes, should they lie in the tree.
+        aside_csv: where the files that cannot be used are listed.
+        csv_safe: whether that list shall be safe in spreadsheets.
+        distortions: one for each distorted copy of the training photos.
+
+    Raises:
+        RetrainError: if there are too few photos, or the module or a folder cannot be used.
     """
-    photos = read_photos(settings, outputs)
+    photos = read_photos(data, extract, outputs)
     index, extractor = photos.index, photos.extractor
-    report_aside(index.aside, settings)
+    report_aside(index.aside, aside_csv, strict=data.strict, csv_safe=csv_safe)
     split = split_index(
         index,
         photos.digests,
-        settings.testing_percentage,
-        validation=settings.validation_percentage,
-        rule=settings.split,
+        data.testing_percentage,
+        validation=data.validation_percentage,
+        rule=data.split,
     )
     labels, keys = photos.labels, photos.keys
-    say_split(index, labels, split, settings=settings)
+    say_split(index, labels, split, config=data)
 
     train_rows = split.rows(TRAIN)
     train_keys = [keys[row] for row in train_rows]
     paths = {keys[row]: index.full_path(index.photos[row]) for row in train_rows}
     matrices = [photos.features()]
-    for distortion in settings.distortions():
+    for distortion in distortions:
         copies = extractor.features_of(paths, replace(photos.recipe, distortion=distortion))
         lost = [paths[key] for key in train_keys if key not in copies]
         if lost:
@@ -133,12 +152,12 @@ def prepare(settings: TrainSettings, outputs: Iterable[Path]) -> Dataset:
     )
 
 
-def on_backbone(settings: TrainSettings, dataset: Dataset, backbone: Backbone) -> Dataset:
+def on_backbone(config: ExtractConfig, dataset: Dataset, backbone: Backbone) -> Dataset:
     """The same photos and split with the features of another backbone, without distorted copies.
 
     Raises RetrainError.
     """
-    extractor = _Extractor(settings, backbone, 0)
+    extractor = _Extractor(config, backbone, 0)
     photos = dataset.index.photos
     paths = {
         key: dataset.index.full_path(photo) for key, photo in zip(dataset.keys, photos, strict=True)
@@ -185,21 +204,25 @@ class Photos:
         return self.store.matrix(self.keys)
 
 
-def read_photos(settings: TrainSettings, outputs: Iterable[Path], least_classes: int = 2) -> Photos:
+def read_photos(
+    data: DataConfig, extract: ExtractConfig, outputs: Iterable[Path], *, least_classes: int = 2
+) -> Photos:
     """Reads the tree, computes the missing features, leaves out what is broken.
 
     `outputs` as in `prepare`. Raises RetrainError, also for fewer than `least_classes` classes.
     """
-    with unsafe_allowed(allowed=settings.allow_unsafe_module, warn=log.warning):
-        return _read_photos(settings, outputs, least_classes)
+    with unsafe_allowed(allowed=extract.allow_unsafe_module, warn=log.warning):
+        return _read_photos(data, extract, outputs, least_classes=least_classes)
 
 
-def _read_photos(settings: TrainSettings, outputs: Iterable[Path], least_classes: int) -> Photos:
-    index = read_tree(settings.image_dir, outputs, least_classes)
-    backbone = resolve(settings.tfhub_module, settings.input_wanted, settings.modules_folder)
+def _read_photos(
+    data: DataConfig, extract: ExtractConfig, outputs: Iterable[Path], *, least_classes: int
+) -> Photos:
+    index = read_tree(data.image_dir, outputs, least_classes)
+    backbone = resolve(extract.tfhub_module, extract.input_wanted, extract.modules_folder)
     say_found(index)
-    digests, unreadable, read = digest_photos(index, settings.features_folder / "digests")
-    extractor = _Extractor(settings, backbone, read)
+    digests, unreadable, read = digest_photos(index, extract.features_folder / "digests")
+    extractor = _Extractor(extract, backbone, read)
     recipe = Recipe(backbone.info.height, backbone.info.width)
     paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
     store = extractor.features_of(paths, recipe)
@@ -213,17 +236,17 @@ def _read_photos(settings: TrainSettings, outputs: Iterable[Path], least_classes
 class _Extractor:
     """Fills one store after another; the engine is started when the first feature is missing."""
 
-    def __init__(self, settings: TrainSettings, backbone: Backbone, read: int) -> None:
-        self.settings, self.backbone, self.read = settings, backbone, read
+    def __init__(self, config: ExtractConfig, backbone: Backbone, read: int) -> None:
+        self.config, self.backbone, self.read = config, backbone, read
         self.computed = self.cached = 0
         self._engine: Engine | None = None
 
     def features_of(self, paths: Mapping[bytes, str], recipe: Recipe) -> BottleneckStore:
         """The store that holds the features of the photos at `paths`, or why there are none."""
         info = self.backbone.info
-        precision = self.settings.precision
+        precision = self.config.precision
         identity = StoreIdentity(info.name, info.fingerprint, recipe.text, precision)
-        store = BottleneckStore(self.settings.features_folder, identity, info.feature_width)
+        store = BottleneckStore(self.config.features_folder, identity, info.feature_width)
         store.refresh()
         look_again(paths, store)
         store.check(list(paths))
@@ -236,10 +259,10 @@ class _Extractor:
         if wanted:
             check_folder_can_be_written(store.folder / "shards", "--bottleneck_dir")
             if self._engine is None:
-                self._engine = choose_engine(self.settings.engine, self.backbone, precision)
+                self._engine = choose_engine(self.config.engine, self.backbone, precision)
                 log.info(f"{info.name} ({precision}) with {self._engine.name}")
             subset = {key: paths[key] for key in wanted}
-            extract(subset, store, self._engine, recipe=recipe)
+            extract_features(subset, store, self._engine, recipe=recipe)
         self.computed += sum(key in store for key in wanted)
         self.cached += len(paths) - len(wanted)
         return store

@@ -15,12 +15,12 @@ from retrain.data.decoding.decode import pillow_warnings_ignored
 from retrain.data.read import read_photo
 from retrain.errors import RetrainError
 from retrain.inference.classifier import Classifier, top
+from retrain.inference.config import TOP_K
 from retrain.inference.explain.explainer import Explainer, Explanation
 from retrain.inference.inputs import Input
 from retrain.inference.open import find_graph, nothing_to_keep, open_kept
 from retrain.inference.spec.spec import Overrides
 from retrain.utils.prefetch import map_ahead
-from retrain.utils.ranges import number_of
 
 BURST = 1024  # inputs that are finished together; bounds the rows held in memory
 
@@ -70,7 +70,7 @@ class Labeller:
         cannot be used, or for a `top_k` below 1. Warns of what had to be guessed about the graph.
         """
         inputs = (Input(os.fspath(photo)) for photo in photos)
-        wanted = int(number_of("top_k", top_k, "top_k"))
+        wanted = int(TOP_K.number(top_k, "top_k"))
         return list(self.open(len(photos), warnings.warn).rows(inputs, wanted))
 
     def explain(self, photo: str | Path) -> Explanation:

@@ -1,67 +1,73 @@
 """Training the head of a run with the solver that the user chose."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from retrain.commands.graph_writer import Exporter
-from retrain.config import EARLY_STOPPING_PATIENCE, TrainSettings
 from retrain.data.split import VALIDATION
 from retrain.features.dataset import Dataset
 from retrain.features.matrix import FeatureMatrix
+from retrain.training.config import BatchConfig, HeadConfig
 from retrain.training.curve import CurvePoint
-from retrain.training.head import Head, write_checkpoint
+from retrain.training.head import Head
 from retrain.training.l2_search import sweep
 from retrain.training.lbfgs import solve
 from retrain.training.loss import SoftmaxLoss, class_weights
 from retrain.training.sgd import SgdSettings, StepResult, train_head
 from retrain.training.tensorboard import TrainingSummaries
 from retrain.utils.progress import Meter, progress, shows_bars
+from retrain.utils.settings import ALL
 
 log = logging.getLogger(__name__)
 
 
 def train_on(
-    settings: TrainSettings, dataset: Dataset, exporter: Exporter, *, summaries: Path | None
+    config: HeadConfig,
+    batches: BatchConfig,
+    dataset: Dataset,
+    *,
+    classes: int,
+    on_step: Callable[[int, Head], None] = lambda step, head: None,
+    summaries: Path | None = None,
 ) -> tuple[Head, list[CurvePoint]]:
     """Train the head; return it with the curve of evaluated steps, which is empty for lbfgs.
 
-    Writes what is asked for on the way: TensorBoard logs, intermediate graphs, a checkpoint.
-
     Args:
-        settings: Of the run.
+        config: The solver and what it minimises.
+        batches: How photos are drawn for it.
         dataset: The photos' features, classes and sets.
-        exporter: Writes intermediate graphs.
+        classes: How many classes there are.
+        on_step: Gets each step's number and head, which later steps change in place.
         summaries: The folder for TensorBoard logs, or None.
 
     Returns:
         The head, and the points of the training curve.
+
+    Raises:
+        RetrainError: Training diverges.
     """
-    if settings.solver == "lbfgs":
+    if config.solver == "lbfgs":
         rows, validation = dataset.training_rows, dataset.split.rows(VALIDATION)
         head = solved_head(
-            settings,
+            config,
             dataset.features,
             dataset.labels,
             rows=rows,
             validation=validation,
-            classes=exporter.classes,
+            classes=classes,
         )
-        curve: list[CurvePoint] = []
-    else:
-        head, curve = _stepped_head(settings, dataset, exporter, summaries=summaries)
-    if settings.checkpoint_path:
-        steps = curve[-1].step + 1 if curve else 0
-        write_checkpoint(settings.checkpoint_path, head, steps)
-    return head, curve
+        return head, []
+    return _stepped_head(
+        config, batches, dataset, classes=classes, on_step=on_step, summaries=summaries
+    )
 
 
 def solved_head(
-    settings: TrainSettings,
+    config: HeadConfig,
     features: FeatureMatrix,
     labels: np.ndarray,
     *,
@@ -72,7 +78,7 @@ def solved_head(
     """Return the optimal head for `rows` (`--solver lbfgs`).
 
     Args:
-        settings: Of the run.
+        config: The penalty and the classes' weights.
         features: (N, D).
         labels: (N,) classes.
         rows: Rows of the training photos.
@@ -83,16 +89,16 @@ def solved_head(
         The head.
     """
     loss = SoftmaxLoss(
-        class_weights(labels[rows], classes, settings.class_weight), settings.label_smoothing
+        class_weights(labels[rows], classes, config.class_weight), config.label_smoothing
     )
     with progress("Solving", 0, "iterations") as meter:
-        if settings.l2_strength is not None:
+        if config.l2_strength is not None:
             return solve(
                 features,
                 labels,
                 rows,
                 loss=loss,
-                l2=settings.l2_strength,
+                l2=config.l2_strength,
                 on_iteration=meter.advance,
             )
         found = sweep(
@@ -111,49 +117,53 @@ def solved_head(
     return found.head
 
 
-def sgd_settings(settings: TrainSettings) -> SgdSettings:
-    """Return the settings of the solvers that take steps, from the settings of a run."""
+def sgd_settings(config: HeadConfig, batches: BatchConfig) -> SgdSettings:
+    """Return the settings of the solvers that take steps."""
     return SgdSettings(
-        steps=settings.how_many_training_steps,
-        learning_rate=settings.rate,
-        train_batch_size=settings.train_batch_size,
+        steps=config.how_many_training_steps,
+        learning_rate=config.rate,
+        train_batch_size=batches.train_batch_size,
         # Early stopping compares losses, so they have to be of the same photos each time.
-        validation_batch_size=-1 if settings.early_stopping else settings.validation_batch_size,
-        eval_step_interval=settings.eval_step_interval,
-        sampling=settings.sampling,
-        seed=settings.seed,
-        solver=settings.solver,
-        schedule=settings.learning_rate_schedule,
-        l2=settings.l2_strength or 0.0,
-        label_smoothing=settings.label_smoothing,
-        class_weight=settings.class_weight,
-        patience=EARLY_STOPPING_PATIENCE if settings.early_stopping else 0,
+        validation_batch_size=ALL if config.early_stopping else batches.validation_batch_size,
+        eval_step_interval=batches.eval_step_interval,
+        sampling=batches.sampling,
+        seed=batches.seed,
+        solver=config.solver,
+        schedule=config.learning_rate_schedule,
+        l2=config.l2_strength or 0.0,
+        label_smoothing=config.label_smoothing,
+        class_weight=config.class_weight,
+        patience=config.patience,
     )
 
 
 def _stepped_head(
-    settings: TrainSettings, dataset: Dataset, exporter: Exporter, *, summaries: Path | None
+    config: HeadConfig,
+    batches: BatchConfig,
+    dataset: Dataset,
+    *,
+    classes: int,
+    on_step: Callable[[int, Head], None],
+    summaries: Path | None,
 ) -> tuple[Head, list[CurvePoint]]:
-    with watched(summaries, settings.how_many_training_steps) as watch:
+    with watched(summaries, config.how_many_training_steps) as watch:
 
-        def on_step(step: int, head: Head) -> None:
+        def after_step(step: int, head: Head) -> None:
             watch.step()
-            frequency = settings.intermediate_store_frequency
-            if frequency and step > 0 and step % frequency == 0:
-                exporter.write_intermediate(head, step)
+            on_step(step, head)
 
         head = train_head(
             dataset.features,
             dataset.labels,
             dataset.training_rows,
             validation_rows=dataset.split.rows(VALIDATION),
-            classes=exporter.classes,
-            settings=sgd_settings(settings),
-            on_step=on_step,
+            classes=classes,
+            settings=sgd_settings(config, batches),
+            on_step=after_step,
             on_evaluation=watch.evaluation,
         )
     watch.say_kept()
-    if settings.early_stopping:
+    if config.early_stopping:
         watch.warn_if_nothing_stops()
     return head, watch.curve
 

@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from retrain.data.config import SIDE, VALUE
 from retrain.errors import UsageFault
-from retrain.utils.ranges import parse_number, shown
+from retrain.utils.settings import shown
 
 RANGE_REMEDY = "give LOW,HIGH, for example 0,1 or -1,1 or 0,255"
 
@@ -36,7 +37,8 @@ def parse_size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"([0-9]+)(?:x([0-9]+))?", text.strip().lower())
     if not found:
         raise UsageFault(f"--input_size {shown(text)}: give a number of pixels, or HEIGHTxWIDTH")
-    height, width = (int(parse_number("input_size", side or found[1])) for side in found.groups())
+    sides = (side or found[1] for side in found.groups())
+    height, width = (int(SIDE.parse(side, "--input_size")) for side in sides)
     return height, width
 
 
@@ -45,7 +47,7 @@ def parse_range(text: str) -> tuple[float, float]:
     ends = text.split(",")
     if len(ends) != 2:
         raise UsageFault(f"--input_range {shown(text)}: {RANGE_REMEDY}")
-    low, high = (float(parse_number("input_range", end)) for end in ends)
+    low, high = (float(VALUE.parse(end, "--input_range")) for end in ends)
     check_range(low, high)
     return low, high
 

@@ -9,6 +9,9 @@ from typing import Protocol
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from retrain.data.config import AugmentConfig, DistortionAmounts
+from retrain.utils.settings import settings_in
+
 
 class Resizable(Protocol):
     """A photo in RGB, or what can be one."""
@@ -19,7 +22,7 @@ class Resizable(Protocol):
 
 
 @dataclass(frozen=True)
-class Distortion:
+class Distortion(DistortionAmounts):
     """One distorted copy of each photo.
 
     `copy` and `seed`, with the photo's digest, decide all random choices.
@@ -36,15 +39,8 @@ class Distortion:
         color_jitter: How far contrast and saturation may change, in percent.
     """
 
-    flip_left_right: bool = False
-    random_crop: int = 0
-    random_scale: int = 0
-    random_brightness: int = 0
     copy: int = 0
     seed: int = 0
-    random_rotation: int = 0
-    random_erase: int = 0
-    color_jitter: int = 0
 
     @property
     def text(self) -> str:
@@ -129,3 +125,11 @@ class Distortion:
 
 def _mean(picture: Image.Image) -> tuple[int, ...]:
     return tuple(np.asarray(picture).mean(axis=(0, 1)).astype(int).tolist())
+
+
+def distortions_of(config: AugmentConfig, seed: int) -> list[Distortion]:
+    """Return a distortion for each distorted copy of the photos; none if none is asked for."""
+    amounts = {name: getattr(config, name) for name in settings_in(DistortionAmounts)}
+    if Distortion(**amounts) == Distortion():
+        return []
+    return [Distortion(**amounts, copy=copy, seed=seed) for copy in range(config.distortion_copies)]

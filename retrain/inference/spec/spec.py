@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from retrain.data.config import DEVIATION, SIDE, VALUE
 from retrain.data.decoding.decode import Recipe
-from retrain.utils.ranges import number_of
 
 NHWC, NCHW = "NHWC", "NCHW"  # the order of batch, channels, height and width
 SOFTMAX_APPLIED = "the graph ends without a softmax; one is applied to its scores"
@@ -62,9 +62,11 @@ class Overrides:
     std: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("height", "width", "mean", "std"):
+        ranges = {"height": SIDE, "width": SIDE, "mean": VALUE, "std": DEVIATION}
+        for name, within in ranges.items():
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, number_of(f"input_{name}", getattr(self, name)))
+                number = within.number(getattr(self, name), f"--input_{name}")
+                object.__setattr__(self, name, number)
         for layer in ("input_layer", "output_layer"):
             name = getattr(self, layer)
             if name is not None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from retrain.data.decoding.augment import Distortion
 from retrain.errors import UsageFault
-from retrain.utils.ranges import parse_number, shown
 
 HIGHEST, SMALL = 1e-3, 220_000
 
@@ -102,16 +101,3 @@ def usual_rate(parameters: int) -> float:
     mobilenet_v1_100_224, of fifteen times as many, is destroyed by it, and gains from this.
     """
     return HIGHEST * min(1.0, SMALL / parameters)
-
-
-def parse_depth(text: str) -> int | None:
-    """Parse `all` into None, `LAST_3` or `3` into 3, as `TuningSettings.last`; raise UsageFault."""
-    wanted = text.strip().lower()
-    if wanted == "all":
-        return None
-    number = wanted.removeprefix("last_")
-    if not (number.isascii() and number.isdigit() and number.strip("0")):
-        raise UsageFault(
-            f"--fine_tune {shown(text)}: give all, or LAST_3 for the last three layers"
-        )
-    return int(parse_number("fine_tune", number))
