@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import run_command
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from PIL import Image
+from run_commands import run_command
 
 from retrain.data.digests import TICK_NS
 from retrain.utils import logs, progress

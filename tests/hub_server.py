@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from urllib.parse import urlsplit
 
-from commands import PATIENCE_S
 from conftest import TINY
+from run_commands import PATIENCE_S
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
 from retrain.backbones.sources.cache import fingerprint_of

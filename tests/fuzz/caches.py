@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conftest import TINY, write_colour_tree
 from damage import folder_in_its_place
-from test_onnx import write_onnx
+from onnx_files import write_onnx
 
 from fuzz.judge import Command, faults_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import graph_kinds
 from conftest import TINY, write_colour_tree, write_picture
-from test_onnx import write_onnx
+from onnx_files import write_onnx
 
 from fuzz.judge import Command, faults_of
 from fuzz.mutations import EXTREMES, mutated

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from commands import run_command
+from run_commands import run_command
 
 from fuzz import caches, graphs, pictures
 from fuzz.judge import Done

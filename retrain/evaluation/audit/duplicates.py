@@ -12,7 +12,7 @@ import numpy as np
 
 from retrain.evaluation.audit.neighbours import Neighbours
 
-SAME = 0.77  # tests/test_audit_flowers.py holds this against copies of real photos
+SAME = 0.77  # tests/evaluation/test_audit_flowers.py holds this against copies of real photos
 CHUNK = 16_384  # pairs whose pixels are compared at a go: about 100 MB
 
 
