@@ -66,7 +66,8 @@ def write_saved_model(
     both best first. A file that cannot be decoded (TIFF and animated WebP cannot) fails the whole
     request. Pixels differ by at most 1 of 255 from those of training (`decode.decode`), in
     the mean by less than 0.25, because Pillow may resize downwards first; the scores of the
-    example photos by at most 0.03, in the mean less than 0.001 (`tests/export/test_serving_bytes.py`).
+    example photos by at most 0.03, in the mean less than 0.001
+    (`tests/export/test_serving_bytes.py`).
 
     Args:
         graph: The frozen graph's content.
