@@ -1,0 +1,23 @@
+# Short names for the commands of CONTRIBUTING.md. VENV names another environment than .venv.
+VENV ?= .venv
+export VENV
+
+.PHONY: test fast lint docs bench
+
+test:  ## every check: style, types, layers, all tests
+	scripts/test
+
+fast:  ## the same without slow tests, in about a minute
+	scripts/test --fast
+
+lint:  ## style, types and layers only
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+docs:  ## every command and link of README.md and the pages in docs/
+	$(VENV)/bin/python -m pytest tests/whole/test_docs.py
+
+bench:  ## the figures of docs/benchmarks.md, on an idle machine
+	$(VENV)/bin/python scripts/bench
