@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.archive import unpack
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
 from retrain.data.digests import digest_of
@@ -148,7 +148,7 @@ def _use_store(folder: Path) -> bytes:
 
 
 FINGERPRINT = "4fd7f3863f672ba531b15f51331bfd8e"
-WANTED = InputWanted()
+WANTED = InputConfig()
 
 
 def _freeze(built: Path) -> None:

@@ -96,13 +96,13 @@ def fetch_command(
     retrain --image_dir flowers/ --architecture inception_v3 --model_dir modules/
     """
     from retrain.artifacts.safety.verdict import unsafe_allowed
-    from retrain.backbones.freeze.input_config import InputWanted
+    from retrain.backbones.freeze.input_config import InputConfig
     from retrain.backbones.sources.resolve import resolve
 
     start_console(verbosity)
     for name in names:
         with unsafe_allowed(allowed=allow_unsafe_module, warn=log.warning):
-            backbone = resolve(name, InputWanted(), model_dir or default_modules_folder())
+            backbone = resolve(name, InputConfig(), model_dir or default_modules_folder())
         print_result(f"{backbone.info.name}: {backbone.folder.absolute()}")
 
 

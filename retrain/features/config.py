@@ -6,7 +6,7 @@ from typing import Any
 
 from retrain.backbones.bundled import DEFAULT_MODULE
 from retrain.backbones.freeze.input_config import (
-    InputWanted,
+    InputConfig,
     check_range,
     parse_range,
     parse_size,
@@ -125,6 +125,6 @@ class ExtractConfig(Section, group=MODULE):
         return self.model_dir or default_modules_folder()
 
     @property
-    def input_wanted(self) -> InputWanted:
+    def input_wanted(self) -> InputConfig:
         """What the user said of the module's input."""
-        return InputWanted(self.input_size, self.input_range)
+        return InputConfig(self.input_size, self.input_range)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.bundled import DEFAULT_MODULE
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.resolve import resolve
 
 # A command as a process; its last word is the most memory it had beyond the page cache, in KB.
@@ -111,7 +111,7 @@ class Bench:
             "Inception-v3-shaped": str(self.inception_folder),
         }
         cache = self.folder / "cache" / "modules"
-        return {name: resolve(handle, InputWanted(), cache) for name, handle in handles.items()}
+        return {name: resolve(handle, InputConfig(), cache) for name, handle in handles.items()}
 
     def run(self, command: str, *arguments: object) -> Finished:
         """Runs `retrain` or `label-image` as a process. Raises if it fails."""

@@ -25,7 +25,7 @@ from retrain.artifacts.safety.tensorflow_graphs import check_graph, check_saved_
 from retrain.artifacts.safety.verdict import UnsafeGraph, unsafe_allowed
 from retrain.artifacts.saved_model import parse_saved_model
 from retrain.backbones.bundled import BUNDLED_FOLDER
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.freeze.keras_file import read_keras_file
 from retrain.backbones.sources.resolve import resolve
 from retrain.errors import RetrainError
@@ -116,7 +116,7 @@ def test_a_module_that_writes_is_refused(kind: str, place: Path, tmp_path: Path)
     with pytest.raises(
         UnsafeGraph, match="op (SaveV2|WriteFile|MergeV2Checkpoints|ShardedFilename) "
     ):
-        resolve(str(tmp_path / "module"), InputWanted(), tmp_path / "store")
+        resolve(str(tmp_path / "module"), InputConfig(), tmp_path / "store")
     assert not written(place)
 
 
@@ -125,7 +125,7 @@ def test_they_do_write_when_they_may(kind: str, place: Path, tmp_path: Path) -> 
     MODULES[kind](tmp_path / "module", place)
     said: list[str] = []
     with unsafe_allowed(allowed=True, warn=said.append):
-        resolve(str(tmp_path / "module"), InputWanted(), tmp_path / "store")
+        resolve(str(tmp_path / "module"), InputConfig(), tmp_path / "store")
     assert written(place)
     assert "op WriteFile can write files" in said[0] and "--allow_unsafe_module" in said[0]
 
@@ -141,7 +141,7 @@ def test_a_module_from_the_network_or_an_archive(place: Path, tmp_path: Path) ->
     with hub.running():
         for handle in (f"{hub.url}/files/module.tar.gz", str(tmp_path / "module.tar.gz")):
             with pytest.raises(UnsafeGraph, match="op WriteFile can write files"):
-                resolve(handle, InputWanted(), tmp_path / "store")
+                resolve(handle, InputConfig(), tmp_path / "store")
     assert not written(place)
 
 
@@ -152,7 +152,7 @@ def test_ordinary_modules_are_let_through(shared: Path, tmp_path: Path) -> None:
     ):
         check_saved_model(folder)
     hostile.tf1_module(tmp_path / "honest", tmp_path / "place", "honest")
-    backbone = resolve(str(tmp_path / "honest"), InputWanted(), tmp_path / "store")
+    backbone = resolve(str(tmp_path / "honest"), InputConfig(), tmp_path / "store")
     assert backbone.info.feature_width == 3
 
 

@@ -14,7 +14,7 @@ from hub_server import HubServer
 from retrain.artifacts.graphdef import read_graph
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.engines.engine import choose_engine
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.efficientnet_lite import installed_weights
 from retrain.backbones.sources.resolve import resolve
 from retrain.data.decoding.decode import Recipe, decode
@@ -165,7 +165,7 @@ def features(backbone: Backbone, engine: str, pixels: np.ndarray) -> np.ndarray:
 
 def test_features_are_the_modules_own(kind: Kind, model_dir: Path, tf: Any) -> None:
     handle, size, (low, high), answers = kind
-    wanted = InputWanted(size if "free" in handle else None)
+    wanted = InputConfig(size if "free" in handle else None)
     with console() as talk:
         backbone = resolve(handle, wanted, model_dir)
     assert (backbone.info.height, backbone.info.width) == size
@@ -187,7 +187,7 @@ def test_features_are_the_modules_own(kind: Kind, model_dir: Path, tf: Any) -> N
 
 def test_the_frozen_graph_is_folded(kind: Kind, model_dir: Path) -> None:
     handle, size, _, _ = kind
-    wanted = InputWanted(size if "free" in handle else None)
+    wanted = InputConfig(size if "free" in handle else None)
     backbone = resolve(handle, wanted, model_dir)
     graph = read_graph(backbone.graph_path)
     ops = {node.op for node in graph.node}
@@ -252,9 +252,9 @@ def test_an_input_range_makes_other_features(
 ) -> None:
     mobilenet.export(tmp_path / "m", verbose=False)
     pixels = real_pixels((96, 96))
-    signed = resolve(str(tmp_path / "m"), InputWanted(value_range=(-1.0, 1.0)), model_dir)
+    signed = resolve(str(tmp_path / "m"), InputConfig(value_range=(-1.0, 1.0)), model_dir)
     expected = network_answers(mobilenet)(pixels / np.float32(127.5) - np.float32(1))
     given = features(signed, "openvino", pixels)
     assert np.abs(given - expected).max() <= 1e-3 * np.abs(expected).max()
-    plain = resolve(str(tmp_path / "m"), InputWanted(), model_dir)
+    plain = resolve(str(tmp_path / "m"), InputConfig(), model_dir)
     assert plain.info.fingerprint != signed.info.fingerprint

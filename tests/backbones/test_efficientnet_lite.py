@@ -15,7 +15,7 @@ from retrain.backbones.bundled import IMAGENET_LABELS
 from retrain.backbones.engines.engine import choose_engine
 from retrain.backbones.engines.openvino import GraphFeed, OpenVinoEngine, compile_graph
 from retrain.backbones.freeze.freeze import freeze
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.freeze.saved_model import read_saved_model
 from retrain.backbones.sources.efficientnet_lite import (
     build_efficientnet_lite,
@@ -60,7 +60,7 @@ def backbone(lite0: Path, tmp_path_factory: pytest.TempPathFactory) -> Backbone:
         lite0,
         "efficientnet_lite0",
         fingerprint="f1ngerpr1nt",
-        wanted=InputWanted(),
+        wanted=InputConfig(),
         folder=folder,
     )
 

@@ -148,9 +148,9 @@ def test_no_byte_of_a_run_holds_a_secret(
 
 
 def test_a_masked_url_that_is_not_kept_is_refused_at_once(tmp_path: Path) -> None:
-    from retrain.backbones.freeze.input_config import InputWanted
+    from retrain.backbones.freeze.input_config import InputConfig
     from retrain.backbones.sources.resolve import resolve
 
     for handle in ("https://host.invalid/m?...", "http://host.invalid?..."):
         with pytest.raises(RetrainError, match="give the whole URL to --tfhub_module"):
-            resolve(handle, InputWanted(), tmp_path)
+            resolve(handle, InputConfig(), tmp_path)

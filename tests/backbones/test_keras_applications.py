@@ -16,7 +16,7 @@ from run_commands import PATIENCE_S
 
 from retrain.backbones.backbone import reference_pixels
 from retrain.backbones.freeze.freeze import freeze
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.freeze.saved_model import read_saved_model
 from retrain.backbones.sources.keras_applications import as_hub_module, preprocessing_of
 from retrain.utils.tensorflow import import_tensorflow
@@ -80,7 +80,7 @@ def test_module_computes_what_the_network_does_and_freezes(tmp_path: Path) -> No
         tmp_path / "module",
         "tiny",
         fingerprint="f1ngerpr1nt",
-        wanted=InputWanted(),
+        wanted=InputConfig(),
         folder=tmp_path / "frozen",
     )
     info = backbone.info

@@ -9,7 +9,7 @@ from conftest import Run
 from onnx_files import KERNEL, write_onnx
 
 from retrain.backbones.engines.engine import choose_engine
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.resolve import resolve
 from retrain.errors import RetrainError, UsageFault
 
@@ -31,7 +31,7 @@ def test_features_are_the_networks(
     first: bool, pooled: bool, batch: int | str, tmp_path: Path
 ) -> None:
     path = write_onnx(tmp_path / "m.onnx", first=first, pooled=pooled, batch=batch)
-    wanted = InputWanted(value_range=(-1.0, 1.0))
+    wanted = InputConfig(value_range=(-1.0, 1.0))
     backbone = resolve(str(path), wanted, tmp_path / "modules")
     info = backbone.info
     assert (info.kind, info.height, info.feature_width) == ("ONNX model", 32, 8)
@@ -44,7 +44,7 @@ def test_features_are_the_networks(
 
 def test_one_channel_gets_grey(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "m.onnx", channels=1)
-    backbone = resolve(str(path), InputWanted(), tmp_path / "modules")
+    backbone = resolve(str(path), InputConfig(), tmp_path / "modules")
     assert backbone.info.channels == 1
     pixels = np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3), np.uint8)
     engine = choose_engine("openvino", backbone, "f32")
@@ -108,9 +108,9 @@ def test_files_that_are_no_modules_are_refused(tmp_path: Path) -> None:
         (tmp_path / "two.onnx", "has 2 inputs"),
     ):
         with pytest.raises(RetrainError, match=said):
-            resolve(str(path), InputWanted(), tmp_path / "modules")
+            resolve(str(path), InputConfig(), tmp_path / "modules")
     with pytest.raises(UsageFault, match="no module is called"):
-        resolve(str(missing), InputWanted(), tmp_path / "modules")
+        resolve(str(missing), InputConfig(), tmp_path / "modules")
 
 
 def test_label_image_refuses_an_onnx_file_of_others(run: Run, tmp_path: Path) -> None:
@@ -125,4 +125,4 @@ def test_without_the_package_the_pip_line_is_named(
     path = write_onnx(tmp_path / "tiny.onnx")
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(RetrainError, match=r'pip install "retrain\[onnx\]"'):
-        resolve(str(path), InputWanted(), tmp_path / "modules")
+        resolve(str(path), InputConfig(), tmp_path / "modules")

@@ -8,7 +8,7 @@ from conftest import TINY, Run
 from hub_server import HubServer
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
-from retrain.backbones.freeze.input_config import InputWanted, parse_range, parse_size
+from retrain.backbones.freeze.input_config import InputConfig, parse_range, parse_size
 from retrain.backbones.sources.efficientnet_lite import installed_weights
 from retrain.backbones.sources.resolve import resolve
 from retrain.errors import UsageFault
@@ -71,7 +71,7 @@ def test_fetch_prepares_a_machine_without_network(
 
 
 def test_verify_finds_damage(run: Run, tmp_path: Path) -> None:
-    resolve(str(BUNDLED_FOLDER / TINY), InputWanted(), tmp_path)
+    resolve(str(BUNDLED_FOLDER / TINY), InputConfig(), tmp_path)
     sound = run("retrain", "modules", "verify", "--model_dir", tmp_path)
     assert (sound.returncode, sound.stdout.splitlines()) == (
         0, ["mobilenet_v1_100_224: ok", f"{TINY}: ok", f"{TINY}: ok"]
@@ -130,7 +130,7 @@ def test_handles_that_mean_nothing_are_refused(run: Run, tmp_path: Path) -> None
         (str(tmp_path / "a.pb"), "neither a folder nor a .tar.gz"),
     ):
         with pytest.raises(UsageFault, match="module") as fault:
-            resolve(handle, InputWanted(), tmp_path)
+            resolve(handle, InputConfig(), tmp_path)
         assert said in str(fault.value)
     done = run("retrain", "modules", "fetch", tmp_path / "empty", "--model_dir", tmp_path / "m")
     assert done.returncode == 1 and "holds no saved_model.pb" in done.stderr

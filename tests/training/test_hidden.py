@@ -261,7 +261,7 @@ def scores(backbone: Backbone, head: Head, path: Path, pixels: np.ndarray) -> np
 
 def test_an_onnx_backbone_is_extended_the_same_way(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
-    from retrain.backbones.freeze.input_config import InputWanted
+    from retrain.backbones.freeze.input_config import InputConfig
     from retrain.backbones.freeze.onnx_file import freeze_onnx
 
     value_info, node = onnx.helper.make_tensor_value_info, onnx.helper.make_node
@@ -276,7 +276,7 @@ def test_an_onnx_backbone_is_extended_the_same_way(tmp_path: Path) -> None:
     onnx.save(model, str(tmp_path / "mean.onnx"))
     for name in ("frozen", "extended"):
         (tmp_path / name).mkdir()
-    wanted = InputWanted()
+    wanted = InputConfig()
     frozen = freeze_onnx(
         tmp_path / "mean.onnx", "mean", "0" * 32, wanted=wanted, folder=tmp_path / "frozen"
     )

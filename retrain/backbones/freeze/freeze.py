@@ -18,7 +18,7 @@ from retrain.backbones.backbone import (
     write_info,
 )
 from retrain.backbones.freeze.fold import fold
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.freeze.network import Network
 from retrain.errors import RetrainError, one_line
 from retrain.utils.tensorflow import import_tensorflow
@@ -33,7 +33,7 @@ def freeze(
     name: str,
     *,
     fingerprint: str,
-    wanted: InputWanted,
+    wanted: InputConfig,
     folder: Path,
 ) -> Backbone:
     """Write a module's frozen graph, its facts and reference answers, and return the backbone.
@@ -94,7 +94,7 @@ def freeze(
 
 
 def input_size(
-    height: int | None, width: int | None, wanted: InputWanted, *, module: Path
+    height: int | None, width: int | None, wanted: InputConfig, *, module: Path
 ) -> tuple[int, int]:
     """Return the (height, width) that pictures are resized to.
 

@@ -11,7 +11,7 @@ RANGE_REMEDY = "give LOW,HIGH, for example 0,1 or -1,1 or 0,255"
 
 
 @dataclass(frozen=True)
-class InputWanted:
+class InputConfig:
     """The user's settings of a module's input; None: as the module says.
 
     Attributes:

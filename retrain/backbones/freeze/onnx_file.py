@@ -18,7 +18,7 @@ from retrain.backbones.backbone import (
     write_info,
 )
 from retrain.backbones.freeze.freeze import input_size
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.freeze.network import UNIT_RANGE
 from retrain.errors import RetrainError, one_line
 
@@ -26,7 +26,7 @@ LUMA = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R 601-2, as Pill
 
 
 def freeze_onnx(
-    path: Path, name: str, fingerprint: str, *, wanted: InputWanted, folder: Path
+    path: Path, name: str, fingerprint: str, *, wanted: InputConfig, folder: Path
 ) -> Backbone:
     """Write an ONNX module's frozen graph, its facts and reference answers; return the backbone.
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain.backbones.backbone import INFO_FILE, Backbone, digest_of_graph, read_backbone
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.handles import Handle, whole
 from retrain.errors import RetrainError, one_line
 from retrain.utils.files import (
@@ -61,7 +61,7 @@ class FrozenStore:
     def __init__(self, folder: Path, flag: str | None = "--model_dir") -> None:
         self.folder, self.flag = folder, flag
 
-    def find(self, fingerprint: str, wanted: InputWanted) -> Backbone | None:
+    def find(self, fingerprint: str, wanted: InputConfig) -> Backbone | None:
         """The frozen module, if it has been frozen with this input before and is not damaged.
 
         Raises RetrainError if others may have put it there.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.backbones.backbone import Backbone
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.archive import find_saved_model, unpack
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
 from retrain.errors import RetrainError
@@ -20,7 +20,7 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip", ".tar.bz2", ".tar.xz")
 
 def local_backbone(
     path: Path,
-    wanted: InputWanted,
+    wanted: InputConfig,
     store: FrozenStore,
     *,
     name: str | None = None,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.bundled import BUNDLED, BUNDLED_FOLDER, bundled_backbone, check_bundled
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
 from retrain.backbones.sources.catalogue import (
     Bundled,
@@ -26,7 +26,7 @@ from retrain.backbones.sources.remote import recalled, remote_backbone
 from retrain.errors import RetrainError
 
 
-def named_backbone(entry: Entry, wanted: InputWanted, store: FrozenStore) -> Backbone:
+def named_backbone(entry: Entry, wanted: InputConfig, store: FrozenStore) -> Backbone:
     """The entry's backbone: from a source on this machine, else fetched in the order of sources.
 
     Raises RetrainError in one line that says how to get it, and which modules need no network.
@@ -66,7 +66,7 @@ def offline_names() -> list[str]:
 
 
 def _at_hand(
-    entry: Entry, source: Source, wanted: InputWanted, *, store: FrozenStore
+    entry: Entry, source: Source, wanted: InputConfig, *, store: FrozenStore
 ) -> Backbone | None:
     if isinstance(source, Bundled):
         if wanted.size is None and wanted.value_range is None:
@@ -79,7 +79,7 @@ def _at_hand(
 
 
 def _from_package(
-    entry: Entry, source: PipPackage, wanted: InputWanted, *, store: FrozenStore
+    entry: Entry, source: PipPackage, wanted: InputConfig, *, store: FrozenStore
 ) -> Backbone | None:
     """Built as a SavedModel from the package's weights, once for each file of weights.
 
@@ -103,7 +103,7 @@ def _from_package(
 
 
 def _fetched(
-    entry: Entry, source: Source, wanted: InputWanted, *, store: FrozenStore, advice: str
+    entry: Entry, source: Source, wanted: InputConfig, *, store: FrozenStore, advice: str
 ) -> Backbone:
     if isinstance(source, HubUrl):
         return remote_backbone(

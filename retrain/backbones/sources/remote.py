@@ -4,7 +4,7 @@ import logging
 import re
 
 from retrain.backbones.backbone import Backbone
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.archive import find_saved_model
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
 from retrain.backbones.sources.handles import lacks_secret
@@ -25,7 +25,7 @@ def remote_backbone(
     handle: str,
     *,
     on_kaggle: bool,
-    wanted: InputWanted,
+    wanted: InputConfig,
     store: FrozenStore,
     name: str | None = None,
     advice: str = INSTEAD,
@@ -55,7 +55,7 @@ def remote_backbone(
     return backbone
 
 
-def recalled(handle: str, wanted: InputWanted, store: FrozenStore) -> Backbone | None:
+def recalled(handle: str, wanted: InputConfig, store: FrozenStore) -> Backbone | None:
     """The backbone of a handle that was fetched before, if nothing has to be fetched again."""
     memory = store.recall(handle)
     return store.find(memory.fingerprint, wanted) if memory else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.bundled import BUNDLED
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.cache import FrozenStore
 from retrain.backbones.sources.catalogue import find, find_by_url, nearest
 from retrain.backbones.sources.handles import Handle, cautiously_masked
@@ -20,7 +20,7 @@ from retrain.utils.files import home_expanded
 log = logging.getLogger(__name__)
 
 
-def resolve(handle: str, wanted: InputWanted, model_dir: Path) -> Backbone:
+def resolve(handle: str, wanted: InputConfig, model_dir: Path) -> Backbone:
     """The backbone for a catalogue name, folder, archive, Keras or ONNX file, URL, Kaggle handle.
 
     Names come before files: `./resnet50` is a folder called so. A module is fetched and frozen
@@ -45,7 +45,7 @@ def described(backbone: Backbone) -> str:
     )
 
 
-def _resolve(handle: str, wanted: InputWanted, store: FrozenStore) -> Backbone:
+def _resolve(handle: str, wanted: InputConfig, store: FrozenStore) -> Backbone:
     entry = find(handle)
     if entry is not None:
         return named_backbone(entry, wanted, store)

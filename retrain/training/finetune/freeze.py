@@ -8,7 +8,7 @@ import numpy as np
 from retrain.artifacts.safety.tensorflow_graphs import check_saved_model
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.freeze.freeze import freeze
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.freeze.network import UNIT_RANGE
 from retrain.backbones.freeze.saved_model import tf2_network
 from retrain.backbones.sources.cache import FrozenStore
@@ -45,7 +45,7 @@ def tuned_backbone(
     """
     info = original.info
     value_range = None if info.input_range == UNIT_RANGE else info.input_range
-    wanted = InputWanted(value_range=value_range, usual_size=(info.height, info.width))
+    wanted = InputConfig(value_range=value_range, usual_size=(info.height, info.width))
     store = FrozenStore(folder, flag=None)
 
     def write(built: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from retrain.backbones.backbone import Backbone
-from retrain.backbones.freeze.input_config import InputWanted
+from retrain.backbones.freeze.input_config import InputConfig
 from retrain.errors import UsageFault
 from retrain.utils.tensorflow import import_keras
 
@@ -82,5 +82,5 @@ def freeze_network(model: Any, folder: Path) -> Backbone:
         digest.update(np.ascontiguousarray(values, "<f4").tobytes())
     network = network_of_model(below, folder, "network trained from scratch")
     return freeze(
-        network, folder, NAME, fingerprint=digest.hexdigest(), wanted=InputWanted(), folder=folder
+        network, folder, NAME, fingerprint=digest.hexdigest(), wanted=InputConfig(), folder=folder
     )
