@@ -22,7 +22,7 @@ from retrain.features.dataset import Dataset, on_backbone, usable_photos
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.training.config import parse_depth
 from retrain.training.curve import CurvePoint
-from retrain.training.early_stopping import Judges
+from retrain.training.early_stopping import SelectionSet
 from retrain.training.finetune.config import TuningPhotos, TuningSettings
 from retrain.training.finetune.fine_tune import fine_tune
 from retrain.training.head import Head
@@ -123,7 +123,7 @@ def fine_tuned(
         folder=folder,
     )
     if np.array_equal(tuned_head.weights, head.weights):
-        by = Judges.of(dataset.split.rows(TRAIN), dataset.split.rows(VALIDATION)).name
+        by = SelectionSet.of(dataset.split.rows(TRAIN), dataset.split.rows(VALIDATION)).name
         log.warning(
             f"no epoch of fine-tuning was better than its start by the {by} photos, so the "
             "module is as it was: give a smaller --fine_tune_learning_rate"

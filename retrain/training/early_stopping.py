@@ -12,14 +12,14 @@ AnyHead = TypeVar("AnyHead")
 
 
 @dataclass(frozen=True)
-class Judges:
+class SelectionSet:
     """The photos whose loss decides which weights are the best: their rows, and the set's name."""
 
     rows: np.ndarray
     name: str
 
     @classmethod
-    def of(cls, train: np.ndarray, validation: np.ndarray) -> "Judges":
+    def of(cls, train: np.ndarray, validation: np.ndarray) -> "SelectionSet":
         """Choose all validation photos or, if there are none, all training photos."""
         return cls(validation, "validation") if len(validation) else cls(train, "training")
 

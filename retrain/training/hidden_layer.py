@@ -9,7 +9,7 @@ import numpy as np
 from retrain.backbones.hidden_layer import HiddenLayer
 from retrain.errors import RetrainError
 from retrain.features.matrix import FeatureMatrix
-from retrain.training.early_stopping import EarlyStopping, Judges
+from retrain.training.early_stopping import EarlyStopping, SelectionSet
 from retrain.training.head import Head
 from retrain.training.loss import class_weights
 from retrain.training.sampler import Sampler
@@ -88,7 +88,7 @@ def train_hidden(
     checks = Sampler(validation_rows, labels, settings.sampling, rng=look)
     weights = class_weights(labels[train_rows], classes, settings.class_weight)
     targets = np.eye(classes, dtype=np.float32)
-    judges = Judges.of(train_rows, validation_rows)
+    judges = SelectionSet.of(train_rows, validation_rows)
     patience = settings.patience if len(validation_rows) else 0
     stopping = EarlyStopping[HiddenHead](patience, weights, judges.name)
     with deterministic_operations():

@@ -17,7 +17,7 @@ from test_simple_cnn import FAST, Colours, read_colours, train
 
 from retrain.backbones.backbone import read_backbone
 from retrain.features.matrix import FeatureMatrix
-from retrain.training.early_stopping import Judges, Kept
+from retrain.training.early_stopping import Kept, SelectionSet
 from retrain.training.finetune.fine_tune import fine_tune
 from retrain.training.hidden_layer import train_hidden
 from retrain.training.loss import log_loss
@@ -71,7 +71,7 @@ def test_a_simple_cnn_that_ends_in_a_spike_of_the_loss_is_as_it_was_before_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings, rows = replace(FAST, epochs=EPOCHS), np.array(validated, int)
-    judges = Judges.of(np.setdiff1d(np.arange(15), rows), rows)
+    judges = SelectionSet.of(np.setdiff1d(np.arange(15), rows), rows)
     backbone, head, seen = train(photos, tmp_path, settings, rows)
     truth = photos[1][judges.rows]
     results = [one.validation or one.train for one in seen]
@@ -120,7 +120,7 @@ def test_a_hidden_layer_is_that_of_the_best_evaluated_step(validated: int, patie
     features, labels = rings()
     seen: list[StepResult] = []
     rows, checked = np.arange(300), np.arange(300, 300 + validated)
-    judges = Judges.of(rows, checked)
+    judges = SelectionSet.of(rows, checked)
     losses: list[float] = []
 
     def look(result: StepResult) -> None:

@@ -21,7 +21,7 @@ from retrain.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from retrain.training.early_stopping import Judges, Kept
+from retrain.training.early_stopping import Kept, SelectionSet
 from retrain.training.head import Head
 from retrain.training.loss import class_weights, log_loss
 from retrain.training.scratch.network import NAME, check_size, freeze_network, new_network
@@ -158,7 +158,7 @@ class _Training:
         self.photos, self.settings, self.on_epoch = photos, settings, on_epoch
         self.standing = Standing()
         self.best: list[np.ndarray] = []
-        self.judges = Judges.of(photos.train, photos.validation)
+        self.judges = SelectionSet.of(photos.train, photos.validation)
         self.class_weights = class_weights(
             photos.labels[photos.train], photos.classes, settings.class_weight
         )
