@@ -21,7 +21,12 @@ from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
 from retrain.data.digests import digest_of
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.training.checkpoint import FILE as CHECKPOINT
-from retrain.training.checkpoint import Checkpoint, Standing, read_checkpoint, write_checkpoint
+from retrain.training.checkpoint import (
+    Checkpoint,
+    TrainingProgress,
+    read_checkpoint,
+    write_checkpoint,
+)
 from retrain.utils.kept import read_kept, write_kept
 from retrain.utils.logs import warn_once
 
@@ -198,7 +203,7 @@ def _use_handle(folder: Path) -> object:
     return store.recall("https://x/m")
 
 
-STANDING = Standing(epoch=3, done=2, step=9, loss=0.5)
+STANDING = TrainingProgress(epoch=3, done=2, step=9, loss=0.5)
 BELONGS = {"photos": "abc"}
 ARRAYS = {"value": [VECTORS, VECTORS[:3] + 1]}
 

@@ -16,7 +16,7 @@ Arrays = dict[str, list[np.ndarray]]
 
 
 @dataclass
-class Standing:
+class TrainingProgress:
     """How far a training is.
 
     Attributes:
@@ -57,7 +57,7 @@ class Standing:
 class Checkpoint:
     """How far a training is, and its arrays by name, in the order in which it has them."""
 
-    standing: Standing = field(default_factory=Standing)
+    standing: TrainingProgress = field(default_factory=TrainingProgress)
     arrays: Arrays = field(default_factory=dict)
 
 
@@ -98,7 +98,7 @@ def read_checkpoint(folder: Path, belongs: Mapping[str, str], say: Say) -> Check
                 name, _, number = key.partition("/")
                 if number:  # in their order, as they were written
                     arrays.setdefault(name, []).append(stored[key])
-        standing, written = Standing(**facts["standing"]), facts["belongs"]
+        standing, written = TrainingProgress(**facts["standing"]), facts["belongs"]
     except Exception as error:  # np.load raises many kinds
         say(damaged(path, one_line(error)))
         return None

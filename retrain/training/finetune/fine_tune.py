@@ -12,7 +12,12 @@ import numpy as np
 
 from retrain.backbones.backbone import Backbone
 from retrain.errors import counted
-from retrain.training.checkpoint import Checkpoint, Standing, read_checkpoint, write_checkpoint
+from retrain.training.checkpoint import (
+    Checkpoint,
+    TrainingProgress,
+    read_checkpoint,
+    write_checkpoint,
+)
 from retrain.training.early_stopping import Kept, SelectionSet
 from retrain.training.finetune.checks import check_can_be_tuned
 from retrain.training.finetune.config import TuningPhotos, TuningSettings, usual_rate
@@ -137,7 +142,7 @@ class _Training:
         )
         self.highest = settings.learning_rate or usual_rate(self.trainee.parameters)
         self.judges = SelectionSet.of(photos.train, photos.validation)
-        self.standing = Standing()
+        self.standing = TrainingProgress()
         self.best: list[np.ndarray] = []
         self.steps = settings.epochs * -(-len(photos.train) // settings.batch_size)
 

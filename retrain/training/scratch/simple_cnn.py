@@ -17,7 +17,7 @@ from retrain.errors import RetrainError
 from retrain.training.checkpoint import (
     Arrays,
     Checkpoint,
-    Standing,
+    TrainingProgress,
     read_checkpoint,
     write_checkpoint,
 )
@@ -156,7 +156,7 @@ class _Training:
         self, photos: CnnPhotos, settings: CnnSettings, on_epoch: Callable[[StepResult], None]
     ) -> None:
         self.photos, self.settings, self.on_epoch = photos, settings, on_epoch
-        self.standing = Standing()
+        self.standing = TrainingProgress()
         self.best: list[np.ndarray] = []
         self.judges = SelectionSet.of(photos.train, photos.validation)
         self.class_weights = class_weights(
