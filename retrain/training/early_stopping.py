@@ -25,7 +25,7 @@ class SelectionSet:
 
 
 @dataclass(frozen=True)
-class Kept:
+class BestWeights:
     """The step or epoch `number` whose weights are kept, and its `loss` on the set `by`."""
 
     number: int
@@ -54,7 +54,7 @@ class EarlyStopping(Generic[AnyHead]):
         """
         self.patience, self.class_weights, self.by = patience, class_weights, by
         self.best: AnyHead | None = None
-        self.kept: Kept | None = None
+        self.kept: BestWeights | None = None
         self.over = False
         self._in_vain = 0
 
@@ -71,5 +71,5 @@ class EarlyStopping(Generic[AnyHead]):
         self._in_vain += 1
         if found < (self.kept.loss if self.kept is not None else np.inf):
             self._in_vain = 0
-            self.best, self.kept = deepcopy(head), Kept(step, found, self.by)
+            self.best, self.kept = deepcopy(head), BestWeights(step, found, self.by)
         self.over = 0 < self.patience <= self._in_vain

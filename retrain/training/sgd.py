@@ -7,7 +7,7 @@ import numpy as np
 
 from retrain.errors import RetrainError
 from retrain.features.matrix import FeatureMatrix
-from retrain.training.early_stopping import EarlyStopping, Kept
+from retrain.training.early_stopping import BestWeights, EarlyStopping
 from retrain.training.head import Head, accuracy, cross_entropy
 from retrain.training.loss import SoftmaxLoss, class_weights
 from retrain.training.optimizers import Update, learning_rate, update_rule
@@ -93,7 +93,7 @@ class StepResult:
     head: Head
     train: BatchResult
     validation: BatchResult | None
-    best: Kept | None = None
+    best: BestWeights | None = None
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a diverging loss is reported in words

@@ -17,7 +17,7 @@ from test_simple_cnn import FAST, Colours, read_colours, train
 
 from retrain.backbones.backbone import read_backbone
 from retrain.features.matrix import FeatureMatrix
-from retrain.training.early_stopping import Kept, SelectionSet
+from retrain.training.early_stopping import BestWeights, SelectionSet
 from retrain.training.finetune.fine_tune import fine_tune
 from retrain.training.hidden_layer import train_hidden
 from retrain.training.loss import log_loss
@@ -84,7 +84,7 @@ def test_a_simple_cnn_that_ends_in_a_spike_of_the_loss_is_as_it_was_before_it(
     why = "is the lowest" + ("" if validated else " (there are no validation photos)")
     said = f"Kept epoch {best + 1} of {EPOCHS}: its {judges.name} loss, {losses[best]:.4g}, {why}\n"
     assert said in capsys.readouterr().err
-    assert seen[-1].best == Kept(best + 1, losses[best], judges.name)
+    assert seen[-1].best == BestWeights(best + 1, losses[best], judges.name)
 
 
 def test_the_best_epoch_outlives_a_kill(
@@ -189,10 +189,18 @@ def read_colours_at(tree: Path, size: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("kept", "unit", "said"),
     [
-        (Kept(3, 0.25, "validation"), "epoch", "Kept epoch 3 of 9: its validation loss, 0.25, is"),
-        (Kept(0, 1e-9, "training"), "step", "Kept step 0 of 9: its training loss, 1e-09, is"),
+        (
+            BestWeights(3, 0.25, "validation"),
+            "epoch",
+            "Kept epoch 3 of 9: its validation loss, 0.25, is",
+        ),
+        (
+            BestWeights(0, 1e-9, "training"),
+            "step",
+            "Kept step 0 of 9: its training loss, 1e-09, is",
+        ),
     ],
 )
-def test_what_is_said_of_it(kept: Kept, unit: str, said: str) -> None:
+def test_what_is_said_of_it(kept: BestWeights, unit: str, said: str) -> None:
     assert kept.sentence(unit, 9).startswith(said)
     assert ("no validation photos" in kept.sentence(unit, 9)) == (kept.by == "training")

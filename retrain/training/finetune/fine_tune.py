@@ -18,7 +18,7 @@ from retrain.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from retrain.training.early_stopping import Kept, SelectionSet
+from retrain.training.early_stopping import BestWeights, SelectionSet
 from retrain.training.finetune.checks import check_can_be_tuned
 from retrain.training.finetune.config import TuningPhotos, TuningSettings, usual_rate
 from retrain.training.finetune.freeze import tuned_backbone
@@ -235,7 +235,7 @@ class _Training:
         standing = self.standing
         if not math.isfinite(standing.least):  # an older version's checkpoint has no best weights
             return
-        kept = Kept(standing.best_epoch, standing.least, self.judges.name)
+        kept = BestWeights(standing.best_epoch, standing.least, self.judges.name)
         log.info(kept.sentence("epoch", standing.epoch - 1))
 
     def _checkpoint(self) -> Checkpoint:

@@ -21,7 +21,7 @@ from retrain.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from retrain.training.early_stopping import Kept, SelectionSet
+from retrain.training.early_stopping import BestWeights, SelectionSet
 from retrain.training.head import Head
 from retrain.training.loss import class_weights, log_loss
 from retrain.training.scratch.network import NAME, check_size, freeze_network, new_network
@@ -211,8 +211,8 @@ class _Training:
         log.info(self._kept.sentence("epoch", self.standing.epoch - 1))
 
     @property
-    def _kept(self) -> Kept:
-        return Kept(self.standing.best_epoch, self.standing.least, self.judges.name)
+    def _kept(self) -> BestWeights:
+        return BestWeights(self.standing.best_epoch, self.standing.least, self.judges.name)
 
     @property
     def _over(self) -> bool:
