@@ -14,7 +14,7 @@ from retrain.evaluation.scoring import Scorer
 from retrain.features.dataset import Photos, read_photos
 from retrain.training.head import Head
 from retrain.training.hidden_layer import HiddenSettings, train_hidden
-from retrain.training.l2_search import sweep
+from retrain.training.l2_search import search_l2
 from retrain.training.lbfgs import solve
 from retrain.training.loss import SoftmaxLoss, class_weights
 from retrain.training.sgd import train_head
@@ -95,7 +95,7 @@ def _solvers(
         """The penalty is chosen on one of the training folds, then all of them are used."""
         kept = fold_of[rows] != fold_of[rows][0]
         loss = SoftmaxLoss(class_weights(labels[rows], classes, "none"))
-        chosen = sweep(features, labels, rows[kept], validation_rows=rows[~kept], loss=loss)
+        chosen = search_l2(features, labels, rows[kept], validation_rows=rows[~kept], loss=loss)
         return solve(features, labels, rows, loss=loss, l2=chosen.l2, start=chosen.head)
 
     def hidden(rows: np.ndarray) -> Scorer:

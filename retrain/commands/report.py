@@ -23,7 +23,7 @@ from retrain.reporting.html.facts import JudgedPhotos, ReportInputs
 from retrain.reporting.html.galleries import surest_mistakes
 from retrain.reporting.html.page import write_report
 from retrain.training.head import Head
-from retrain.training.l2_search import sweep
+from retrain.training.l2_search import search_l2
 from retrain.training.loss import SoftmaxLoss
 
 CURVE_PHOTOS = 20_000  # with more to learn from, nobody asks whether more would help
@@ -146,7 +146,7 @@ def _learning_curve(config: TrainConfig, result: TrainResult) -> LearningCurve |
     loss = SoftmaxLoss(np.ones(classes, np.float32))
 
     def train(rows: np.ndarray) -> Head:
-        return sweep(
+        return search_l2(
             dataset.features, dataset.labels, rows, validation_rows=rows[:0], loss=loss
         ).head
 

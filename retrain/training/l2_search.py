@@ -25,7 +25,7 @@ class Strength:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class L2Search:
     """The chosen head and its l2; `tried` from strong to weak, empty without validation photos."""
 
     head: Head
@@ -33,7 +33,7 @@ class Sweep:
     tried: tuple[Strength, ...]
 
 
-def sweep(
+def search_l2(
     features: FeatureMatrix,
     labels: np.ndarray,
     train_rows: np.ndarray,
@@ -41,7 +41,7 @@ def sweep(
     validation_rows: np.ndarray,
     loss: SoftmaxLoss,
     on_iteration: Callable[[], None] = lambda: None,
-) -> Sweep:
+) -> L2Search:
     """Search the l2 whose head has the lowest validation log loss (`--l2 auto`); return the head.
 
     An l2 is a strength in STRENGTHS times spread / classes, where spread is the mean squared
@@ -70,7 +70,7 @@ def sweep(
     unit = objective.spread / loss.classes or 1.0
     if not len(validation_rows):
         l2 = UNCHECKED_STRENGTH * unit
-        return Sweep(objective.minimise(l2, None, on_iteration), l2, ())
+        return L2Search(objective.minimise(l2, None, on_iteration), l2, ())
     tried: list[Strength] = []
     best = 0
     head = chosen = None
@@ -87,7 +87,7 @@ def sweep(
         elif number - best == PATIENCE:
             break
     assert chosen is not None
-    return Sweep(chosen, tried[best].l2, tuple(tried))
+    return L2Search(chosen, tried[best].l2, tuple(tried))
 
 
 def _check(

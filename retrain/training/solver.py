@@ -14,7 +14,7 @@ from retrain.features.matrix import FeatureMatrix
 from retrain.training.config import BatchConfig, HeadConfig
 from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
-from retrain.training.l2_search import sweep
+from retrain.training.l2_search import search_l2
 from retrain.training.lbfgs import solve
 from retrain.training.loss import SoftmaxLoss, class_weights
 from retrain.training.sgd import SgdSettings, StepResult, train_head
@@ -101,7 +101,7 @@ def solved_head(
                 l2=config.l2_strength,
                 on_iteration=meter.advance,
             )
-        found = sweep(
+        found = search_l2(
             features,
             labels,
             rows,

@@ -12,7 +12,7 @@ from retrain.features import matrix as matrix_module
 from retrain.features.matrix import FeatureMatrix
 from retrain.training import lbfgs
 from retrain.training.head import Head
-from retrain.training.l2_search import PATIENCE, STRENGTHS, UNCHECKED_STRENGTH, sweep
+from retrain.training.l2_search import PATIENCE, STRENGTHS, UNCHECKED_STRENGTH, search_l2
 from retrain.training.lbfgs import Objective, solve
 from retrain.training.loss import SoftmaxLoss, class_weights
 
@@ -248,7 +248,7 @@ def split() -> tuple[Photos, np.ndarray, np.ndarray]:
 def test_the_sweep_takes_the_least_validation_loss() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
-    found = sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
+    found = search_l2(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
     best = min(found.tried, key=lambda one: one.loss)
     assert found.l2 == best.l2 and found.tried[0].l2 > found.l2 > found.tried[-1].l2
     seen = Photos(problem.features[validation], problem.labels[validation], 4)
@@ -260,7 +260,7 @@ def test_the_sweep_takes_the_least_validation_loss() -> None:
 def test_the_sweep_gives_up_when_weaker_is_worse() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
-    found = sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
+    found = search_l2(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
     best = [one.l2 for one in found.tried].index(found.l2)
     assert len(found.tried) == best + 1 + PATIENCE < len(STRENGTHS)
     spread = Objective(problem.matrix, problem.labels, train, loss=loss).spread
@@ -273,7 +273,7 @@ def test_the_sweep_starts_each_strength_from_the_one_before() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
     warm: list[None] = []
-    found = sweep(
+    found = search_l2(
         problem.matrix,
         problem.labels,
         train,
@@ -298,9 +298,9 @@ def test_the_sweep_starts_each_strength_from_the_one_before() -> None:
 def test_the_sweep_does_not_depend_on_the_features_unit() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
-    found = sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
+    found = search_l2(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
     problem.features *= 1024
-    large = sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
+    large = search_l2(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
     assert large.l2 == pytest.approx(found.l2 * 1024**2, rel=1e-6)
     losses = [one.loss for one in found.tried]
     assert [one.loss for one in large.tried] == pytest.approx(losses, rel=1e-3)
@@ -310,7 +310,7 @@ def test_the_sweep_is_the_same_every_time() -> None:
     problem, train, validation = split()
     loss = SoftmaxLoss(np.ones(4, np.float32))
     first, second = (
-        sweep(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
+        search_l2(problem.matrix, problem.labels, train, validation_rows=validation, loss=loss)
         for _ in range(2)
     )
     assert first.tried == second.tried
@@ -322,7 +322,9 @@ def test_of_equals_the_stronger_is_taken() -> None:
     rows = np.arange(40)
     problem = Photos(np.ones((40, 3), np.float32), (rows % 2).astype(np.int32), 2)
     loss = SoftmaxLoss(np.ones(2, np.float32))
-    found = sweep(problem.matrix, problem.labels, rows[:20], validation_rows=rows[20:], loss=loss)
+    found = search_l2(
+        problem.matrix, problem.labels, rows[:20], validation_rows=rows[20:], loss=loss
+    )
     assert len({one.loss for one in found.tried}) == 1
     assert found.l2 == found.tried[0].l2
 
@@ -330,7 +332,7 @@ def test_of_equals_the_stronger_is_taken() -> None:
 def test_without_validation_photos_the_sweep_takes_its_default() -> None:
     problem = photos()
     loss = SoftmaxLoss(np.ones(4, np.float32))
-    found = sweep(
+    found = search_l2(
         problem.matrix, problem.labels, problem.rows, validation_rows=problem.rows[:0], loss=loss
     )
     spread = float(problem.features.astype(np.float64).var(axis=0).sum())
@@ -342,7 +344,7 @@ def test_without_validation_photos_the_sweep_takes_its_default() -> None:
 def test_the_sweeps_loss_is_weighted_by_class() -> None:
     problem, train, validation = split()
     weights = np.array([4, 1, 1, 0.5], np.float32)
-    found = sweep(
+    found = search_l2(
         problem.matrix, problem.labels, train, validation_rows=validation, loss=SoftmaxLoss(weights)
     )
     labels = problem.labels[validation]
