@@ -30,7 +30,7 @@ from retrain.training.finetune.config import (
 )
 from retrain.training.finetune.fine_tune import fine_tune
 from retrain.training.finetune.input_pipeline import PhotoSource
-from retrain.training.finetune.model import Trainee
+from retrain.training.finetune.model import TrainableModel
 from retrain.training.head import Head, accuracy, cross_entropy
 from retrain.utils.logs import console
 from retrain.utils.tensorflow import bfloat16_operations, import_tensorflow
@@ -195,7 +195,7 @@ def test_bf16_rounds_what_is_computed_and_not_the_weights(tree: Path) -> None:
     photos = photos_of(tree)
     source = PhotoSource(photos, 128, 128, distortion=Distortion(), seed=0)
 
-    def one_step() -> tuple[float, Trainee]:
+    def one_step() -> tuple[float, TrainableModel]:
         trainee = trainee_of_all_layers([])
         batches = trainee.batches(source.training(photos.train, 1, 7))
         return trainee.step(batches, 1e-4, 1), trainee
@@ -218,7 +218,7 @@ def test_bf16_ends_with_the_training() -> None:
 
 def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:
     info = read_backbone(MODULE / "assets.extra").info
-    trainee = Trainee(
+    trainee = TrainableModel(
         MODULE,
         info,
         NO_HEAD,
@@ -266,12 +266,12 @@ np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-4)
 """
 
 
-def trainee_of_all_layers(devices: list[str]) -> Trainee:
+def trainee_of_all_layers(devices: list[str]) -> TrainableModel:
     head = Head(
         np.random.default_rng(0).normal(0, 0.1, (256, 3)).astype(np.float32), NO_HEAD.biases
     )
     info = read_backbone(MODULE / "assets.extra").info
-    return Trainee(
+    return TrainableModel(
         MODULE,
         info,
         head,

@@ -23,7 +23,7 @@ from retrain.training.finetune.checks import check_can_be_tuned
 from retrain.training.finetune.config import TuningPhotos, TuningSettings, usual_rate
 from retrain.training.finetune.freeze import tuned_backbone
 from retrain.training.finetune.input_pipeline import PhotoSource
-from retrain.training.finetune.model import Trainee, gpus
+from retrain.training.finetune.model import TrainableModel, gpus
 from retrain.training.head import Head, accuracy
 from retrain.training.loss import class_weights, log_loss
 from retrain.training.optimizers import learning_rate
@@ -131,7 +131,7 @@ class _Training:
         self.source = PhotoSource(
             photos, info.height, info.width, distortion=settings.distortion, seed=settings.seed
         )
-        self.trainee = Trainee(
+        self.model = TrainableModel(
             module,
             info,
             head,
@@ -140,7 +140,7 @@ class _Training:
             batch_size=settings.batch_size,
             devices=devices,
         )
-        self.highest = settings.learning_rate or usual_rate(self.trainee.parameters)
+        self.highest = settings.learning_rate or usual_rate(self.model.parameters)
         self.judges = SelectionSet.of(photos.train, photos.validation)
         self.standing = TrainingProgress()
         self.best: list[np.ndarray] = []
@@ -150,7 +150,7 @@ class _Training:
         """Go to where a checkpoint was written or, without one, evaluate the start."""
         if found is not None:
             self.best = found.arrays.pop("best")
-            self.trainee.restore(found.arrays)
+            self.model.restore(found.arrays)
             self.standing = found.standing
             log.info(
                 f"Resuming fine-tuning in epoch {self.standing.epoch}, "
@@ -187,11 +187,11 @@ class _Training:
         standing, settings = self.standing, self.settings
         rows = self.source.order(standing.epoch)[standing.done :]
         data = self.source.training(rows, standing.epoch, settings.batch_size)
-        batches = self.trainee.batches(data)
+        batches = self.model.batches(data)
         while standing.done < len(self.photos.train):
             rate = self._rate(standing.step)
             standing.step += 1
-            standing.loss += self.trainee.step(batches, rate, standing.step)
+            standing.loss += self.model.step(batches, rate, standing.step)
             done = min(settings.batch_size, len(self.photos.train) - standing.done)
             standing.done += done
             meter.advance(done)
@@ -217,12 +217,12 @@ class _Training:
 
     def _judge(self, epoch: int) -> str:
         """Evaluate the average weights, keep them if they are the best, and return what to log."""
-        averages, now = self.trainee.averages(), self.trainee.values()
+        averages, now = self.model.averages(), self.model.values()
         rows, standing = self.judges.rows, self.standing
-        self.trainee.assign(self.trainee.variables, averages)
+        self.model.assign(self.model.variables, averages)
         data = self.source.plain(rows, self.settings.batch_size)
-        logits = self.trainee.logits(data)
-        self.trainee.assign(self.trainee.variables, now)
+        logits = self.model.logits(data)
+        self.model.assign(self.model.variables, now)
         truth = self.photos.labels[rows]
         loss = log_loss(logits, truth, self.class_weights)
         if standing.judge(epoch, loss):
@@ -239,4 +239,4 @@ class _Training:
         log.info(kept.sentence("epoch", standing.epoch - 1))
 
     def _checkpoint(self) -> Checkpoint:
-        return Checkpoint(self.standing, {**self.trainee.state(), "best": self.best})
+        return Checkpoint(self.standing, {**self.model.state(), "best": self.best})

@@ -40,7 +40,7 @@ def gpus() -> list[str]:
     return [device.name for device in import_tensorflow().config.list_logical_devices("GPU")]
 
 
-class Trainee:
+class TrainableModel:
     """The weights that are trained: the module's and, last, the head's.
 
     With them come Adam's memory and their running average (B. Polyak and A. Juditsky, "Acceleration
