@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def turn(folder: Path, what: str) -> Iterator[None]:
+def folder_lock(folder: Path, what: str) -> Iterator[None]:
     """Hold the lock of `folder`, into which `what` is fetched; a killed holder loses it.
 
     The lock is a hidden file beside the folder. Raises RetrainError where none can be made.

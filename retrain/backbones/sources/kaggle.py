@@ -17,7 +17,7 @@ from retrain.backbones.sources.archive import find_saved_model
 from retrain.backbones.sources.completeness import MOST_BYTES, lack_of
 from retrain.errors import RetrainError, one_line
 from retrain.utils.files import cannot_write, home_expanded
-from retrain.utils.lock import turn
+from retrain.utils.lock import folder_lock
 from retrain.utils.ownership import check_own
 from retrain.utils.progress import progress
 
@@ -79,7 +79,7 @@ def fetch_kaggle(handle: str, advice: str) -> Path:
                 f'pip install "retrain[kaggle]"; or {advice}'
             )
         folder = _variation_folder(handle)
-        with turn(folder, handle):
+        with folder_lock(folder, handle):
             module = _cached(handle) or _download(handle, folder, advice)
     saved_model = find_saved_model(module)
     lack = lack_of(saved_model) if saved_model else "it holds no saved_model.pb"

@@ -33,7 +33,7 @@ from retrain.utils.files import (
     write_bytes,
 )
 from retrain.utils.kept import damage_in, is_sealed, seal_folder
-from retrain.utils.lock import turn
+from retrain.utils.lock import folder_lock
 from retrain.utils.ownership import check_own, distrust, make_own
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def fetch_module(url: str, advice: str) -> Path:
     check_folder_can_be_written(folder.parent, CACHE_VARIABLE)
     # Not by tensorflow_hub's `.lock` files, which outlive a killed owner: beside a tensorflow_hub
     # that fetches the same module, it is fetched twice and kept once.
-    with turn(folder, url):
+    with folder_lock(folder, url):
         found = cached_module(url)
         return found if found is not None else _fetch(url, folder, advice)
 
