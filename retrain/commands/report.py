@@ -19,7 +19,7 @@ from retrain.evaluation.learning_curve import LearningCurve, learning_curve
 from retrain.inference.explain.explainer import Explainer, NotExplainable
 from retrain.inference.spec.resolve import describe_graph
 from retrain.inference.spec.spec import GraphInput
-from retrain.reporting.html.facts import JudgedPhotos, ReportInputs
+from retrain.reporting.html.facts import ReportInputs, ScoredPhotos
 from retrain.reporting.html.galleries import surest_mistakes
 from retrain.reporting.html.page import write_report
 from retrain.training.head import Head
@@ -34,7 +34,7 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
     dataset, assessment = result.dataset, result.assessment
     evaluation = assessment.evaluation
     tested = [dataset.index.photos[row] for row in evaluation.rows.tolist()]
-    photos = JudgedPhotos(
+    photos = ScoredPhotos(
         [photo.path for photo in tested], evaluation.truth, evaluation.probabilities
     )
     image_dir = str(dataset.index.root)
@@ -60,7 +60,7 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
 
 def report_judged(judged: Judged, graph: Path, page: Path) -> None:
     """Writes the page of a graph that was judged by an image tree. Raises RetrainError."""
-    photos = JudgedPhotos(
+    photos = ScoredPhotos(
         [photo.path for photo in judged.photos], judged.truth, judged.probabilities
     )
     inputs = ReportInputs(
@@ -89,7 +89,7 @@ def _of_sets(judged: Judged) -> str:
 
 
 def _maps_of_mistakes(
-    graph: Path, spec: GraphInput, photos: JudgedPhotos, *, image_dir: str
+    graph: Path, spec: GraphInput, photos: ScoredPhotos, *, image_dir: str
 ) -> dict[str, np.ndarray]:
     """By path, where the network saw what it said of the photos that it was most surely wrong
     about; nothing for a graph that has no class-activation maps."""

@@ -21,7 +21,7 @@ from retrain.evaluation.learning_curve import LearningCurve, advice, learning_cu
 from retrain.evaluation.metrics import compute_metrics
 from retrain.features.matrix import FeatureMatrix
 from retrain.reporting.html import page, plots
-from retrain.reporting.html.facts import JudgedPhotos, ReportInputs
+from retrain.reporting.html.facts import ReportInputs, ScoredPhotos
 from retrain.reporting.html.thumbnails import read_thumbnails
 from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
@@ -67,7 +67,7 @@ def inputs_of(root: Path, classes: int, count: int = 200, **changes: object) -> 
         facts=[("Command", "retrain --image_dir flowers"), ("Seed", "0")],
         labels=labels,
         metrics=compute_metrics(probabilities, truth, labels, rng=np.random.default_rng(0)),
-        photos=JudgedPhotos([f"{row % 20}.jpg" for row in range(count)], truth, probabilities),
+        photos=ScoredPhotos([f"{row % 20}.jpg" for row in range(count)], truth, probabilities),
         image_dir=str(root),
         maps={f"{number}.jpg": rng.normal(size=(7, 7)).astype(np.float32) for number in range(15)},
         counts=counts,
@@ -146,7 +146,7 @@ def test_a_page_without_test_photos_says_so(tmp_path: Path) -> None:
     labels, truth = ["a", "b", "c"], np.zeros(0, np.int64)
     inputs = inputs_of(
         tmp_path, 3, learning_curve=None, uncalibrated=None,
-        photos=JudgedPhotos([], truth, nothing),
+        photos=ScoredPhotos([], truth, nothing),
         metrics=compute_metrics(nothing, truth, labels, rng=np.random.default_rng(0)),
     )  # fmt: skip
     read = Reader(page_of(inputs, tmp_path))
@@ -167,7 +167,7 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     path = os.fsdecode(b"caf\xe9<i>'\".jpg")
     draw(tmp_path / path, 1)
     plain = inputs_of(tmp_path, 5, 40)
-    photos = JudgedPhotos([path] * 40, plain.photos.truth, plain.photos.probabilities)
+    photos = ScoredPhotos([path] * 40, plain.photos.truth, plain.photos.probabilities)
     metrics = compute_metrics(
         photos.probabilities, photos.truth, nasty, rng=np.random.default_rng(0)
     )
@@ -216,7 +216,7 @@ def test_a_page_of_5000_real_photos_is_below_10_megabytes(tmp_path: Path) -> Non
     )
     inputs = inputs_of(tmp_path, 5, 5000)
     paths = [found[row % len(found)] for row in range(5000)]
-    photos = JudgedPhotos(paths, inputs.photos.truth, inputs.photos.probabilities)
+    photos = ScoredPhotos(paths, inputs.photos.truth, inputs.photos.probabilities)
     changed = inputs_of(
         tmp_path, 5, 5000, photos=photos, image_dir=str(EXAMPLE_FLOWERS), audit=None
     )

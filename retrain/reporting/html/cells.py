@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from retrain.evaluation.metrics import Metrics
-from retrain.reporting.html.facts import JudgedPhotos
+from retrain.reporting.html.facts import ScoredPhotos
 
 WHOLE = 20  # classes up to which the matrix is a table with every cell's number in it
 FAINTEST = 0.2  # a cell with a photo is never invisible
@@ -39,7 +39,7 @@ def cells(metrics: Metrics) -> list[Cell]:
     return found
 
 
-def by_turns(photos: JudgedPhotos) -> list[int]:
+def interleaved_by_cell(photos: ScoredPhotos) -> list[int]:
     """Return all n rows: the surest of each cell first, then the second of each, and so on.
 
     So a page that has no room for all photos shows some of every cell.
@@ -56,7 +56,7 @@ def by_turns(photos: JudgedPhotos) -> list[int]:
 
 
 def behind_cells(
-    photos: JudgedPhotos, thumbnails: Mapping[int, str | None]
+    photos: ScoredPhotos, thumbnails: Mapping[int, str | None]
 ) -> dict[str, list[list[Any]]]:
     """Return the photos of each cell `T-P`, the surest first, for the page's script.
 

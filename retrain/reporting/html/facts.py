@@ -12,7 +12,7 @@ from retrain.training.curve import CurvePoint
 
 
 @dataclass(frozen=True)
-class JudgedPhotos:
+class ScoredPhotos:
     """The n test photos.
 
     Attributes:
@@ -51,7 +51,7 @@ class ReportInputs:
     facts: Sequence[tuple[str, str]]
     labels: Sequence[str]
     metrics: Metrics
-    photos: JudgedPhotos
+    photos: ScoredPhotos
     image_dir: str
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     counts: np.ndarray | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrain.evaluation.audit.audit import Audit, Finding, leaks
-from retrain.reporting.html.facts import JudgedPhotos
+from retrain.reporting.html.facts import ScoredPhotos
 from retrain.utils.text import percent
 
 BATCH = 16
@@ -26,7 +26,7 @@ class Shot:
 
 
 def random_batch(
-    photos: JudgedPhotos, labels: Sequence[str], rng: np.random.Generator
+    photos: ScoredPhotos, labels: Sequence[str], rng: np.random.Generator
 ) -> list[Shot]:
     """Return up to BATCH test photos, drawn by `rng`."""
     count = len(photos.paths)
@@ -34,7 +34,7 @@ def random_batch(
     return [_judged(photos, labels, row) for row in rows.tolist()]
 
 
-def surest_mistakes(photos: JudgedPhotos) -> list[int]:
+def surest_mistakes(photos: ScoredPhotos) -> list[int]:
     """Return the rows of up to MISTAKES wrong answers, the surest first."""
     wrong = np.flatnonzero(photos.probabilities.argmax(axis=1) != photos.truth)
     order = np.argsort(-photos.probabilities[wrong].max(axis=1), kind="stable")
@@ -42,12 +42,12 @@ def surest_mistakes(photos: JudgedPhotos) -> list[int]:
     return rows
 
 
-def confident_mistakes(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:
+def confident_mistakes(photos: ScoredPhotos, labels: Sequence[str]) -> list[Shot]:
     """Return the surest mistakes with their captions."""
     return [_judged(photos, labels, row) for row in surest_mistakes(photos)]
 
 
-def least_certain(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:
+def least_certain(photos: ScoredPhotos, labels: Sequence[str]) -> list[Shot]:
     """Return the photos whose two best answers are closest, right or wrong."""
     if photos.probabilities.shape[1] < 2:
         return []
@@ -56,7 +56,7 @@ def least_certain(photos: JudgedPhotos, labels: Sequence[str]) -> list[Shot]:
     return [_judged(photos, labels, row) for row in order[:UNCERTAIN].tolist()]
 
 
-def _judged(photos: JudgedPhotos, labels: Sequence[str], row: int) -> Shot:
+def _judged(photos: ScoredPhotos, labels: Sequence[str], row: int) -> Shot:
     scores, truth = photos.probabilities[row], int(photos.truth[row])
     best = int(scores.argmax())
     answer = f"{labels[best]} {percent(float(scores[best]), 0)}"

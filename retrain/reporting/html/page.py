@@ -10,7 +10,7 @@ from retrain.data.split import SETS
 from retrain.evaluation.audit.audit import KINDS
 from retrain.evaluation.learning_curve import VERDICTS, advice
 from retrain.reporting.html import galleries, plots, text
-from retrain.reporting.html.cells import WHOLE, Cell, behind_cells, by_turns, cells
+from retrain.reporting.html.cells import WHOLE, Cell, behind_cells, cells, interleaved_by_cell
 from retrain.reporting.html.facts import ReportInputs
 from retrain.reporting.html.thumbnails import read_overlays, read_thumbnails
 from retrain.utils.files import write_bytes
@@ -104,7 +104,7 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
     ]
     shots += [shot for _, first, second in shown["copies"] for shot in (first, second)]
     paths = list(dict.fromkeys(shot.path for shot in shots))
-    rows = by_turns(inputs.photos)
+    rows = interleaved_by_cell(inputs.photos)
     with progress("Reading for the report", len(paths) + len(rows), "photos") as meter:
         thumbnails = {}
         large = read_thumbnails([inputs.full_path(path) for path in paths], *SHOWN)
