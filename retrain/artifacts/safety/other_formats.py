@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from retrain.artifacts.flatbuffer import Table, root_table
-from retrain.artifacts.safety.verdict import WITHOUT_FLAG, Finding, judge
+from retrain.artifacts.safety.verdict import WITHOUT_FLAG, Finding, refuse_unless_allowed
 from retrain.errors import RetrainError, one_line
 from retrain.utils.files import cannot_read
 
@@ -36,7 +36,7 @@ def check_onnx(model: Any, path: Path) -> None:
         for node in _onnx_nodes([model.graph, *model.functions])
         if node.domain not in ONNX_DOMAINS and (node.domain, node.op_type) not in own
     ]
-    judge(found, path, WITHOUT_FLAG, allowable=False)
+    refuse_unless_allowed(found, path, WITHOUT_FLAG, allowable=False)
     for tensor in _onnx_tensors([model.graph, *model.functions]):
         for entry in tensor.external_data:
             place = PurePosixPath(entry.value.replace("\\", "/"))
@@ -80,7 +80,7 @@ def check_tflite(path: Path) -> None:
         raise RetrainError(
             f"cannot run {path.absolute()}: it is cut off or damaged; export it anew"
         ) from error
-    judge(found, path, WITHOUT_FLAG, allowable=False)
+    refuse_unless_allowed(found, path, WITHOUT_FLAG, allowable=False)
 
 
 def tflite_findings(root: Table) -> list[Finding]:
@@ -109,7 +109,7 @@ def check_keras_file(path: Path) -> None:
             f"{path.absolute()} does not load as a Keras model: {one_line(error)}; "
             "save it anew with today's Keras, or export it as a SavedModel folder"
         ) from error
-    judge(found, path, remedy, allowable=False)
+    refuse_unless_allowed(found, path, remedy, allowable=False)
 
 
 def _keras_parts(path: Path) -> tuple[Any, Any]:

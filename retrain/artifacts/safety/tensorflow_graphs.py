@@ -23,7 +23,7 @@ from tensorboard.compat.proto.meta_graph_pb2 import MetaGraphDef
 from retrain.artifacts.detect import SAVED_MODEL_FILE
 from retrain.artifacts.graphdef import node_name
 from retrain.artifacts.safety.pure_operations import PURE
-from retrain.artifacts.safety.verdict import WITHOUT_FLAG, Finding, judge
+from retrain.artifacts.safety.verdict import WITHOUT_FLAG, Finding, refuse_unless_allowed
 from retrain.artifacts.saved_model import parse_saved_model
 from retrain.errors import RetrainError
 from retrain.utils.files import cannot_read
@@ -33,7 +33,7 @@ RESTORE = "RestoreV2"
 
 def check_graph(graph: Any, path: Path) -> None:
     """Raise UnsafeGraph if any node or function of a GraphDef does more than compute."""
-    judge(graph_findings(graph), path)
+    refuse_unless_allowed(graph_findings(graph), path)
 
 
 def check_part(graph: Any, input_node: str, outputs: Iterable[str], *, path: Path) -> None:
@@ -52,7 +52,9 @@ def check_part(graph: Any, input_node: str, outputs: Iterable[str], *, path: Pat
         UnsafeGraph: A node or function in that part does more than compute.
     """
     nodes, functions = _reached(graph, outputs, (), stop=input_node)
-    judge(list(_findings(graph, nodes - {input_node}, functions)), path, WITHOUT_FLAG)
+    refuse_unless_allowed(
+        list(_findings(graph, nodes - {input_node}, functions)), path, WITHOUT_FLAG
+    )
 
 
 def check_saved_model(folder: Path) -> None:
@@ -60,7 +62,7 @@ def check_saved_model(folder: Path) -> None:
 
     Raises RetrainError if it cannot be read.
     """
-    judge(saved_model_findings(folder), folder)
+    refuse_unless_allowed(saved_model_findings(folder), folder)
 
 
 def saved_model_findings(folder: Path) -> list[Finding]:

@@ -77,7 +77,7 @@ def unsafe_allowed(*, allowed: bool, warn: Callable[[str], None]) -> Iterator[No
         _warn = before
 
 
-def judge(
+def refuse_unless_allowed(
     findings: Sequence[Finding], what: Path, remedy: str = WITH_FLAG, *, allowable: bool = True
 ) -> None:
     """Raise UnsafeGraph, in one line, if anything was found and the user did not allow it.
