@@ -71,8 +71,8 @@ def command(
     train/ and test/ those in test/ are taken.
     """
     from retrain.cli.closing import say_metrics
-    from retrain.commands.evaluate import judge
-    from retrain.commands.report import report_judged
+    from retrain.commands.evaluate import evaluate_graph
+    from retrain.commands.report import report_evaluation
     from retrain.evaluation.gates import check_gates, check_recall_labels
     from retrain.inference.spec.spec import Overrides
     from retrain.reporting.records import (
@@ -89,7 +89,7 @@ def command(
     check_folder_can_be_written(output_dir, "--output_dir")
     if page is not None:
         check_file_can_be_written(page, "--report")
-    judged = judge(
+    judged = evaluate_graph(
         graph, image_dir, Overrides(**overrides_of(given)), labels_file=labels, which=which
     )
     check_recall_labels(gates.assert_recall, judged.labels)
@@ -97,7 +97,7 @@ def command(
     write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)
     write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows(), csv_safe=csv_safe)
     if page is not None:
-        report_judged(judged, graph, page)
+        report_evaluation(judged, graph, page)
         print_result(f"Report: {page.absolute()}")
     print_result(f"Evaluation: {(output_dir / EVALUATION).absolute()}")
     print_result(f"Predictions: {(output_dir / PREDICTIONS).absolute()}")

@@ -27,7 +27,7 @@ DEFAULT_SETS = ("test", "validation", "train")  # the first that a tree has is j
 
 
 @dataclass(frozen=True)
-class Judged:
+class GraphEvaluation:
     """The n photos that could be judged, in the order of the tree; `truth` (n,) and
     `probabilities` (n, C) count classes as `labels` does. `spec`: how the graph was fed, with its
     labels. `aside`: files that could not be used.
@@ -50,14 +50,14 @@ class Judged:
             yield photo.path, photo.given_set or "", self.labels[label], scores
 
 
-def judge(
+def evaluate_graph(
     graph: Path,
     image_dir: str,
     said: Overrides,
     *,
     labels_file: Path | None,
     which: str | None = None,
-) -> Judged:
+) -> GraphEvaluation:
     """Labels the photos of a tree and compares with the folders they lie in, matched by name
     (`images.names`).
 
@@ -91,7 +91,7 @@ def judge(
     probabilities = np.stack(rows)
     truth = np.array([label_of[photo.label] for photo in judged], np.int64)
     rng = np.random.default_rng(SEED)
-    return Judged(
+    return GraphEvaluation(
         replace(classifier.spec, labels=classifier.labels),
         classifier.labels,
         str(index.root),

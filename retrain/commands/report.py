@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrain.commands.evaluate import Judged
+from retrain.commands.evaluate import GraphEvaluation
 from retrain.commands.graph_writer import library_versions
 from retrain.commands.result import TrainResult, files_written
 from retrain.config import TrainConfig
@@ -58,7 +58,7 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
     write_report(inputs, page, np.random.default_rng(config.batches.seed))
 
 
-def report_judged(judged: Judged, graph: Path, page: Path) -> None:
+def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:
     """Writes the page of a graph that was judged by an image tree. Raises RetrainError."""
     photos = ScoredPhotos(
         [photo.path for photo in judged.photos], judged.truth, judged.probabilities
@@ -82,7 +82,7 @@ def report_judged(judged: Judged, graph: Path, page: Path) -> None:
     write_report(inputs, page, np.random.default_rng(0))
 
 
-def _of_sets(judged: Judged) -> str:
+def _of_sets(judged: GraphEvaluation) -> str:
     """` (test)`, where folders say of which sets the photos are."""
     sets = sorted({photo.given_set for photo in judged.photos if photo.given_set is not None})
     return f" ({', '.join(sets)})" if sets else ""

@@ -11,7 +11,7 @@ from conftest import EXAMPLE_FLOWERS, TINY, Run, write_picture
 
 import retrain
 from retrain.commands.audit import audit_tree
-from retrain.commands.evaluate import Judged, judge
+from retrain.commands.evaluate import GraphEvaluation, evaluate_graph
 from retrain.config import TrainConfig
 from retrain.data.class_names import unknown_answer
 from retrain.errors import RetrainError
@@ -21,7 +21,7 @@ from retrain.inference.sorting import Sorter
 from retrain.inference.spec.spec import Overrides
 from retrain.inference.writers import CSV, JSON, TEXT, formatted
 
-Judging = Callable[..., Judged]
+Judging = Callable[..., GraphEvaluation]
 
 
 def flowers(folder: Path, count: int, **names: str) -> Path:
@@ -35,8 +35,8 @@ def flowers(folder: Path, count: int, **names: str) -> Path:
 
 @pytest.fixture
 def judged(trained: Path, tmp_path: Path) -> Judging:
-    def judge_tree(which: str | None = None) -> Judged:
-        return judge(
+    def judge_tree(which: str | None = None) -> GraphEvaluation:
+        return evaluate_graph(
             trained / "output_graph.pb",
             str(tmp_path / "t"),
             Overrides(),

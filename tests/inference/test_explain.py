@@ -10,8 +10,8 @@ from conftest import EXAMPLE_FLOWERS, Run
 from PIL import Image
 
 import retrain
-from retrain.commands.evaluate import judge
-from retrain.commands.report import report_judged
+from retrain.commands.evaluate import evaluate_graph
+from retrain.commands.report import report_evaluation
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.data.decoding.upright import read_upright
 from retrain.errors import RetrainError
@@ -359,8 +359,8 @@ def test_the_report_shows_where_a_judged_graph_was_misled(flowers: Path, tmp_pat
         (tmp_path / "tree" / name).mkdir(parents=True)
         for photo in sorted((EXAMPLE_FLOWERS / source).iterdir())[:5]:
             (tmp_path / "tree" / name / photo.name).write_bytes(photo.read_bytes())
-    judged = judge(flowers, str(tmp_path / "tree"), Overrides(), labels_file=None)
-    report_judged(judged, flowers, tmp_path / "report.html")
+    judged = evaluate_graph(flowers, str(tmp_path / "tree"), Overrides(), labels_file=None)
+    report_evaluation(judged, flowers, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     wrong = int((judged.probabilities.argmax(axis=1) != judged.truth).sum())
     assert wrong >= 3
