@@ -9,7 +9,7 @@ from retrain.data.class_names import unknown_answer
 from retrain.errors import RetrainError
 from retrain.inference.classifier import labels_of_graph, open_engine
 from retrain.inference.imagenet import imagenet_graph
-from retrain.inference.spec.facts import PROBABILITIES, SOFTMAX, Fact, GraphFacts, with_said
+from retrain.inference.spec.facts import PROBABILITIES, SOFTMAX, Fact, GraphFacts, with_overrides
 from retrain.inference.spec.resolve import find_facts
 from retrain.inference.spec.spec import NHWC, GraphInput, Overrides
 
@@ -89,7 +89,7 @@ def _facts(graph: Path | None, said: Overrides) -> tuple[Path, GraphFacts]:
         return find_artefact(graph).path, find_facts(graph, said)
     path, spec = imagenet_graph()
     source = "the bundled module"
-    return path, with_said(_all_from(source, spec), said)
+    return path, with_overrides(_all_from(source, spec), said)
 
 
 def _all_from(source: str, spec: GraphInput) -> GraphFacts:

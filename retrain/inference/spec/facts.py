@@ -106,7 +106,7 @@ class GraphFacts:
         return tuple(said)
 
 
-def with_said(facts: GraphFacts, said: Overrides) -> GraphFacts:
+def with_overrides(facts: GraphFacts, said: Overrides) -> GraphFacts:
     """Return the facts with the user's overrides of size and scaling.
 
     Raises RetrainError for a std of 0.
@@ -115,12 +115,16 @@ def with_said(facts: GraphFacts, said: Overrides) -> GraphFacts:
         raise RetrainError("--input_std 0 would divide by zero: give the scale of the pixels")
     return replace(
         facts,
-        size=_said_pair(facts.size, (said.height, said.width), ("--input_height", "--input_width")),
-        scaling=_said_pair(facts.scaling, (said.mean, said.std), ("--input_mean", "--input_std")),
+        size=_overridden_pair(
+            facts.size, (said.height, said.width), ("--input_height", "--input_width")
+        ),
+        scaling=_overridden_pair(
+            facts.scaling, (said.mean, said.std), ("--input_mean", "--input_std")
+        ),
     )
 
 
-def _said_pair(
+def _overridden_pair(
     fact: Fact[tuple[T, T]], said: tuple[T | None, T | None], flags: tuple[str, str]
 ) -> Fact[tuple[T, T]]:
     """Return a pair of values with the user's overrides; the rest of a guess stays a guess."""

@@ -9,13 +9,13 @@ from retrain.inference.spec.spec import Overrides
 SOURCE = "the manifest"
 
 
-def own_graph_facts(manifest: Manifest, format: Format, said: Overrides) -> GraphFacts:
+def named_layer_facts(manifest: Manifest, format: Format, said: Overrides) -> GraphFacts:
     """Return the facts in the manifest of a graph whose layers have the manifest's names.
 
     The user's overrides of the layers come first.
     """
     layer, output = said.input_layer, said.output_layer
-    return own_facts(
+    return manifest_facts(
         manifest,
         format,
         Fact(layer, "--input_layer") if layer else None,
@@ -23,7 +23,7 @@ def own_graph_facts(manifest: Manifest, format: Format, said: Overrides) -> Grap
     )
 
 
-def own_facts(
+def manifest_facts(
     manifest: Manifest,
     format: Format,
     layer: Fact[str] | None = None,

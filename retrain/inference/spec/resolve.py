@@ -10,9 +10,9 @@ from retrain.artifacts.onnx import read_onnx
 from retrain.artifacts.safety.tensorflow_graphs import check_part
 from retrain.artifacts.saved_model import read_saved_model
 from retrain.errors import RetrainError
-from retrain.inference.spec.facts import GraphFacts, with_said
+from retrain.inference.spec.facts import GraphFacts, with_overrides
 from retrain.inference.spec.frozen import frozen_facts
-from retrain.inference.spec.manifest import own_graph_facts
+from retrain.inference.spec.manifest import named_layer_facts
 from retrain.inference.spec.saved_model import saved_model_facts
 from retrain.inference.spec.spec import GraphInput, Overrides
 from retrain.inference.spec.tflite import tflite_facts
@@ -29,7 +29,7 @@ def describe_graph(path: Path, overrides: Overrides | None = None) -> GraphInput
 
 def find_facts(path: Path, said: Overrides) -> GraphFacts:
     """Find out the input spec's facts, each with its source; raise RetrainError if that fails."""
-    return with_said(_facts(find_artefact(path), said), said)
+    return with_overrides(_facts(find_artefact(path), said), said)
 
 
 def _facts(artefact: Artefact, said: Overrides) -> GraphFacts:
@@ -39,11 +39,11 @@ def _facts(artefact: Artefact, said: Overrides) -> GraphFacts:
     if artefact.format is Format.TFLITE:
         return tflite_facts(path, said)
     if artefact.format is Format.ONNX:
-        return own_graph_facts(onnx_manifest(path), Format.ONNX, said)
+        return named_layer_facts(onnx_manifest(path), Format.ONNX, said)
     graph = read_graph(path)
     manifest = find_manifest(graph, path.absolute())
     if manifest is not None:
-        facts = own_graph_facts(manifest, Format.FROZEN, said)
+        facts = named_layer_facts(manifest, Format.FROZEN, said)
         check_part(graph, facts.input.value, [facts.output.value], path=path)
         return facts
     return frozen_facts(graph, path, said)

@@ -11,7 +11,7 @@ from retrain.artifacts.safety.tensorflow_graphs import check_part
 from retrain.artifacts.saved_model import SERVING, SavedModel, saved_model_manifest
 from retrain.errors import RetrainError
 from retrain.inference.spec.facts import Fact, GraphFacts
-from retrain.inference.spec.manifest import own_facts
+from retrain.inference.spec.manifest import manifest_facts
 from retrain.inference.spec.openvino_errors import no_layer, read_traits
 from retrain.inference.spec.other_inputs import LOGICAL, PIXELS, OtherInput, value_by_name
 from retrain.inference.spec.pictures import picture_input
@@ -36,7 +36,7 @@ def saved_model_facts(model: SavedModel, said: Overrides) -> GraphFacts:
     check_part(model.graph, given, [made], path=model.folder)
     manifest = saved_model_manifest(model)
     if manifest is not None:
-        return own_facts(manifest, Format.SAVED_MODEL, layer, output=output)
+        return manifest_facts(manifest, Format.SAVED_MODEL, layer, output=output)
     others = _others(model, signature, layer.value)
     traits = read_traits(model.folder, layer.value, output.value, others=others)
     declared = _shape(signature.inputs[layer.value]) or traits.shape

@@ -17,7 +17,7 @@ from retrain.backbones.engines.litert_model import (
 from retrain.backbones.engines.openvino_model import read_part
 from retrain.errors import RetrainError
 from retrain.inference.spec.facts import Fact, GraphFacts
-from retrain.inference.spec.manifest import own_facts
+from retrain.inference.spec.manifest import manifest_facts
 from retrain.inference.spec.openvino_errors import no_layer
 from retrain.inference.spec.other_inputs import OtherInput, value_by_name
 from retrain.inference.spec.pictures import picture_input
@@ -41,7 +41,7 @@ def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
     manifest = tflite_manifest(path, metadata)
     if manifest is not None:
         scaling = _metadata_scaling(metadata, given)
-        return own_facts(manifest, Format.TFLITE, layer, output=output, scaling=scaling)
+        return manifest_facts(manifest, Format.TFLITE, layer, output=output, scaling=scaling)
     traits = _traits(path, given, made, others=others)
     scaling = (
         _metadata_scaling(metadata, given)
