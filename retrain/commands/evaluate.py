@@ -53,7 +53,7 @@ class GraphEvaluation:
 def evaluate_graph(
     graph: Path,
     image_dir: str,
-    said: Overrides,
+    overrides: Overrides,
     *,
     labels_file: Path | None,
     which: str | None = None,
@@ -65,7 +65,7 @@ def evaluate_graph(
     test photos. Classes that only one side knows are named in a warning; photos of a class that
     the graph does not know are left out. Raises RetrainError.
     """
-    spec = describe_graph(graph, said)
+    spec = describe_graph(graph, overrides)
     index = _of_set(read_tree(image_dir, least_classes=1), which)
     say_found(index)
     classifier = open_classifier(graph, spec, labels_file=labels_file)

@@ -35,11 +35,11 @@ LIMIT_BYTES = 1 << 30
 class CompiledCache:
     """The entry for one graph, the user's overrides, and a number of streams."""
 
-    def __init__(self, graph: Artefact, said: Overrides, streams: int) -> None:
+    def __init__(self, graph: Artefact, overrides: Overrides, streams: int) -> None:
         """Compute the entry's key; raise OSError for a file that is gone."""
         identity = (
             [_identity(path) for path in graph.files],
-            asdict(said),
+            asdict(overrides),
             [field.name for field in fields(GraphInput)],  # changes when a new version adds a field
             streams,
             version("openvino"),  # without importing it: see `load`

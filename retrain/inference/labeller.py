@@ -53,12 +53,12 @@ class Labeller:
 
     Attributes:
         graph: Its file or folder; None is the bundled module with ImageNet's classes.
-        said: Overrides: how the graph is fed, where it does not say so itself.
+        overrides: How the graph is fed, where it does not say so itself.
         labels_file: Labels to use instead of the graph's own.
     """
 
     graph: Path | None
-    said: Overrides = Overrides()
+    overrides: Overrides = Overrides()
     labels_file: Path | None = None
 
     def label(
@@ -94,7 +94,7 @@ class Labeller:
         Raises RetrainError if the graph cannot be used.
         """
         classifier, keep = open_kept(
-            self.graph, self.said, self.labels_file, photos=photos, remark=remark
+            self.graph, self.overrides, self.labels_file, photos=photos, remark=remark
         )
         return _remarked(ReadyLabeller(classifier, keep), remark)
 
@@ -106,7 +106,7 @@ class Labeller:
         Before the row of each photo, `show` is called with the photo's name and its explanation.
         Raises RetrainError as `explain` does.
         """
-        explainer = Explainer(*find_graph(self.graph, self.said), self.labels_file)
+        explainer = Explainer(*find_graph(self.graph, self.overrides), self.labels_file)
         ready = ReadyLabeller(
             explainer.classifier,
             nothing_to_keep,

@@ -21,7 +21,7 @@ from retrain.utils.kept import Say
 
 def open_kept(
     graph: Path | None,
-    said: Overrides,
+    overrides: Overrides,
     labels_file: Path | None,
     *,
     photos: int | None,
@@ -31,7 +31,7 @@ def open_kept(
 
     Args:
         graph: Its file or folder; None is the bundled module with ImageNet's classes.
-        said: The user's overrides of the input spec.
+        overrides: The user's overrides of the input spec.
         labels_file: Labels to use instead of the graph's own, or None.
         photos: How many photos will come, if known.
         remark: Is called with what is wrong with the cache.
@@ -46,10 +46,10 @@ def open_kept(
     artefact = find_artefact(graph or imagenet_graph()[0])
     path = artefact.path
     if artefact.format is Format.TFLITE:
-        where, spec = find_graph(graph, said)
+        where, spec = find_graph(graph, overrides)
         return open_classifier(where, spec, photos, labels_file=labels_file), nothing_to_keep
     try:
-        cache = CompiledCache(artefact, said, streams_for(photos))
+        cache = CompiledCache(artefact, overrides, streams_for(photos))
     except OSError as error:
         raise cannot_read("graph", path, error) from error
     kept = cache.load(remark)
@@ -58,7 +58,7 @@ def open_kept(
         return Classifier(
             path, spec, OpenVinoEngine(compiled), labels_file=labels_file
         ), nothing_to_keep
-    _, spec = find_graph(graph, said)
+    _, spec = find_graph(graph, overrides)
     compiled = compile_classifier(path, spec, cache.streams)
     classifier = Classifier(path, spec, OpenVinoEngine(compiled), labels_file=labels_file)
     return classifier, lambda: cache.keep(spec, compiled, remark)
@@ -68,7 +68,7 @@ def nothing_to_keep() -> None:
     """Do nothing: the graph is in the cache already, or was not compiled."""
 
 
-def find_graph(graph: Path | None, said: Overrides) -> tuple[Path, GraphInput]:
+def find_graph(graph: Path | None, overrides: Overrides) -> tuple[Path, GraphInput]:
     """Return the graph's path and its input spec; None is the bundled graph.
 
     Raises RetrainError if the graph cannot be used.
@@ -80,4 +80,4 @@ def find_graph(graph: Path | None, said: Overrides) -> tuple[Path, GraphInput]:
         describe_graph,
     )
 
-    return graph, describe_graph(graph, said)
+    return graph, describe_graph(graph, overrides)

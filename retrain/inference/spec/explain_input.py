@@ -15,14 +15,14 @@ from retrain.inference.spec.spec import NHWC, GraphInput, Overrides
 
 
 def explain_input(
-    graph: Path | None, said: Overrides, labels_file: Path | None
+    graph: Path | None, overrides: Overrides, labels_file: Path | None
 ) -> list[tuple[str, str, str]]:
     """List the input spec's facts as rows (what, value, source).
 
     None is the bundled module with ImageNet's classes. The graph is made ready to run, so the rows
     say what labelling will do. Raises RetrainError if it cannot be used.
     """
-    path, facts = _facts(graph, said)
+    path, facts = _facts(graph, overrides)
     spec = facts.spec
     height, width = facts.size.value
     outputs = open_engine(path, spec, 1).outputs
@@ -84,12 +84,12 @@ def _labels(
     return first, facts.labels.source if facts.labels and not labels_file else labels.source
 
 
-def _facts(graph: Path | None, said: Overrides) -> tuple[Path, GraphFacts]:
+def _facts(graph: Path | None, overrides: Overrides) -> tuple[Path, GraphFacts]:
     if graph is not None:
-        return find_artefact(graph).path, find_facts(graph, said)
+        return find_artefact(graph).path, find_facts(graph, overrides)
     path, spec = imagenet_graph()
     source = "the bundled module"
-    return path, with_overrides(_all_from(source, spec), said)
+    return path, with_overrides(_all_from(source, spec), overrides)
 
 
 def _all_from(source: str, spec: GraphInput) -> GraphFacts:

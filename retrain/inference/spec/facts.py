@@ -106,29 +106,29 @@ class GraphFacts:
         return tuple(said)
 
 
-def with_overrides(facts: GraphFacts, said: Overrides) -> GraphFacts:
+def with_overrides(facts: GraphFacts, overrides: Overrides) -> GraphFacts:
     """Return the facts with the user's overrides of size and scaling.
 
     Raises RetrainError for a std of 0.
     """
-    if said.std == 0:
+    if overrides.std == 0:
         raise RetrainError("--input_std 0 would divide by zero: give the scale of the pixels")
     return replace(
         facts,
         size=_overridden_pair(
-            facts.size, (said.height, said.width), ("--input_height", "--input_width")
+            facts.size, (overrides.height, overrides.width), ("--input_height", "--input_width")
         ),
         scaling=_overridden_pair(
-            facts.scaling, (said.mean, said.std), ("--input_mean", "--input_std")
+            facts.scaling, (overrides.mean, overrides.std), ("--input_mean", "--input_std")
         ),
     )
 
 
 def _overridden_pair(
-    fact: Fact[tuple[T, T]], said: tuple[T | None, T | None], flags: tuple[str, str]
+    fact: Fact[tuple[T, T]], pair: tuple[T | None, T | None], flags: tuple[str, str]
 ) -> Fact[tuple[T, T]]:
     """Return a pair of values with the user's overrides; the rest of a guess stays a guess."""
-    first, second = said
+    first, second = pair
     if first is None and second is None:
         return fact
     if first is not None and second is not None:

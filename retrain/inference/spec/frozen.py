@@ -31,14 +31,14 @@ PLACEHOLDERS = {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"}
 NO_OUTPUTS = {"Const", "NoOp", "Assert", "Placeholder", "PlaceholderWithDefault"}
 
 
-def frozen_facts(graph: GraphDef, path: Path, said: Overrides) -> GraphFacts:
+def frozen_facts(graph: GraphDef, path: Path, overrides: Overrides) -> GraphFacts:
     """Find out how a frozen graph is fed and return the facts.
 
     Raises RetrainError for what cannot be found out and has no override.
     """
-    output = _output(graph, path, said)
+    output = _output(graph, path, overrides)
     needed = subgraph(graph, [output.value])
-    layer, step = _input(needed, path, said)
+    layer, step = _input(needed, path, overrides)
     check_part(graph, layer.value, [output.value], path=path)
     others = _others(cut(graph, layer.value, output.value), layer.value, path)
     traits = read_traits(path, layer.value, output.value, others=others)
@@ -48,7 +48,7 @@ def frozen_facts(graph: GraphDef, path: Path, said: Overrides) -> GraphFacts:
     if step is not None and step.size is not None:
         size = Fact(step.size, "the graph's own resizing")
     else:
-        size = Fact(pictures.wanted_size(path, said), "the shape of the input")
+        size = Fact(pictures.wanted_size(path, overrides), "the shape of the input")
     return GraphFacts(
         Format.FROZEN.value,
         layer,
@@ -64,12 +64,12 @@ def frozen_facts(graph: GraphDef, path: Path, said: Overrides) -> GraphFacts:
     )
 
 
-def _output(graph: GraphDef, path: Path, said: Overrides) -> Fact[str]:
+def _output(graph: GraphDef, path: Path, overrides: Overrides) -> Fact[str]:
     """Return the output layer: the override, `final_result`, or the last softmax at the end."""
-    if said.output_layer:
-        if find_node(graph, said.output_layer) is None:
-            raise no_layer(path, said.output_layer)
-        return Fact(said.output_layer, "--output_layer")
+    if overrides.output_layer:
+        if find_node(graph, overrides.output_layer) is None:
+            raise no_layer(path, overrides.output_layer)
+        return Fact(overrides.output_layer, "--output_layer")
     if find_node(graph, USUAL_OUTPUT) is not None:
         return Fact(USUAL_OUTPUT, "the name that retraining tools give it")
     nodes = {node.name: node for node in graph.node}
@@ -93,11 +93,11 @@ def _maker(node: NodeDef, nodes: dict[str, NodeDef]) -> NodeDef:
     return node
 
 
-def _input(graph: GraphDef, path: Path, said: Overrides) -> tuple[Fact[str], Step | None]:
+def _input(graph: GraphDef, path: Path, overrides: Overrides) -> tuple[Fact[str], Step | None]:
     """Return the input layer, and its step of decoding where the graph decodes photos itself."""
     steps = {step.node: step for step in decoding_steps(graph.node)}
     last = next(reversed(steps), None)
-    wanted = said.input_layer
+    wanted = overrides.input_layer
     if last and (wanted is None or _feeds(graph, next(iter(steps)), wanted)):
         return Fact(last, "it takes what the graph makes of a decoded photo"), steps[last]
     if wanted:

@@ -9,12 +9,12 @@ from retrain.inference.spec.spec import Overrides
 SOURCE = "the manifest"
 
 
-def named_layer_facts(manifest: Manifest, format: Format, said: Overrides) -> GraphFacts:
+def named_layer_facts(manifest: Manifest, format: Format, overrides: Overrides) -> GraphFacts:
     """Return the facts in the manifest of a graph whose layers have the manifest's names.
 
     The user's overrides of the layers come first.
     """
-    layer, output = said.input_layer, said.output_layer
+    layer, output = overrides.input_layer, overrides.output_layer
     return manifest_facts(
         manifest,
         format,

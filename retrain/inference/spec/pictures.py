@@ -27,12 +27,12 @@ class PictureInput:
     batch: int
     size: tuple[int, int]
 
-    def wanted_size(self, path: Path, said: Overrides) -> tuple[int, int]:
+    def wanted_size(self, path: Path, overrides: Overrides) -> tuple[int, int]:
         """Return the size, with the user's overrides for what is left open.
 
         Raises RetrainError if a size is still open.
         """
-        height, width = self.size[0] or said.height, self.size[1] or said.width
+        height, width = self.size[0] or overrides.height, self.size[1] or overrides.width
         if not height or not width:
             raise RetrainError(
                 f"{path.absolute()} does not fix the size of its input: "

@@ -27,26 +27,26 @@ def describe_graph(path: Path, overrides: Overrides | None = None) -> GraphInput
     return find_facts(path, overrides or Overrides()).spec
 
 
-def find_facts(path: Path, said: Overrides) -> GraphFacts:
+def find_facts(path: Path, overrides: Overrides) -> GraphFacts:
     """Find out the input spec's facts, each with its source; raise RetrainError if that fails."""
-    return with_overrides(_facts(find_artefact(path), said), said)
+    return with_overrides(_facts(find_artefact(path), overrides), overrides)
 
 
-def _facts(artefact: Artefact, said: Overrides) -> GraphFacts:
+def _facts(artefact: Artefact, overrides: Overrides) -> GraphFacts:
     path = artefact.path
     if artefact.format is Format.SAVED_MODEL:
-        return saved_model_facts(read_saved_model(path), said)
+        return saved_model_facts(read_saved_model(path), overrides)
     if artefact.format is Format.TFLITE:
-        return tflite_facts(path, said)
+        return tflite_facts(path, overrides)
     if artefact.format is Format.ONNX:
-        return named_layer_facts(onnx_manifest(path), Format.ONNX, said)
+        return named_layer_facts(onnx_manifest(path), Format.ONNX, overrides)
     graph = read_graph(path)
     manifest = find_manifest(graph, path.absolute())
     if manifest is not None:
-        facts = named_layer_facts(manifest, Format.FROZEN, said)
+        facts = named_layer_facts(manifest, Format.FROZEN, overrides)
         check_part(graph, facts.input.value, [facts.output.value], path=path)
         return facts
-    return frozen_facts(graph, path, said)
+    return frozen_facts(graph, path, overrides)
 
 
 def onnx_manifest(path: Path) -> Manifest:

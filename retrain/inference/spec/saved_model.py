@@ -22,15 +22,15 @@ from retrain.inference.spec.traits import logits_fact, scaling_fact
 USUAL_OUTPUTS = ("prediction", "predictions", "probabilities", "scores", "output", "logits")
 
 
-def saved_model_facts(model: SavedModel, said: Overrides) -> GraphFacts:
+def saved_model_facts(model: SavedModel, overrides: Overrides) -> GraphFacts:
     """Find out how a SavedModel is fed and return the facts.
 
     Raises RetrainError for what cannot be found out and has no override.
     """
     name, signature = _signature(model)
     source = f"the signature {name}"
-    layer = _input(model, signature, said, source=source)
-    output = _output(model, signature, said, source=source)
+    layer = _input(model, signature, overrides, source=source)
+    output = _output(model, signature, overrides, source=source)
     ends = signature.inputs[layer.value], signature.outputs[output.value]
     given, made = (node_name(info.name) for info in ends)
     check_part(model.graph, given, [made], path=model.folder)
@@ -47,7 +47,7 @@ def saved_model_facts(model: SavedModel, said: Overrides) -> GraphFacts:
     return GraphFacts(
         Format.SAVED_MODEL.value,
         layer,
-        Fact(pictures.wanted_size(model.folder, said), "the shape of the input"),
+        Fact(pictures.wanted_size(model.folder, overrides), "the shape of the input"),
         scaling,
         output,
         logits_fact(traits),
@@ -72,12 +72,12 @@ def _signature(model: SavedModel) -> tuple[str, SignatureDef]:
 
 
 def _input(
-    model: SavedModel, signature: SignatureDef, said: Overrides, *, source: str
+    model: SavedModel, signature: SignatureDef, overrides: Overrides, *, source: str
 ) -> Fact[str]:
-    if said.input_layer:
-        if said.input_layer not in signature.inputs:
-            raise no_layer(model.folder, said.input_layer)
-        return Fact(said.input_layer, "--input_layer")
+    if overrides.input_layer:
+        if overrides.input_layer not in signature.inputs:
+            raise no_layer(model.folder, overrides.input_layer)
+        return Fact(overrides.input_layer, "--input_layer")
     numbers = [key for key, info in sorted(signature.inputs.items()) if info.dtype in PIXELS]
     four = [key for key in numbers if len(_shape(signature.inputs[key]) or ()) == 4]
     loose = [
@@ -96,12 +96,12 @@ def _input(
 
 
 def _output(
-    model: SavedModel, signature: SignatureDef, said: Overrides, *, source: str
+    model: SavedModel, signature: SignatureDef, overrides: Overrides, *, source: str
 ) -> Fact[str]:
-    if said.output_layer:
-        if said.output_layer not in signature.outputs:
-            raise no_layer(model.folder, said.output_layer)
-        return Fact(said.output_layer, "--output_layer")
+    if overrides.output_layer:
+        if overrides.output_layer not in signature.outputs:
+            raise no_layer(model.folder, overrides.output_layer)
+        return Fact(overrides.output_layer, "--output_layer")
     scores = [key for key, info in sorted(signature.outputs.items()) if info.dtype == DT_FLOAT]
     usual = [key for key in USUAL_OUTPUTS if key in scores]
     if len(scores) == 1:

@@ -25,15 +25,15 @@ from retrain.inference.spec.spec import Overrides
 from retrain.inference.spec.traits import Traits, logits_fact, scaling_fact, traits_of
 
 
-def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
+def tflite_facts(path: Path, overrides: Overrides) -> GraphFacts:
     """Find out how a TFLite file is fed and return the facts.
 
     Raises RetrainError for what cannot be found out and has no override.
     """
     interpreter = open_interpreter(path, 1)
     inputs = inputs_of(interpreter)
-    given = _chosen(path, inputs, said.input_layer, what="input")
-    made = _chosen(path, outputs_of(interpreter), said.output_layer, what="output")
+    given = _chosen(path, inputs, overrides.input_layer, what="input")
+    made = _chosen(path, outputs_of(interpreter), overrides.output_layer, what="output")
     others = _others(path, inputs, given)
     layer = Fact(given.name.removesuffix(":0"), "the file")
     output = Fact(made.name.removesuffix(":0"), "the file")
@@ -55,7 +55,7 @@ def tflite_facts(path: Path, said: Overrides) -> GraphFacts:
     return GraphFacts(
         Format.TFLITE.value,
         layer,
-        Fact(pictures.wanted_size(path, said), "the shape of the input"),
+        Fact(pictures.wanted_size(path, overrides), "the shape of the input"),
         scaling,
         output,
         logits_fact(traits) if traits else logits,
