@@ -16,7 +16,7 @@ from retrain.errors import RetrainError, counted, few
 from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.inference.classifier import Classifier, open_classifier
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.inference.spec.spec import InputSpec, Overrides
 from retrain.utils.progress import progress
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class GraphEvaluation:
     labels. `aside`: files that could not be used.
     """
 
-    spec: GraphInput
+    spec: InputSpec
     labels: tuple[str, ...]
     image_dir: str
     photos: tuple[Photo, ...]

@@ -18,7 +18,7 @@ from retrain.data.split import TEST, TRAIN
 from retrain.evaluation.learning_curve import LearningCurve, learning_curve
 from retrain.inference.explain.explainer import Explainer, NotExplainable
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import GraphInput
+from retrain.inference.spec.spec import InputSpec
 from retrain.reporting.html.facts import ReportInputs, ScoredPhotos
 from retrain.reporting.html.galleries import surest_mistakes
 from retrain.reporting.html.page import write_report
@@ -89,7 +89,7 @@ def _of_sets(judged: GraphEvaluation) -> str:
 
 
 def _maps_of_mistakes(
-    graph: Path, spec: GraphInput, photos: ScoredPhotos, *, image_dir: str
+    graph: Path, spec: InputSpec, photos: ScoredPhotos, *, image_dir: str
 ) -> dict[str, np.ndarray]:
     """By path, where the network saw what it said of the photos that it was most surely wrong
     about; nothing for a graph that has no class-activation maps."""

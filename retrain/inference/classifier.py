@@ -13,7 +13,7 @@ from retrain.backbones.engines.engine import Engine
 from retrain.backbones.engines.openvino import GraphFeed, OpenVinoEngine, compile_graph
 from retrain.errors import RetrainError
 from retrain.inference.spec.openvino_errors import no_layer, openvino_faults
-from retrain.inference.spec.spec import SOFTMAX_APPLIED, GraphInput
+from retrain.inference.spec.spec import SOFTMAX_APPLIED, InputSpec
 from retrain.utils.numerics import softmax
 
 Token = TypeVar("Token")
@@ -30,7 +30,7 @@ def streams_for(photos: int | None) -> int:
     return min(photos or 1 << 30, os.cpu_count() or 1)
 
 
-def compile_classifier(path: Path, spec: GraphInput, streams: int) -> Any:
+def compile_classifier(path: Path, spec: InputSpec, streams: int) -> Any:
     """Compile a graph with OpenVINO and return the compiled model.
 
     Raises RetrainError if the graph cannot be run as its input spec says.
@@ -43,7 +43,7 @@ def compile_classifier(path: Path, spec: GraphInput, streams: int) -> Any:
     return compiled
 
 
-def _check_scores(path: Path, spec: GraphInput, shape: tuple[int, ...]) -> None:
+def _check_scores(path: Path, spec: InputSpec, shape: tuple[int, ...]) -> None:
     """Raise RetrainError unless an output of this shape has a row of scores for each picture.
 
     A size of 0 is not known before the graph runs. Axes of length 1 are ignored.
@@ -59,7 +59,7 @@ def _check_scores(path: Path, spec: GraphInput, shape: tuple[int, ...]) -> None:
     )
 
 
-def feed_of(spec: GraphInput) -> GraphFeed:
+def feed_of(spec: InputSpec) -> GraphFeed:
     """Convert an input spec into what engines take."""
     return GraphFeed(
         output_node=spec.output_layer,
@@ -86,7 +86,7 @@ class Classifier:
     """
 
     def __init__(
-        self, path: Path, spec: GraphInput, engine: ClassEngine, *, labels_file: Path | None = None
+        self, path: Path, spec: InputSpec, engine: ClassEngine, *, labels_file: Path | None = None
     ) -> None:
         """Find the labels; raise RetrainError if there are none, or they do not fit the graph."""
         self.spec = spec
@@ -137,7 +137,7 @@ class Classifier:
 
 
 def open_classifier(
-    path: Path, spec: GraphInput, photos: int | None = None, *, labels_file: Path | None = None
+    path: Path, spec: InputSpec, photos: int | None = None, *, labels_file: Path | None = None
 ) -> Classifier:
     """Open a graph of any format as a classifier.
 
@@ -156,7 +156,7 @@ def open_classifier(
     return Classifier(path, spec, open_engine(path, spec, photos), labels_file=labels_file)
 
 
-def open_engine(path: Path, spec: GraphInput, photos: int | None = None) -> ClassEngine:
+def open_engine(path: Path, spec: InputSpec, photos: int | None = None) -> ClassEngine:
     """Open the engine that runs a graph; raise RetrainError if it cannot run as `spec` says."""
     artefact = find_artefact(path)
     if artefact.format is Format.TFLITE:
@@ -164,7 +164,7 @@ def open_engine(path: Path, spec: GraphInput, photos: int | None = None) -> Clas
     return OpenVinoEngine(compile_classifier(artefact.path, spec, streams_for(photos)))
 
 
-def _tflite_engine(path: Path, spec: GraphInput) -> ClassEngine:
+def _tflite_engine(path: Path, spec: InputSpec) -> ClassEngine:
     from retrain.backbones.engines.litert import TfliteEngine
 
     size = (spec.recipe.height, spec.recipe.width)
@@ -188,7 +188,7 @@ def _tflite_engine(path: Path, spec: GraphInput) -> ClassEngine:
 
 
 def labels_of_graph(
-    path: Path, spec: GraphInput, outputs: int, *, labels_file: Path | None = None
+    path: Path, spec: InputSpec, outputs: int, *, labels_file: Path | None = None
 ) -> Labels:
     """Find the labels of a graph.
 

@@ -24,7 +24,7 @@ from retrain.backbones.engines.openvino import load_compiled
 from retrain.backbones.engines.openvino_model import import_openvino
 from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError, one_line
-from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.inference.spec.spec import InputSpec, Overrides
 from retrain.utils.files import identity_of, user_cache_dir
 from retrain.utils.kept import FULL, SUFFIX, Say, damaged, read_kept, write_kept
 from retrain.utils.ownership import distrust, make_own
@@ -40,7 +40,7 @@ class CompiledCache:
         identity = (
             [_identity(path) for path in graph.files],
             asdict(overrides),
-            [field.name for field in fields(GraphInput)],  # changes when a new version adds a field
+            [field.name for field in fields(InputSpec)],  # changes when a new version adds a field
             streams,
             version("openvino"),  # without importing it: see `load`
             __version__,
@@ -50,7 +50,7 @@ class CompiledCache:
         self.streams = streams
         self._path = self.folder / f"{key}{SUFFIX}"
 
-    def load(self, say: Say) -> tuple[GraphInput, Any] | None:
+    def load(self, say: Say) -> tuple[InputSpec, Any] | None:
         """Return the graph's input spec and its compiled model, or None if they are not kept.
 
         One core reads and checks them while another imports OpenVINO.
@@ -76,7 +76,7 @@ class CompiledCache:
             os.utime(self._path)  # mark it as used
         return spec, compiled
 
-    def keep(self, spec: GraphInput, compiled: Any, say: Say) -> None:
+    def keep(self, spec: InputSpec, compiled: Any, say: Say) -> None:
         """Keep an input spec and a compiled model for `load`.
 
         A cache that cannot be written is no fault.
@@ -103,9 +103,9 @@ def _if_full(text: str, say: Say) -> None:
         say(text)
 
 
-def _spec_of(facts: dict[str, Any]) -> GraphInput:
+def _spec_of(facts: dict[str, Any]) -> InputSpec:
     labels = facts["labels"]
-    spec = GraphInput(**{**facts, "recipe": Recipe.parse(facts["recipe"])})
+    spec = InputSpec(**{**facts, "recipe": Recipe.parse(facts["recipe"])})
     return replace(
         spec,
         labels=None if labels is None else tuple(labels),

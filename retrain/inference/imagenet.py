@@ -5,10 +5,10 @@ from pathlib import Path
 from retrain.backbones.backbone import INPUT_NODE, LOGITS_NODE
 from retrain.backbones.bundled import DEFAULT_MODULE, IMAGENET_LABELS, bundled_backbone
 from retrain.data.decoding.decode import Recipe
-from retrain.inference.spec.spec import GraphInput
+from retrain.inference.spec.spec import InputSpec
 
 
-def imagenet_graph() -> tuple[Path, GraphInput]:
+def imagenet_graph() -> tuple[Path, InputSpec]:
     """Return the default module's frozen graph and its input spec, with ImageNet's 1001 labels.
 
     The first label is "background".
@@ -17,5 +17,5 @@ def imagenet_graph() -> tuple[Path, GraphInput]:
     lines = IMAGENET_LABELS.read_text(encoding="utf-8").splitlines()
     labels = tuple(line.split(":", 1)[1] for line in lines)
     recipe = Recipe(backbone.info.height, backbone.info.width)
-    spec = GraphInput(INPUT_NODE, LOGITS_NODE, recipe, 0.0, 255.0, labels, logits=True)
+    spec = InputSpec(INPUT_NODE, LOGITS_NODE, recipe, 0.0, 255.0, labels, logits=True)
     return backbone.graph_path, spec

@@ -14,7 +14,7 @@ from retrain.inference.classifier import (
 )
 from retrain.inference.compiled_cache import CompiledCache
 from retrain.inference.imagenet import imagenet_graph
-from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.inference.spec.spec import InputSpec, Overrides
 from retrain.utils.files import cannot_read
 from retrain.utils.kept import Say
 
@@ -68,7 +68,7 @@ def nothing_to_keep() -> None:
     """Do nothing: the graph is in the cache already, or was not compiled."""
 
 
-def find_graph(graph: Path | None, overrides: Overrides) -> tuple[Path, GraphInput]:
+def find_graph(graph: Path | None, overrides: Overrides) -> tuple[Path, InputSpec]:
     """Return the graph's path and its input spec; None is the bundled graph.
 
     Raises RetrainError if the graph cannot be used.

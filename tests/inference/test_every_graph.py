@@ -21,7 +21,7 @@ from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
 from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.inference.spec.spec import InputSpec, Overrides
 
 PHOTOS = sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::35]
 
@@ -44,7 +44,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def scores_of(
     graph: Path, said: Overrides | None = None
-) -> tuple[GraphInput, np.ndarray, np.ndarray]:
+) -> tuple[InputSpec, np.ndarray, np.ndarray]:
     """How it is fed, the pixels of PHOTOS (n, H, W, 3), and the scores (n, C) that they get."""
     spec = describe_graph(graph, said)
     pixels = [decode(path.read_bytes(), spec.recipe) for path in PHOTOS]

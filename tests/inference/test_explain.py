@@ -19,7 +19,7 @@ from retrain.inference.classifier import open_classifier
 from retrain.inference.explain.explainer import Explainer, NotExplainable
 from retrain.inference.explain.overlay import COLOURS, SIDE, overlay
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.inference.spec.spec import InputSpec, Overrides
 from retrain.utils.numerics import softmax
 
 DAISY = sorted((EXAMPLE_FLOWERS / "daisy").iterdir())[0]
@@ -36,9 +36,9 @@ OUTER = RNG.normal(0, 1, (CLASSES, HIDDEN)).astype(np.float32)
 SHIFT = RNG.normal(0, 1, (1, HIDDEN, 1, 1)).astype(np.float32)
 
 
-def spec_of(classes: int = CLASSES) -> GraphInput:
+def spec_of(classes: int = CLASSES) -> InputSpec:
     labels = tuple(f"class {number}" for number in range(classes))
-    return GraphInput("image", "result", Recipe(SIZE, SIZE), 0.0, 255.0, labels)
+    return InputSpec("image", "result", Recipe(SIZE, SIZE), 0.0, 255.0, labels)
 
 
 def write_network(path: Path, ending: Sequence[tuple[Any, ...]]) -> Path:
@@ -218,24 +218,24 @@ def flowers(trained: Path) -> Path:
     return trained / "output_graph.pb"
 
 
-def ours(request: pytest.FixtureRequest) -> tuple[Path, GraphInput]:
+def ours(request: pytest.FixtureRequest) -> tuple[Path, InputSpec]:
     path: Path = request.getfixturevalue("flowers")
     return path, describe_graph(path)
 
 
-def poets(request: pytest.FixtureRequest) -> tuple[Path, GraphInput]:
+def poets(request: pytest.FixtureRequest) -> tuple[Path, InputSpec]:
     """The old tool's: a retrained layer on the 1001 classes of a 1x1 convolution."""
     shared: Path = request.getfixturevalue("shared")
     path = shared / "legacy" / "poets_mobilenet_v1_0.25_128" / "retrained_graph.pb"
     spec = describe_graph(path, Overrides())
-    return path, GraphInput(
+    return path, InputSpec(
         spec.input_layer, spec.output_layer, spec.recipe, spec.mean, spec.std, tuple("abcdef")
     )
 
 
 @pytest.mark.parametrize("graph", [ours, poets])
 def test_the_maps_of_a_graph_sum_up_to_its_scores(
-    graph: Callable[[pytest.FixtureRequest], tuple[Path, GraphInput]],
+    graph: Callable[[pytest.FixtureRequest], tuple[Path, InputSpec]],
     request: pytest.FixtureRequest,
 ) -> None:
     path, spec = graph(request)
@@ -266,7 +266,7 @@ def test_the_heat_lies_where_the_flower_is() -> None:
         assert heat.max() == quarter.max()
 
 
-def imagenet() -> tuple[Path, GraphInput]:
+def imagenet() -> tuple[Path, InputSpec]:
     from retrain.inference.imagenet import imagenet_graph
 
     return imagenet_graph()

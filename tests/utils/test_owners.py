@@ -18,7 +18,7 @@ from retrain.backbones.sources.tfhub import cached_module, hub_cache_folder
 from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError
 from retrain.inference.compiled_cache import CompiledCache
-from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.inference.spec.spec import InputSpec, Overrides
 from retrain.utils.ownership import check_own, distrust, make_own
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no owners here")
@@ -133,7 +133,7 @@ def test_compiled_graphs_of_others_are_left_alone(
     cache = CompiledCache(find_artefact(graph), Overrides(), 1)
     assert cache.load(said.append) is None
     assert len(said) == 1 and "are not used, because" in said[0]
-    spec = GraphInput("input", "output", Recipe(8, 8), 0.0, 1.0, None)
+    spec = InputSpec("input", "output", Recipe(8, 8), 0.0, 1.0, None)
     cache.keep(spec, Compiled(), said.append)
     assert os.listdir(tmp_path / "compiled") == []
 

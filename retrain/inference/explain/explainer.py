@@ -13,7 +13,7 @@ from retrain.errors import RetrainError
 from retrain.inference.classifier import Classifier, feed_of
 from retrain.inference.explain.activation_map import NoActivationMap, pooled_ending
 from retrain.inference.spec.openvino_errors import openvino_faults
-from retrain.inference.spec.spec import GraphInput
+from retrain.inference.spec.spec import InputSpec
 
 Token = TypeVar("Token")
 
@@ -45,7 +45,7 @@ class MapEngine:
     scores. The mean of a class's map is its logit less its bias.
     """
 
-    def __init__(self, path: Path, spec: GraphInput) -> None:
+    def __init__(self, path: Path, spec: InputSpec) -> None:
         """Compile the graph; raise NotExplainable, or RetrainError as `compile_classifier` does."""
         artefact = find_artefact(path)
         if artefact.format is Format.TFLITE:
@@ -82,7 +82,7 @@ class MapEngine:
 class Explainer:
     """A classifier whose answers come with their maps."""
 
-    def __init__(self, path: Path, spec: GraphInput, labels_file: Path | None = None) -> None:
+    def __init__(self, path: Path, spec: InputSpec, labels_file: Path | None = None) -> None:
         """Open the graph; raise NotExplainable, or RetrainError as `Classifier` does."""
         self.engine = MapEngine(path, spec)
         self.classifier = Classifier(path, spec, self.engine, labels_file=labels_file)

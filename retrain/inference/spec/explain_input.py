@@ -11,7 +11,7 @@ from retrain.inference.classifier import labels_of_graph, open_engine
 from retrain.inference.imagenet import imagenet_graph
 from retrain.inference.spec.facts import PROBABILITIES, SOFTMAX, Fact, GraphFacts, with_overrides
 from retrain.inference.spec.resolve import find_facts
-from retrain.inference.spec.spec import NHWC, GraphInput, Overrides
+from retrain.inference.spec.spec import NHWC, InputSpec, Overrides
 
 
 def explain_input(
@@ -57,7 +57,7 @@ def _axes(facts: GraphFacts) -> Iterator[tuple[str, str, str]]:
         yield "batch", f"{facts.batch}, each the same photo", source
 
 
-def _scores(spec: GraphInput, outputs: int) -> str:
+def _scores(spec: InputSpec, outputs: int) -> str:
     if outputs == 1:
         return f"{'a sigmoid of ' if spec.logits else ''}the one output; the rest is the first's"
     return SOFTMAX if spec.logits else PROBABILITIES
@@ -92,7 +92,7 @@ def _facts(graph: Path | None, overrides: Overrides) -> tuple[Path, GraphFacts]:
     return path, with_overrides(_all_from(source, spec), overrides)
 
 
-def _all_from(source: str, spec: GraphInput) -> GraphFacts:
+def _all_from(source: str, spec: InputSpec) -> GraphFacts:
     return GraphFacts(
         format=source,
         input=Fact(spec.input_layer, source),

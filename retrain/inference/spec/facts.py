@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError
 from retrain.inference.spec.other_inputs import OtherInput
-from retrain.inference.spec.spec import NHWC, SOFTMAX_APPLIED, GraphInput, Overrides
+from retrain.inference.spec.spec import NHWC, SOFTMAX_APPLIED, InputSpec, Overrides
 
 T = TypeVar("T")
 PROBABILITIES = "as the graph gives them"
@@ -24,7 +24,7 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True)
 class GraphFacts:
-    """The facts of a graph's input spec; see `spec.GraphInput`.
+    """The facts of a graph's input spec; see `spec.InputSpec`.
 
     Attributes:
         format: The artefact's format, in words.
@@ -62,10 +62,10 @@ class GraphFacts:
         return Recipe(*self.size.value)
 
     @property
-    def spec(self) -> GraphInput:
+    def spec(self) -> InputSpec:
         """The input spec that these facts give."""
         mean, std = self.scaling.value
-        return GraphInput(
+        return InputSpec(
             self.input.value,
             self.output.value,
             self.recipe,

@@ -14,11 +14,11 @@ from retrain.inference.spec.facts import GraphFacts, with_overrides
 from retrain.inference.spec.frozen import frozen_facts
 from retrain.inference.spec.manifest import named_layer_facts
 from retrain.inference.spec.saved_model import saved_model_facts
-from retrain.inference.spec.spec import GraphInput, Overrides
+from retrain.inference.spec.spec import InputSpec, Overrides
 from retrain.inference.spec.tflite import tflite_facts
 
 
-def describe_graph(path: Path, overrides: Overrides | None = None) -> GraphInput:
+def describe_graph(path: Path, overrides: Overrides | None = None) -> InputSpec:
     """Find out the input spec of a frozen graph, SavedModel folder, ONNX or TensorFlow Lite file.
 
     `overrides` come first. The spec's `guesses` list, for the user to read, what nobody said and

@@ -10,7 +10,7 @@ SOFTMAX_APPLIED = "the graph ends without a softmax; one is applied to its score
 
 
 @dataclass(frozen=True)
-class GraphInput:
+class InputSpec:
     """An input spec: how to feed a graph and read its answers.
 
     Attributes:
