@@ -196,15 +196,15 @@ def test_bf16_rounds_what_is_computed_and_not_the_weights(tree: Path) -> None:
     source = PhotoSource(photos, 128, 128, distortion=Distortion(), seed=0)
 
     def one_step() -> tuple[float, TrainableModel]:
-        trainee = trainee_of_all_layers([])
-        batches = trainee.batches(source.training(photos.train, 1, 7))
-        return trainee.step(batches, 1e-4, 1), trainee
+        trainable = trainable_of_all_layers([])
+        batches = trainable.batches(source.training(photos.train, 1, 7))
+        return trainable.step(batches, 1e-4, 1), trainable
 
     exact, _ = one_step()
     with bfloat16_operations():
-        rounded, trainee = one_step()
+        rounded, trainable = one_step()
     assert rounded == pytest.approx(exact, rel=0.2)
-    assert {values.dtype for values in trainee.values()} == {np.dtype(np.float32)}
+    assert {values.dtype for values in trainable.values()} == {np.dtype(np.float32)}
     if "avx512_bf16" in Path("/proc/cpuinfo").read_text():  # TensorFlow asks for it
         assert rounded != exact
 
@@ -218,7 +218,7 @@ def test_bf16_ends_with_the_training() -> None:
 
 def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:
     info = read_backbone(MODULE / "assets.extra").info
-    trainee = TrainableModel(
+    trainable = TrainableModel(
         MODULE,
         info,
         NO_HEAD,
@@ -227,15 +227,15 @@ def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:
         batch_size=4,
         devices=[],
     )
-    before = [variable.numpy() for variable in trainee.loaded.variables]
+    before = [variable.numpy() for variable in trainable.loaded.variables]
     photos = photos_of(tree)
     source = PhotoSource(photos, 128, 128, distortion=Distortion(), seed=0)
-    batches = trainee.batches(source.training(photos.train, 1, 4))
-    trainee.step(batches, 0.001, 1)  # moves the head off zero: no gradient passes it before
-    trainee.step(batches, 0.001, 2)
-    tuned = {id(variable) for variable in trainee.loaded.trainable_variables[-6:]}
+    batches = trainable.batches(source.training(photos.train, 1, 4))
+    trainable.step(batches, 0.001, 1)  # moves the head off zero: no gradient passes it before
+    trainable.step(batches, 0.001, 2)
+    tuned = {id(variable) for variable in trainable.loaded.trainable_variables[-6:]}
     changed = 0
-    for variable, old in zip(trainee.loaded.variables, before, strict=True):
+    for variable, old in zip(trainable.loaded.variables, before, strict=True):
         if id(variable) in tuned:
             changed += not np.array_equal(variable.numpy(), old)
         else:
@@ -256,17 +256,17 @@ photos = tests.photos_of(Path(sys.argv[2]))
 source = tests.PhotoSource(photos, 128, 128, distortion=tests.Distortion(), seed=0)
 found = []
 for devices in ([], ["CPU:0", "CPU:1"]):
-    trainee = tests.trainee_of_all_layers(devices)
-    batches = trainee.batches(source.training(photos.train, 1, 7))  # 7, 7 and 4 photos
-    losses = [trainee.step(batches, 1e-4, step) for step in (1, 2, 3)]
-    found.append((losses, trainee.logits(source.plain(photos.validation, 4))))
-assert trainee.strategy.num_replicas_in_sync == 2
+    trainable = tests.trainable_of_all_layers(devices)
+    batches = trainable.batches(source.training(photos.train, 1, 7))  # 7, 7 and 4 photos
+    losses = [trainable.step(batches, 1e-4, step) for step in (1, 2, 3)]
+    found.append((losses, trainable.logits(source.plain(photos.validation, 4))))
+assert trainable.strategy.num_replicas_in_sync == 2
 np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-3)
 np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-4)
 """
 
 
-def trainee_of_all_layers(devices: list[str]) -> TrainableModel:
+def trainable_of_all_layers(devices: list[str]) -> TrainableModel:
     head = Head(
         np.random.default_rng(0).normal(0, 0.1, (256, 3)).astype(np.float32), NO_HEAD.biases
     )
