@@ -125,6 +125,6 @@ class ExtractConfig(Section, group=MODULE):
         return self.model_dir or default_modules_folder()
 
     @property
-    def input_wanted(self) -> InputConfig:
+    def input_config(self) -> InputConfig:
         """What the user said of the module's input."""
         return InputConfig(self.input_size, self.input_range)

@@ -219,7 +219,7 @@ def _read_photos(
     data: DataConfig, extract: ExtractConfig, outputs: Iterable[Path], *, least_classes: int
 ) -> Photos:
     index = read_tree(data.image_dir, outputs, least_classes)
-    backbone = resolve(extract.tfhub_module, extract.input_wanted, extract.modules_folder)
+    backbone = resolve(extract.tfhub_module, extract.input_config, extract.modules_folder)
     say_found(index)
     digests, unreadable, read = digest_photos(index, extract.features_folder / "digests")
     extractor = _Extractor(extract, backbone, read)
