@@ -11,7 +11,7 @@ from retrain.utils.numerics import softmax
 from retrain.utils.tensorflow import import_tensorflow
 
 
-class AncestorsWay:
+class RetrainPy:
     """As TensorFlow's retrain.py worked: decode and network in two separate session calls, one
     photo at a time, and a comma-separated text file for each photo's features."""
 
@@ -37,12 +37,12 @@ class AncestorsWay:
             features = self.session.run(self.features, {self.images: images})[0]
             path = folder / f"{photo.name}_module.txt"
             path.write_text(",".join(str(value) for value in features))
-            [float(value) for value in path.read_text().split(",")]  # as the ancestor did
+            [float(value) for value in path.read_text().split(",")]  # as retrain.py did
             written.append(path)
         return written
 
 
-def ancestors_steps(
+def retrain_py_steps(
     files: list[Path], labels: np.ndarray, head: Head, steps: int, batch: int, rate: float
 ) -> None:
     """N steps that read a text file for each sample of each step; evaluation every 10."""

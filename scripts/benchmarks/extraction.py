@@ -1,4 +1,4 @@
-"""Photos to features: against the bound, the ancestor's way, Keras' way, full decoding."""
+"""Photos to features: against the bound, retrain.py's way, Keras' way, full decoding."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.alternatives import AncestorsWay, KerasWay
+from benchmarks.alternatives import KerasWay, RetrainPy
 from benchmarks.bench import Bench, median, timed
 from benchmarks.table import Row
 from retrain.backbones.backbone import FEATURE_NODE, Backbone
@@ -22,7 +22,7 @@ from retrain.features.extract import extract
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.utils.prefetch import map_ahead
 
-TARGETS = {  # against the ancestor's way, against Keras' way
+TARGETS = {  # against retrain.py's way, against Keras' way
     ("MobileNet v1", "f32"): (1.8, 2.0),
     ("MobileNet v1", "bf16"): (2.8, 3.5),
     ("Inception-v3-shaped", "f32"): (1.4, None),
@@ -126,8 +126,8 @@ def extraction(bench: Bench) -> Iterator[Row]:
         some = photos[: max(len(photos) // 4, 20)]
         recipe = Recipe(backbone.info.height, backbone.info.width)
         tree = bench.subset("keras", len(photos))
-        ancestor = AncestorsWay(backbone)
-        ancestor.extract(some[:3], bench.folder / "warm")
+        retrain_py = RetrainPy(backbone)
+        retrain_py.extract(some[:3], bench.folder / "warm")
         if mobile:
             keras.extract(tree)
         engines = {
@@ -141,7 +141,7 @@ def extraction(bench: Bench) -> Iterator[Row]:
         bound: dict[str, list[float]] = {"f32": [], "bf16": []}
         for repeat in range(bench.repeats):
             text = bench.folder / f"text-{name}-{repeat}"
-            old.append(len(some) / timed(ancestor.extract, some, text))
+            old.append(len(some) / timed(retrain_py.extract, some, text))
             if mobile:
                 kept.append(len(photos) / timed(keras.extract, tree))
             decoder = len(photos) / timed(decode_all, photos, recipe)
@@ -170,7 +170,7 @@ def _extraction_rows(
         found = f"{median(ours[precision]):.1f} photos/s"
     against = [
         ("bound 1/(1/E + 1/D)", bound[precision], 0.85),
-        ("ancestor's way", old, TARGETS[name, precision][0]),
+        ("retrain.py's way", old, TARGETS[name, precision][0]),
         ("Keras' way, f32", kept, TARGETS[name, precision][1]),
     ]
     for other, rates, target in against:

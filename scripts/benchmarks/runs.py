@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.alternatives import AncestorsWay, ancestors_steps
+from benchmarks.alternatives import RetrainPy, retrain_py_steps
 from benchmarks.bench import Bench, Finished, make_old, median, timed, write_tiny_tree
 from benchmarks.table import Row
 from retrain.features.matrix import FeatureMatrix
@@ -69,20 +69,20 @@ def second_run(bench: Bench) -> Iterator[Row]:
         added <= 3.0,
     )
     features = np.random.default_rng(0).random((1000, 1024), np.float32)
-    ancestor = AncestorsWay(bench.backbones["MobileNet v1"])
-    files = ancestor.extract(bench.spread(100), bench.folder / "steps-text")
+    retrain_py = RetrainPy(bench.backbones["MobileNet v1"])
+    files = retrain_py.extract(bench.spread(100), bench.folder / "steps-text")
     labels = (np.arange(len(files)) % 5).astype(np.int32)
     steps = bench.some(10, 20)
     ours, theirs = [], []
     for _ in range(bench.repeats):
         ours.append(train_on(features, 5, STEPS) / STEPS)
         head = Head(np.zeros((1024, 5), np.float32), np.zeros(5, np.float32))
-        theirs.append(timed(ancestors_steps, files, labels, head, steps, 100, 0.01) / steps)
+        theirs.append(timed(retrain_py_steps, files, labels, head, steps, 100, 0.01) / steps)
     ratio = median([b / a for a, b in zip(ours, theirs, strict=True)])
     yield Row(
         "a step of 100 on 1024 features, 5 classes, evaluation every 10",
         f"{median(ours) * 1e3:.3f} ms",
-        f"ancestor's way: {median(theirs) * 1e3:.1f} ms",
+        f"retrain.py's way: {median(theirs) * 1e3:.1f} ms",
         f"{ratio:.0f}x",
         ">= 50x",
         ratio >= 50,

@@ -202,7 +202,7 @@ def test_catalogue_is_read_without_tensorflow() -> None:
 
 
 def test_a_url_of_any_version_is_known() -> None:
-    """The ancestor's own default was version 3, in a format that does not say its input's size."""
+    """retrain.py's own default was version 3, in a format that does not say its input's size."""
     url = "https://tfhub.dev/google/imagenet/inception_v3/feature_vector"
     assert find_by_url(f"{url}/3") is find("inception_v3")
     assert find_by_url(f"{url}/5?tf-hub-format=compressed") is find("inception_v3")

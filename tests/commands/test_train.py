@@ -41,7 +41,7 @@ def test_train_writes_graph_and_labels(colour_tree: Path, run: Run, tmp_path: Pa
     assert re.search(r"Checked: (\d+) of \1 test photos", done.stderr)
 
 
-def test_step_lines_are_the_ancestors(colour_tree: Path, run: Run) -> None:
+def test_step_lines_are_those_of_retrain_py(colour_tree: Path, run: Run) -> None:
     done = run("retrain", "--image_dir", colour_tree, *FAST)
     stamp = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}: "
     steps = re.findall(stamp + r"Step (\d+): Train accuracy = \d+\.\d%$", done.stderr, re.M)

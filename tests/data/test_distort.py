@@ -1,4 +1,4 @@
-"""The ancestor's distortions."""
+"""retrain.py's distortions."""
 
 import io
 
@@ -51,7 +51,7 @@ def test_flip_mirrors_about_half() -> None:
     assert 18 <= sum(mirrored) <= 42
 
 
-def test_crop_keeps_the_ancestors_share() -> None:
+def test_crop_keeps_the_share_of_retrain_py() -> None:
     """A crop of 50 % keeps a window of 1/1.5 of each side, anywhere."""
     plain = decode(photo(), Recipe(SIZE, SIZE)).astype(float)
     spans = [float(p[-1, 0, 0]) - float(p[0, 0, 0]) for p in copies(random_crop=50)]
@@ -126,7 +126,7 @@ def test_jitter_changes_colours_and_not_places() -> None:
         assert (np.diff(rows) >= -1).all()  # red still grows downwards
 
 
-def test_the_ancestors_copies_are_what_they_were() -> None:
+def test_distorted_copies_are_what_they_were() -> None:
     """The text names the later distortions only where they are asked for."""
     plain = Distortion(flip_left_right=True, random_crop=5)
     assert plain.text == "|distort:flip=1,crop=5,scale=0,brightness=0,copy=0,seed=0"

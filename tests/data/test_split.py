@@ -21,7 +21,7 @@ from retrain.data.split import (
 )
 from retrain.errors import UsageFault
 
-# Path as the ancestor hashed it, its percent, its set at 10/10: computed from the old script.
+# Path as retrain.py hashed it, its percent, its set at 10/10: computed from the old script.
 GOLDEN = [
     ("flower_photos", "daisy/21652746_cc379e0eea_m.jpg", 76.2628441771, TRAIN),
     ("/tmp/flower_photos", "daisy/21652746_cc379e0eea_m.jpg", 96.3020510696, TRAIN),

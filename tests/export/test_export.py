@@ -63,7 +63,7 @@ def test_a_plain_tensorflow_program_gets_the_same_scores(
             assert float(score) == pytest.approx(expected[label], abs=1e-4)
 
 
-def test_names_are_the_ancestors(trained: Path) -> None:
+def test_names_are_those_of_retrain_py(trained: Path) -> None:
     graph = read_graph(trained / "output_graph.pb")
     ops = {node.name: node.op for node in graph.node}
     assert ops["Placeholder"] == "Placeholder"

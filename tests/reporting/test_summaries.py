@@ -18,7 +18,7 @@ HISTOGRAMS = {
 }
 
 
-def test_a_real_tensorboard_shows_the_ancestors_tags(
+def test_a_real_tensorboard_shows_the_tags_of_retrain_py(
     colour_tree: Path, run: Run, tmp_path: Path
 ) -> None:
     fast = ("--tfhub_module", TINY, "--how_many_training_steps", 41)

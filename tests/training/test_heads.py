@@ -1,4 +1,4 @@
-"""Sampling and the ancestor's solver."""
+"""Sampling and retrain.py's solver."""
 
 from collections import Counter
 
@@ -73,7 +73,7 @@ def test_full_batches_follow_the_gradient_of_the_cross_entropy() -> None:
     np.testing.assert_allclose(found, point, atol=2e-4)
 
 
-def test_initial_weights_are_the_ancestors() -> None:
+def test_initial_weights_are_those_of_retrain_py() -> None:
     settings = SgdSettings(**{**vars(SETTINGS), "steps": 0})
     features = matrix(np.zeros((2, 20000), np.float32))
     labels, rows = np.array([0, 1], np.int32), np.arange(2)
@@ -93,7 +93,7 @@ def test_initial_weights_are_the_ancestors() -> None:
     assert not head.biases.any()
 
 
-def test_evaluated_steps_are_the_ancestors() -> None:
+def test_evaluated_steps_are_those_of_retrain_py() -> None:
     _, seen = solve(SETTINGS)
     assert [result.step for result in seen] == [0, 20, 40, 49]
     assert seen[-1].validation is not None and seen[-1].validation.count == 20

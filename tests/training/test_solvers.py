@@ -17,7 +17,7 @@ from retrain.training.sampler import Sampler
 from retrain.training.sgd import SgdSettings, StepResult, train_head
 from retrain.utils.numerics import softmax
 
-ANCESTOR = SgdSettings(
+RETRAIN_PY = SgdSettings(
     steps=200,
     learning_rate=0.05,
     train_batch_size=16,
@@ -65,8 +65,8 @@ def train(
     return head, seen
 
 
-def ancestors_head(settings: SgdSettings) -> Head:
-    """The ancestor's training, written down plainly."""
+def head_of_retrain_py(settings: SgdSettings) -> Head:
+    """retrain.py's training, written down plainly."""
     features, labels = clusters((40, 40, 40))
     start, draw, _ = np.random.SeedSequence(settings.seed).spawn(3)
     weights = sgd._truncated_normal(np.random.default_rng(start), (8, 3))
@@ -84,9 +84,9 @@ def ancestors_head(settings: SgdSettings) -> Head:
 
 @pytest.mark.parametrize("size", [16, -1])
 @pytest.mark.parametrize("sampling", ["balanced", "uniform"])
-def test_the_defaults_give_the_ancestors_bits(size: int, sampling: str) -> None:
-    settings = replace(ANCESTOR, train_batch_size=size, sampling=sampling)
-    found, expected = train(settings)[0], ancestors_head(settings)
+def test_the_defaults_give_the_bits_of_retrain_py(size: int, sampling: str) -> None:
+    settings = replace(RETRAIN_PY, train_batch_size=size, sampling=sampling)
+    found, expected = train(settings)[0], head_of_retrain_py(settings)
     assert found.weights.tobytes() == expected.weights.tobytes()
     assert found.biases.tobytes() == expected.biases.tobytes()
 
@@ -94,7 +94,7 @@ def test_the_defaults_give_the_ancestors_bits(size: int, sampling: str) -> None:
 @pytest.mark.parametrize("solver", RULES)
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_every_rule_lowers_the_loss(solver: str, schedule: str) -> None:
-    settings = replace(ANCESTOR, solver=solver, schedule=schedule)
+    settings = replace(RETRAIN_PY, solver=solver, schedule=schedule)
     features, labels = clusters((40, 40, 40))
     losses = [
         cross_entropy(train(replace(settings, steps=steps))[0].probabilities(features), labels)
@@ -105,7 +105,7 @@ def test_every_rule_lowers_the_loss(solver: str, schedule: str) -> None:
 
 @pytest.mark.parametrize("solver", RULES)
 def test_every_rule_gives_the_same_bits_again(solver: str) -> None:
-    settings = replace(ANCESTOR, solver=solver, schedule="cosine", l2=0.01, label_smoothing=0.1)
+    settings = replace(RETRAIN_PY, solver=solver, schedule="cosine", l2=0.01, label_smoothing=0.1)
     first, second = train(settings)[0], train(settings)[0]
     assert first.weights.tobytes() == second.weights.tobytes()
 
@@ -116,7 +116,7 @@ def test_every_rule_goes_to_the_optimum_of_the_penalised_loss(solver: str) -> No
     features, labels = clusters((40, 20, 20))
     rows = np.arange(80)
     settings = replace(
-        ANCESTOR,
+        RETRAIN_PY,
         solver=solver,
         schedule="cosine",
         steps=3000,
@@ -172,13 +172,13 @@ def test_cosine_goes_from_the_rate_to_nothing() -> None:
 
 
 def test_a_penalty_shrinks_the_weights() -> None:
-    free, bound = (train(replace(ANCESTOR, l2=l2))[0] for l2 in (0.0, 0.5))
+    free, bound = (train(replace(RETRAIN_PY, l2=l2))[0] for l2 in (0.0, 0.5))
     assert np.abs(bound.weights).sum() < 0.6 * np.abs(free.weights).sum()
 
 
 def test_early_stopping_keeps_the_best_head() -> None:
     """A rate so large that the loss jumps about."""
-    settings = replace(ANCESTOR, learning_rate=2.0, patience=7, steps=2000)
+    settings = replace(RETRAIN_PY, learning_rate=2.0, patience=7, steps=2000)
     head, seen = train(settings)
     features, labels = clusters((40, 40, 40))
     losses = [one.validation.cross_entropy for one in seen if one.validation is not None]
@@ -192,7 +192,7 @@ def test_early_stopping_keeps_the_best_head() -> None:
 
 def test_early_stopping_lets_a_falling_loss_fall() -> None:
     patient, plain = (
-        train(replace(ANCESTOR, train_batch_size=-1, learning_rate=0.01, patience=patience))
+        train(replace(RETRAIN_PY, train_batch_size=-1, learning_rate=0.01, patience=patience))
         for patience in (1, 0)
     )
     assert [one.step for one in patient[1]] == [one.step for one in plain[1]]
@@ -200,8 +200,8 @@ def test_early_stopping_lets_a_falling_loss_fall() -> None:
 
 
 def test_without_validation_photos_training_goes_to_its_end() -> None:
-    head, seen = train(replace(ANCESTOR, patience=1), trained=120)
-    plain, _ = train(ANCESTOR, trained=120)
+    head, seen = train(replace(RETRAIN_PY, patience=1), trained=120)
+    plain, _ = train(RETRAIN_PY, trained=120)
     assert seen[-1].step == 199 and seen[-1].best is None
     assert np.array_equal(head.weights, plain.weights)
 
@@ -293,7 +293,7 @@ def test_balanced_class_weights_raise_balanced_accuracy(solver: str) -> None:
 
     def accuracy(rule: str) -> float:
         settings = replace(
-            ANCESTOR, solver=solver, sampling="uniform", class_weight=rule, train_batch_size=50
+            RETRAIN_PY, solver=solver, sampling="uniform", class_weight=rule, train_batch_size=50
         )
         head = train_head(
             matrix(features),
@@ -323,4 +323,4 @@ def test_balanced_class_weights_raise_balanced_accuracy_of_lbfgs() -> None:
 @pytest.mark.parametrize("solver", ["sgd", "momentum"])
 def test_divergence_of_every_rule_is_an_error_with_a_remedy(solver: str) -> None:
     with pytest.raises(RetrainError, match="give a smaller one"):
-        train(replace(ANCESTOR, solver=solver, learning_rate=1e39))
+        train(replace(RETRAIN_PY, solver=solver, learning_rate=1e39))

@@ -39,7 +39,7 @@ def names(command: click.Command) -> set[str]:
     return {name for parameter in command.params for name in parameter.opts}
 
 
-def test_all_flags_of_the_ancestors_are_accepted() -> None:
+def test_all_flags_of_the_old_scripts_are_accepted() -> None:
     hub, older = HUB_FLAGS.split(), OLDER_FLAGS.split()
     assert len(hub) == 25
     assert len(set(hub + older) - {"tfhub_module", "saved_model_dir", "logging_verbosity",
