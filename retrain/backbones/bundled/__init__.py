@@ -1,10 +1,13 @@
 """The modules that come with the package, frozen."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from retrain.backbones.backbone import Backbone, read_backbone
 from retrain.errors import RetrainError, one_line
 from retrain.utils.kept import damage_in
+
+if TYPE_CHECKING:
+    from retrain.backbones.backbone import Backbone
 
 BUNDLED_FOLDER = Path(__file__).parent
 DEFAULT_MODULE = "mobilenet_v1_100_224"
@@ -12,9 +15,11 @@ BUNDLED = (DEFAULT_MODULE, "mobilenet_v1_025_128")
 IMAGENET_LABELS = BUNDLED_FOLDER / "imagenet_labels_1001.txt"
 
 
-def bundled_backbone(name: str) -> Backbone:
+def bundled_backbone(name: str) -> "Backbone":
     """One of BUNDLED. Raises RetrainError if its facts are damaged (`check_bundled` looks at all
     of it)."""
+    from retrain.backbones.backbone import read_backbone  # brings NumPy, unneeded for --help
+
     try:
         return read_backbone(_folder_of(name))
     except (OSError, ValueError, TypeError) as error:
