@@ -44,7 +44,7 @@ def test_the_seed_changes_the_copies() -> None:
 
 def test_flip_mirrors_about_half() -> None:
     plain = decode(photo(), Recipe(SIZE, SIZE))
-    found = copies(flip_left_right=1)
+    found = copies(flip_left_right=True)
     mirrored = [(pixels == plain[:, ::-1]).all() for pixels in found]
     kept = [(pixels == plain).all() for pixels in found]
     assert sum(mirrored) + sum(kept) == 60
