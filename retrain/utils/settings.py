@@ -28,8 +28,16 @@ GATES = "Gates (exit code 3)"
 
 @dataclass(frozen=True)
 class Range:
-    """From `low` to `high`, both allowed unless `above_low` or `below_high`; `whole` numbers only,
-    or any. `all_too`: ALL is allowed as well."""
+    """The numbers that a setting may have.
+
+    Attributes:
+        low: The least.
+        high: The largest.
+        whole: Whole numbers only.
+        above_low: `low` itself is not allowed.
+        below_high: `high` itself is not allowed.
+        all_too: ALL is allowed as well.
+    """
 
     low: float
     high: float
@@ -39,7 +47,7 @@ class Range:
     all_too: bool = False
 
     def holds(self, number: float) -> bool:
-        """Return whether the number lies in it; never for one that is none (NaN)."""
+        """Tell whether a number is in the range; NaN never is."""
         if self.all_too and number == ALL:
             return True
         over = number > self.low if self.above_low else number >= self.low
@@ -47,7 +55,7 @@ class Range:
 
     @property
     def words(self) -> str:
-        """What to give, in words."""
+        """The range in words: what to give."""
         kind = "a whole number" if self.whole else "a number"
         low, high = (
             f"{int(end):,}" if end == int(end) else f"{end:g}" for end in (self.low, self.high)
@@ -100,12 +108,22 @@ SHARE = real(0, 1, above_low=True)
 class Setting:
     """One setting of a section, as declared by `setting` and its field.
 
-    `name` is the field's, the flag's and the key's in `run.json`; `kind` the type of its values,
-    `default` MISSING for one that must be given. `recorded`: whether a graph's manifest says it.
-    `check` makes the field's value of what a caller gives, where type, range and choices do not
-    say enough; `parse` makes it of the command line's text. `flag`, `metavar`, `shown_default` and
-    `everyday` are the option's: its name if that is not the field's, what stands for its value and
-    its default in the help, whether the short help has it.
+    Attributes:
+        name: The field's, the flag's, and the key in `run.json`.
+        kind: The type of its values.
+        default: MISSING for a setting that must be given.
+        help: What the command line says of it.
+        group: The group of the help that its option stands in.
+        recorded: Whether a graph's manifest has it; `run.json` has every setting.
+        range: The numbers that it may be.
+        choices: The words that it may be.
+        check: Makes the field's value of what a caller gives, where type, range and choices do not
+            say enough; raises UsageFault.
+        parse: Makes the field's value of the command line's text; raises UsageFault.
+        flag: Of the option, if it is not the name.
+        metavar: What stands for the value in the help.
+        shown_default: What the help says where the default is no value.
+        everyday: Whether the short help has the option.
     """
 
     name: str
@@ -149,15 +167,16 @@ class Setting:
 
 
 def setting(default: Any = MISSING, *, help: str, **more: Any) -> Any:
-    """Declare a field of a section; `more` are the fields of Setting that are not the usual."""
+    """Return a field of a section; `more` are attributes of Setting that are not the usual."""
     return dataclasses.field(default=default, metadata={"help": help, **more})
 
 
 class Section:
     """What a stage is told: a frozen dataclass of settings, checked when it is made.
 
-    `group` is the group of the help that its options stand in, `recorded` whether a graph's
-    manifest has them, where a setting does not say otherwise.
+    Attributes:
+        group: Of its settings, where they do not say otherwise.
+        recorded: Of its settings, where they do not say otherwise.
     """
 
     group: ClassVar[str]
@@ -210,7 +229,7 @@ def text_of(name: str, value: Any, kind: str = "text") -> str:
 
 
 def shown(value: object) -> str:
-    """Return a user's value as a fault repeats it: on one line, and not for ever."""
+    """Return a user's value for an error message: on one line, and at most SHOWN characters."""
     try:
         text = f"{value:g}" if isinstance(value, float) else str(value)
     except ValueError:  # an int with more digits than Python writes
