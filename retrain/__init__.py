@@ -7,7 +7,8 @@
     for photo in retrain.load("output_graph.pb").label(["a.jpg", "b.jpg"]):
         print(photo.path, photo.labels[0])
 
-The commands `retrain` and `label-image` are these two functions.
+The commands `retrain` and `label-image` are these two functions. `Extractor` does the part of the
+work that may go to many machines: see retrain.features.extractor.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from retrain.commands.result import TrainResult
+    from retrain.features.extractor import Extractor, Receipt, Work
     from retrain.inference.labeller import Labeller
 
 
-__all__ = ["__version__", "load", "train"]
+__all__ = ["Extractor", "Receipt", "Work", "__version__", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is heavy when it is first asked for."""
+    if name in ("Extractor", "Receipt", "Work"):
+        from retrain.features import extractor
+
+        return getattr(extractor, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def train(image_dir: "str | PathLike[str]", **settings: Any) -> "TrainResult":

@@ -24,12 +24,17 @@ from retrain.utils.kept import SUFFIX, read_kept, write_kept
 from retrain.utils.logs import warn_once
 
 
+def audit_wanted(config: TrainConfig) -> bool:
+    """Return whether the report or --max_leaks needs an audit of the photos."""
+    return config.page is not None or config.gates.max_leaks is not None
+
+
 def audit_of(config: TrainConfig, dataset: Dataset | None, outputs: Sequence[Path]) -> Audit | None:
     """The audit for the report and for --max_leaks; None if neither is wanted.
 
     `dataset`: the photos with the features of a module; without, those of the default one.
     """
-    if config.page is None and config.gates.max_leaks is None:
+    if not audit_wanted(config):
         return None
     if dataset is None:
         plain = ExtractConfig()
@@ -41,7 +46,6 @@ def audit_of(config: TrainConfig, dataset: Dataset | None, outputs: Sequence[Pat
         )
         return audit_tree(config.data, module, outputs)
     return _audited(
-        config.extract.features_folder / "audits",
         dataset.index,
         dataset.keys,
         features=dataset.features,
@@ -56,8 +60,8 @@ def audit_tree(data: DataConfig, extract: ExtractConfig, outputs: Sequence[Path]
 
     Raises RetrainError.
     """
-    photos = read_photos(data, extract, outputs, least_classes=1)
-    photos.extractor.say_done()
+    photos = read_photos(data, extract, outputs, least_classes=1, looks=True)
+    photos.runner.say_done()
     split = split_index(
         photos.index,
         photos.digests,
@@ -66,18 +70,16 @@ def audit_tree(data: DataConfig, extract: ExtractConfig, outputs: Sequence[Path]
         rule=data.split,
     )
     return _audited(
-        extract.features_folder / "audits",
         photos.index,
         photos.keys,
         features=photos.features(),
         sets=split.sets,
-        recipe=photos.recipe,
-        store=photos.store,
+        recipe=photos.extractor.recipe,
+        store=photos.extractor.store,
     )
 
 
 def _audited(
-    folder: Path,
     index: Index,
     keys: list[bytes],
     *,
@@ -91,10 +93,10 @@ def _audited(
     digest.update(repr((__version__, DECODER, store.identity, index.classes, index.aside)).encode())
     for photo, key, which in zip(index.photos, keys, sets.tolist(), strict=True):
         digest.update(repr((photo.path, photo.label, key, which)).encode())
-    path = folder / f"{digest.hexdigest()}{SUFFIX}"
+    path = store.root / "audits" / f"{digest.hexdigest()}{SUFFIX}"
     kept = read_kept(path, warn_once)
     if kept is not None:
         return audit_from_json(json.loads(kept))
-    audit = run_audit(index, keys, features, sets=sets, recipe=recipe)
+    audit = run_audit(index, keys, features, sets=sets, recipe=recipe, looks=store.root)
     write_kept(path, json.dumps(audit_to_json(audit)).encode(), warn_once)
     return audit

@@ -43,7 +43,7 @@ def compare_heads(config: TrainConfig) -> Iterator[HeadContender]:
     Raises RetrainError.
     """
     photos = read_photos(config.data, config.extract, [])
-    photos.extractor.say_done()
+    photos.runner.say_done()
     fold_of = folds_of(photos, config.batches.seed)
     features, labels = photos.features(), photos.labels
     first: np.ndarray | None = None

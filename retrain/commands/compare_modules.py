@@ -64,7 +64,7 @@ def compare_modules(handles: Sequence[str], config: TrainConfig) -> Iterator[Con
         right = _right_answers(photos, config)
         if first is not None and len(first) != len(right):
             raise RetrainError("the photos changed while modules were compared: run again")
-        backbone = photos.backbone
+        backbone = photos.extractor.backbone
         yield Contender(
             name=backbone.info.name,
             accuracy=float(right.mean()),
@@ -114,13 +114,15 @@ def folds_of(photos: Photos, seed: int) -> np.ndarray:
 
 def _rate(photos: Photos, config: ExtractConfig) -> float:
     """Photos per second from file to features, measured anew: cached features tell nothing."""
-    log.info(f"Measuring how fast {photos.backbone.info.name} is ({RATE_SECONDS:g} s at most)")
-    engine = choose_engine(config.engine, photos.backbone, config.precision)
+    extractor = photos.extractor
+    name = extractor.backbone.info.name
+    log.info(f"Measuring how fast {name} is ({RATE_SECONDS:g} s at most)")
+    engine = choose_engine(config.engine, extractor.backbone, config.precision)
     paths = [photos.index.full_path(photo) for photo in photos.index.photos]
     end = time.monotonic() + RATE_SECONDS
 
     def pictures() -> Iterator[tuple[int, np.ndarray]]:
-        for number, pixels in read_photos_ahead(paths, photos.recipe):
+        for number, pixels in read_photos_ahead(paths, extractor.recipe):
             if time.monotonic() > end:
                 return
             if isinstance(pixels, np.ndarray):

@@ -12,13 +12,13 @@ from retrain.backbones.sources.local import source_of
 from retrain.config import TrainConfig
 from retrain.data.decoding.augment import distortions_of
 from retrain.data.decoding.decode import Recipe
-from retrain.data.digests import digest_photos
+from retrain.data.digests import DigestMemo
 from retrain.data.folder import read_tree
-from retrain.data.split import TEST, TRAIN, VALIDATION, split_index
-from retrain.data.summary import ASIDE_CSV, report_aside, say_found, say_left_out, say_split
+from retrain.data.split import TEST, TRAIN, VALIDATION
+from retrain.data.summary import ASIDE_CSV, say_found, say_left_out
 from retrain.evaluation.intervals import PairedDifference, paired_difference
 from retrain.evaluation.scoring import evaluate
-from retrain.features.dataset import Dataset, on_backbone, usable_photos
+from retrain.features.dataset import Dataset, on_backbone, split_photos, usable_photos
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.training.config import parse_depth
 from retrain.training.curve import CurvePoint
@@ -155,30 +155,20 @@ def from_scratch(
     recipe = Recipe(height, width)
     index = read_tree(config.data.image_dir, ignore=outputs)
     say_found(index)
-    digests, unreadable, _ = digest_photos(index, config.extract.features_folder / "digests")
-    readable = [photo for photo in index.photos if photo.path in digests]
-    paths = [index.full_path(photo) for photo in readable]
-    pixels, broken = read_pixels(paths, recipe)
-    failed = {digests[readable[position].path]: why for position, why in broken.items()}
-    index = usable_photos(index, digests, unreadable, failed=failed)
+    memo = DigestMemo(index, config.extract.features_folder / "digests")
+    found, digests = index.photos, memo.known
+    pixels, reasons = read_pixels(index, memo, recipe)
+    index = usable_photos(index, reasons)
     say_left_out(index)
-    report_aside(
-        index.aside,
-        config.graph.beside(ASIDE_CSV),
-        strict=config.data.strict,
-        csv_safe=config.report.csv_safe,
-    )
-    usable = {photo.path for photo in index.photos}
-    pixels = pixels[[position for position, p in enumerate(readable) if p.path in usable]]
-    labels = np.array([photo.label for photo in index.photos], np.int32)
-    split = split_index(
+    split = split_photos(
+        config.data,
         index,
         digests,
-        config.data.testing_percentage,
-        validation=config.data.validation_percentage,
-        rule=config.data.split,
+        aside_csv=config.graph.beside(ASIDE_CSV),
+        csv_safe=config.report.csv_safe,
     )
-    say_split(index, labels, split, config=config.data)
+    pixels = pixels[[row for row, photo in enumerate(found) if photo.path not in reasons]]
+    labels = np.array([photo.label for photo in index.photos], np.int32)
     plan = CnnSettings(
         grayscale=config.network.grayscale,
         epochs=config.network.epochs or CNN_EPOCHS,

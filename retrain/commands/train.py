@@ -9,7 +9,7 @@ import numpy as np
 
 from retrain.artifacts.safety.verdict import unsafe_allowed
 from retrain.backbones.sources.local import source_of
-from retrain.commands.audit import audit_of
+from retrain.commands.audit import audit_of, audit_wanted
 from retrain.commands.graph_writer import Exporter
 from retrain.commands.preflight import check_before
 from retrain.commands.report import report_run
@@ -108,6 +108,7 @@ def _train(
             aside_csv=config.graph.beside(ASIDE_CSV),
             csv_safe=config.report.csv_safe,
             distortions=distortions_of(config.augment, config.batches.seed),
+            looks=audit_wanted(config),
         )
         _say_difference(recorded, dataset)
         labels = labels_of(dataset.index.classes, legacy=data.legacy_labels)

@@ -1,80 +1,120 @@
-"""Photos from their files to pixels, ahead of whoever uses them."""
+"""Photos from their files to pixels and looks, each opened once, ahead of whoever uses them."""
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
 
-from retrain.data.decoding import memory
-from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
-from retrain.data.decoding.faults import BadPhoto
-from retrain.data.decoding.foreign_formats import HEAD
-from retrain.data.decoding.open import format_of, no_photo
-from retrain.data.decoding.png import has_odd_key, may_have_odd_key
-from retrain.data.decoding.tiff import photo_page
-from retrain.errors import one_line
-from retrain.utils.files import open_regular
+from retrain.data.decoding.decode import (
+    Recipe,
+    decode,
+    pillow_warnings_ignored,
+    pixels_of,
+    size_for,
+)
+from retrain.data.decoding.faults import BadPhoto, Changed, TooLittleMemory, gone, reason_of
+from retrain.data.decoding.open import opened
+from retrain.data.looks import LOOK, Look, look_at, look_of
+from retrain.data.photo_file import content_of, open_photo
 from retrain.utils.prefetch import map_ahead
 
-SMALL = 4_000_000  # bytes of a file whose reading waits for no other
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a photo besides its digest: its pixels by a recipe, a look at it."""
+
+    recipe: Recipe | None = None
+    look: bool = False
 
 
-@contextmanager
-def content_of(path: str | PathLike[str]) -> Iterator[bytes]:
-    """The bytes of a photo's file; large ones are held by a few threads at a time.
+@dataclass(frozen=True)
+class Reading:
+    """What one opening of a photo's file gave.
 
-    Raises BadPhoto for a file that is known by its first bytes to be none, or is too large to be
-    one, and OSError.
+    Attributes:
+        digest: Of its bytes; None if they could not be read, or are not those of the photo meant.
+        pixels: (H, W, 3) uint8, where they were wanted.
+        look: Where it was wanted and could be had.
+        narrow: Whether it has 16 bits and its values fill only a small part of their range.
+        fault: Why there is no digest, or there are no pixels though they were wanted.
     """
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > SMALL:
-            head = file.read(HEAD)
-            if format_of(head) is None:
-                raise BadPhoto(no_photo(head))
-            if size > memory.ONE:
-                raise BadPhoto(f"a file of {size / 1e9:.1f} GB is too large for a photo")
-            file.seek(0)
-        with memory.FILES.taken(size) if size > SMALL else nullcontext():
-            yield file.read()
+
+    digest: bytes | None = None
+    pixels: np.ndarray | None = None
+    look: Look | None = None
+    narrow: bool = False
+    fault: BadPhoto | OSError | None = None
 
 
-def read_otherwise_before(path: str | PathLike[str]) -> bool | None:
-    """Whether decoder 1, of the versions before, may have read other pixels from this photo; None
-    if that cannot be seen now.
+def read_once(
+    path: str | PathLike[str],
+    digest: bytes | None,
+    wanted: Callable[[bytes, bytes | BadPhoto], Wanted],
+) -> Reading:
+    """Open a photo's file once and return its digest and what else is wanted of it.
 
-    It took every TIFF for one of Pillow's layouts and its first page for the photo, and a
-    transparent colour in a PNG for one of 8 bits.
+    Args:
+        path: The file.
+        digest: Of the photo that is meant, or None if it is not known yet.
+        wanted: Says what is wanted of the photo with this digest and these bytes.
     """
     try:
-        with open_regular(path) as file:
-            head = file.read(HEAD)
-        found = format_of(head)
-        if found == "TIFF":
-            with content_of(path) as content, pillow_warnings_ignored():
-                page, is_first = photo_page(content)
-                return not (is_first and page.layout.read_by_pillow)
-        if found == "PNG" and may_have_odd_key(head):
-            with content_of(path) as content:
-                return has_odd_key(content)
-    except OSError:
-        return None
-    except Exception:  # broken: there can be no feature of it
-        return True
-    return False
+        with open_photo(path) as photo:
+            found = photo.digest()
+            if digest not in (None, found):
+                return Reading(fault=Changed())
+            return _reading(found, photo.content, wanted(found, photo.content))
+    except OSError as fault:
+        return Reading(fault=fault)
+
+
+def _reading(digest: bytes, content: bytes | BadPhoto, wanted: Wanted) -> Reading:
+    """Decode the bytes, and return what is wanted of them.
+
+    They are decoded twice where a look needs a JPEG reduced more than the pixels do: so it is the
+    same look, to the bit, whatever the size of the network's input.
+    """
+    if isinstance(content, BadPhoto):
+        return Reading(digest, fault=content if wanted.recipe is not None else None)
+    pixels = look = None
+    narrow = False
+    if wanted.recipe is not None:
+        try:
+            with opened(content, *size_for(wanted.recipe)) as picture:
+                pixels = pixels_of(picture, wanted.recipe, content)
+                narrow = picture.narrow
+                if wanted.look and picture.serves(*size_for(LOOK)):
+                    look = look_of(picture)
+        except (BadPhoto, TooLittleMemory) as fault:
+            return Reading(digest, fault=fault)
+    if wanted.look and look is None:
+        with suppress(BadPhoto, TooLittleMemory):
+            look = look_at(content)
+    return Reading(digest, pixels, look, narrow)
 
 
 def read_photo(path: str | PathLike[str], recipe: Recipe) -> np.ndarray | str:
-    """Its pixels (H, W, 3) uint8, or why there are none."""
+    """Return its pixels (H, W, 3) uint8, or why there are none."""
     try:
         with content_of(path) as content:
             return decode(content, recipe)
-    except BadPhoto as error:
-        return str(error)
-    except OSError as error:
-        return f"cannot be read: {error.strerror or one_line(error)}"
+    except (BadPhoto, OSError) as fault:
+        return reason_of(fault)
+
+
+def read_photo_again(path: str | PathLike[str], recipe: Recipe, digest: bytes) -> np.ndarray:
+    """Return the pixels (H, W, 3) uint8 of a photo that was read before.
+
+    To be called with Pillow's warnings ignored. Raises RetrainError if it is gone, or has another
+    digest than it had.
+    """
+    try:
+        with content_of(path, digest) as content:
+            return decode(content, recipe)
+    except (BadPhoto, OSError) as fault:
+        raise gone(path, fault) from fault
 
 
 def read_photos_ahead(

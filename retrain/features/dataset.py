@@ -10,25 +10,20 @@ import numpy as np
 
 from retrain.artifacts.safety.verdict import unsafe_allowed
 from retrain.backbones.backbone import Backbone
-from retrain.backbones.engines.engine import Engine, choose_engine
 from retrain.backbones.sources.resolve import resolve
 from retrain.data.config import DataConfig
 from retrain.data.decoding.augment import Distortion
-from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
-from retrain.data.decoding.faults import BadPhoto
-from retrain.data.digests import digest_of, digest_photos
+from retrain.data.decoding.decode import Recipe, pillow_warnings_ignored
 from retrain.data.folder import Index, read_tree, without_unusable
-from retrain.data.read import content_of
+from retrain.data.read import read_photo_again
 from retrain.data.split import SETS, TRAIN, Split, split_index
 from retrain.data.summary import report_aside, say_found, say_left_out, say_narrow, say_split
-from retrain.data.walk import SetAside
-from retrain.errors import RetrainError, counted, one_line
+from retrain.errors import RetrainError, counted
 from retrain.features.config import ExtractConfig
-from retrain.features.extract import extract as extract_features
-from retrain.features.extract import look_again, missing
+from retrain.features.extractor import Extractor
 from retrain.features.matrix import FeatureMatrix
-from retrain.features.store import BottleneckStore, StoreIdentity
-from retrain.utils.files import check_folder_can_be_written
+from retrain.features.runner import Runner
+from retrain.features.store import BottleneckStore
 from retrain.utils.logs import warn_once
 
 log = logging.getLogger(__name__)
@@ -78,16 +73,9 @@ class Dataset:
         """
         pixels = self.store.read_pixels(self.keys[row], warn_once)
         if pixels is None or pixels.shape != (self.recipe.height, self.recipe.width, 3):
-            path = Path(self.index.full_path(self.index.photos[row]))
-            try:
-                with pillow_warnings_ignored(), content_of(path) as content:
-                    if digest_of(content) != self.keys[row]:
-                        raise BadPhoto("changed while this run was working")
-                    pixels = decode(content, self.recipe)
-            except (OSError, BadPhoto) as error:
-                raise RetrainError(
-                    f"{path} could be read before and cannot now ({one_line(error)}): run again"
-                ) from error
+            path = self.index.full_path(self.index.photos[row])
+            with pillow_warnings_ignored():
+                pixels = read_photo_again(path, self.recipe, self.keys[row])
             self.store.keep_pixels(self.keys[row], pixels, warn_once)
         return pixels
 
@@ -100,6 +88,7 @@ def prepare(
     aside_csv: Path,
     csv_safe: bool = False,
     distortions: Sequence[Distortion] = (),
+    looks: bool = False,
 ) -> Dataset:
     """Return the usable photos with their features and sets, and their distorted copies.
 
@@ -110,34 +99,25 @@ def prepare(
         aside_csv: where the files that cannot be used are listed.
         csv_safe: whether that list shall be safe in spreadsheets.
         distortions: one for each distorted copy of the training photos.
+        looks: whether an audit is going to ask for a look at each photo.
 
     Raises:
         RetrainError: if there are too few photos, or the module or a folder cannot be used.
     """
-    photos = read_photos(data, extract, outputs)
-    index, extractor = photos.index, photos.extractor
-    report_aside(index.aside, aside_csv, strict=data.strict, csv_safe=csv_safe)
-    split = split_index(
-        index,
-        photos.digests,
-        data.testing_percentage,
-        validation=data.validation_percentage,
-        rule=data.split,
-    )
+    photos = read_photos(data, extract, outputs, looks=looks)
+    index, extractor, runner = photos.index, photos.extractor, photos.runner
+    split = split_photos(data, index, photos.digests, aside_csv=aside_csv, csv_safe=csv_safe)
     labels, keys = photos.labels, photos.keys
-    say_split(index, labels, split, config=data)
-
     train_rows = split.rows(TRAIN)
     train_keys = [keys[row] for row in train_rows]
     paths = {keys[row]: index.full_path(index.photos[row]) for row in train_rows}
     matrices = [photos.features()]
     for distortion in distortions:
-        copies = extractor.features_of(paths, replace(photos.recipe, distortion=distortion))
-        lost = [paths[key] for key in train_keys if key not in copies]
-        if lost:
-            raise RetrainError(f"{lost[0]} could be read before and cannot now: run again")
-        matrices.append(copies.matrix(train_keys))
-    extractor.say_done()
+        recipe = replace(extractor.recipe, distortion=distortion)
+        matrices.append(
+            _features(runner, extractor.with_recipe(recipe), paths=paths, keys=train_keys)
+        )
+    runner.say_done()
     copied = len(matrices) - 1
     return Dataset(
         index=index,
@@ -146,10 +126,44 @@ def prepare(
         features=FeatureMatrix.stacked(matrices),
         training_rows=np.concatenate([train_rows, len(keys) + np.arange(copied * len(train_keys))]),
         split=split,
-        backbone=photos.backbone,
-        recipe=photos.recipe,
-        store=photos.store,
+        backbone=extractor.backbone,
+        recipe=extractor.recipe,
+        store=extractor.store,
     )
+
+
+def split_photos(
+    data: DataConfig,
+    index: Index,
+    digests: Mapping[str, bytes],
+    *,
+    aside_csv: Path,
+    csv_safe: bool,
+) -> Split:
+    """Divide the usable photos into sets, which are said, and return them.
+
+    Args:
+        data: how they are divided.
+        index: the usable photos, with the files that were set aside.
+        digests: of the photos, by path.
+        aside_csv: where the files that cannot be used are listed.
+        csv_safe: whether that list shall be safe in spreadsheets.
+
+    Raises:
+        RetrainError: if a class has no photo to train on, or if there is a file that cannot be
+            used and `data` is strict.
+    """
+    report_aside(index.aside, aside_csv, strict=data.strict, csv_safe=csv_safe)
+    split = split_index(
+        index,
+        digests,
+        data.testing_percentage,
+        validation=data.validation_percentage,
+        rule=data.split,
+    )
+    labels = np.array([photo.label for photo in index.photos], np.int32)
+    say_split(index, labels, split, config=data)
+    return split
 
 
 def on_backbone(config: ExtractConfig, dataset: Dataset, backbone: Backbone) -> Dataset:
@@ -157,37 +171,41 @@ def on_backbone(config: ExtractConfig, dataset: Dataset, backbone: Backbone) -> 
 
     Raises RetrainError.
     """
-    extractor = _Extractor(config, backbone, 0)
     photos = dataset.index.photos
     paths = {
         key: dataset.index.full_path(photo) for key, photo in zip(dataset.keys, photos, strict=True)
     }
-    recipe = Recipe(backbone.info.height, backbone.info.width)
-    store = extractor.features_of(paths, recipe)
-    lost = [paths[key] for key in dataset.keys if key not in store]
-    if lost:
-        raise RetrainError(f"{lost[0]} could be read before and cannot now: run again")
+    extractor = _extractor(config, backbone)
     return replace(
         dataset,
         labels=dataset.photo_labels,
-        features=store.matrix(dataset.keys),
+        features=_features(Runner(), extractor, paths=paths, keys=dataset.keys),
         training_rows=dataset.split.rows(TRAIN),
         backbone=backbone,
-        recipe=recipe,
-        store=store,
+        recipe=extractor.recipe,
+        store=extractor.store,
     )
+
+
+def _features(
+    runner: Runner, extractor: Extractor, *, paths: Mapping[bytes, str], keys: Sequence[bytes]
+) -> FeatureMatrix:
+    """Compute what is missing of photos that were read before. Raises RetrainError."""
+    store = runner.features_of(extractor, paths)
+    lost = [paths[key] for key in keys if key not in store]
+    if lost:
+        raise RetrainError(f"{lost[0]} could be read before and cannot now: run again")
+    return store.matrix(keys)
 
 
 @dataclass(frozen=True)
 class Photos:
-    """The usable photos of a tree, whose features are all in `store`, by digest."""
+    """The usable photos of a tree, by whose digests the store of `extractor` has all features."""
 
     index: Index
     digests: Mapping[str, bytes]
-    backbone: Backbone
-    recipe: Recipe
-    store: BottleneckStore
-    extractor: "_Extractor"
+    extractor: Extractor
+    runner: Runner
 
     @property
     def keys(self) -> list[bytes]:
@@ -201,95 +219,49 @@ class Photos:
 
     def features(self) -> FeatureMatrix:
         """(N, D)."""
-        return self.store.matrix(self.keys)
+        return self.extractor.store.matrix(self.keys)
 
 
 def read_photos(
-    data: DataConfig, extract: ExtractConfig, outputs: Iterable[Path], *, least_classes: int = 2
+    data: DataConfig,
+    extract: ExtractConfig,
+    outputs: Iterable[Path],
+    *,
+    least_classes: int = 2,
+    looks: bool = False,
 ) -> Photos:
-    """Reads the tree, computes the missing features, leaves out what is broken.
+    """Read the tree, compute the missing features, and leave out what is broken.
 
-    `outputs` as in `prepare`. Raises RetrainError, also for fewer than `least_classes` classes.
+    `outputs`, `looks` as in `prepare`. Raises RetrainError, also for fewer than `least_classes`
+    classes.
     """
     with unsafe_allowed(allowed=extract.allow_unsafe_module, warn=log.warning):
-        return _read_photos(data, extract, outputs, least_classes=least_classes)
+        index = read_tree(data.image_dir, outputs, least_classes)
+        backbone = resolve(extract.tfhub_module, extract.input_config, extract.modules_folder)
+        say_found(index)
+        extractor, runner = _extractor(extract, backbone), Runner(looks)
+        digests, reasons = runner.read_photos(extractor, index)
+        store = extractor.store
+        for path, key in digests.items():
+            if key not in store:
+                reasons[path] = runner.failed.get(key) or store.failed[key]
+        usable = usable_photos(index, reasons, least_classes)
+        say_left_out(usable)
+        say_narrow([p.path for p in usable.photos if digests[p.path] in store.narrow])
+        return Photos(usable, digests, extractor, runner)
 
 
-def _read_photos(
-    data: DataConfig, extract: ExtractConfig, outputs: Iterable[Path], *, least_classes: int
-) -> Photos:
-    index = read_tree(data.image_dir, outputs, least_classes)
-    backbone = resolve(extract.tfhub_module, extract.input_config, extract.modules_folder)
-    say_found(index)
-    digests, unreadable, read = digest_photos(index, extract.features_folder / "digests")
-    extractor = _Extractor(extract, backbone, read)
-    recipe = Recipe(backbone.info.height, backbone.info.width)
-    paths = {digests[p.path]: index.full_path(p) for p in index.photos if p.path in digests}
-    store = extractor.features_of(paths, recipe)
-    failed = {key: store.failed[key] for key in paths if key not in store}
-    usable = usable_photos(index, digests, unreadable, failed=failed, least_classes=least_classes)
-    say_left_out(usable)
-    say_narrow([p.path for p in usable.photos if digests[p.path] in store.narrow])
-    return Photos(usable, digests, backbone, recipe, store, extractor)
+def _extractor(config: ExtractConfig, backbone: Backbone) -> Extractor:
+    return Extractor(
+        backbone, config.features_folder, engine=config.engine, precision=config.precision
+    )
 
 
-class _Extractor:
-    """Fills one store after another; the engine is started when the first feature is missing."""
-
-    def __init__(self, config: ExtractConfig, backbone: Backbone, read: int) -> None:
-        self.config, self.backbone, self.read = config, backbone, read
-        self.computed = self.cached = 0
-        self._engine: Engine | None = None
-
-    def features_of(self, paths: Mapping[bytes, str], recipe: Recipe) -> BottleneckStore:
-        """The store that holds the features of the photos at `paths`, or why there are none."""
-        info = self.backbone.info
-        precision = self.config.precision
-        identity = StoreIdentity(info.name, info.fingerprint, recipe.text, precision)
-        store = BottleneckStore(self.config.features_folder, identity, info.feature_width)
-        store.refresh()
-        look_again(paths, store)
-        store.check(list(paths))
-        wanted = missing(list(paths), store)
-        log.debug(f"features in {store.folder}: {len(wanted)} of {len(paths)} missing")
-        if wanted and store.damaged:
-            first, more = store.damaged[0], len(store.damaged) - 1
-            where = f"{first} and {more} more" if more else first
-            log.warning(f"cached features in {where} are damaged and computed again")
-        if wanted:
-            check_folder_can_be_written(store.folder / "shards", "--bottleneck_dir")
-            if self._engine is None:
-                self._engine = choose_engine(self.config.engine, self.backbone, precision)
-                log.info(f"{info.name} ({precision}) with {self._engine.name}")
-            subset = {key: paths[key] for key in wanted}
-            extract_features(subset, store, self._engine, recipe=recipe)
-        self.computed += sum(key in store for key in wanted)
-        self.cached += len(paths) - len(wanted)
-        return store
-
-    def say_done(self) -> None:
-        log.info(
-            f"{counted(self.computed, 'feature')} computed, {self.cached} cached; "
-            f"{counted(self.read, 'photo')} read for their digests"
-        )
-
-
-def usable_photos(
-    index: Index,
-    digests: Mapping[str, bytes],
-    unreadable: Sequence[SetAside],
-    *,
-    failed: Mapping[bytes, str],
-    least_classes: int = 2,
-) -> Index:
-    """The index without the photos that are `unreadable` or, by digest, `failed` for a reason.
+def usable_photos(index: Index, reasons: Mapping[str, str], least_classes: int = 2) -> Index:
+    """Return the index without the photos that cannot be used for these reasons, by path.
 
     Raises RetrainError if fewer than `least_classes` classes are left.
     """
-    reasons = {file.path: file.reason for file in unreadable}
-    for photo in index.photos:
-        if (key := digests.get(photo.path)) is not None and key in failed:
-            reasons[photo.path] = failed[key]
     usable = without_unusable(index, reasons)
     _check_enough(usable, least_classes)
     return usable

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import shutil
+import threading
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +63,7 @@ class BottleneckStore:
     the shards that were left out because their checksums do not hold.
 
     Features that an earlier decoder made are good for all photos but those that it read otherwise
-    (see `doubted`).
+    (see `doubted`). Threads may ask while one publishes.
     """
 
     root: Path
@@ -76,26 +77,28 @@ class BottleneckStore:
     _shards: list["_Shard"] = field(default_factory=list)
     _where: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
     def folder(self) -> Path:
         return self.root / self.identity.folder_name
 
     def refresh(self) -> None:
-        """Reads the index of shards that were published since the last time."""
+        """Read the index of shards that were published since the last time."""
         try:
             names = sorted(os.listdir(self.folder / "shards"))
         except OSError:  # none yet; what else it may be is said when one is to be written
             return
         most = open_files_allowed(len(names) + SPARE_FILES) - SPARE_FILES
-        for name in names:
-            if name.startswith(".") or name in self._seen:
-                continue
-            self._seen.add(name)
-            try:
-                self._open(self.folder / "shards" / name, held=len(self._shards) < most)
-            except Exception:  # np.load raises many kinds on damaged files
-                self.damaged.append(str(self.folder / "shards" / name))
+        with self._lock:
+            for name in names:
+                if name.startswith(".") or name in self._seen:
+                    continue
+                self._seen.add(name)
+                try:
+                    self._open(self.folder / "shards" / name, held=len(self._shards) < most)
+                except Exception:  # np.load raises many kinds on damaged files
+                    self.damaged.append(str(self.folder / "shards" / name))
 
     def _open(self, folder: Path, *, held: bool) -> None:
         """`held`: its file of vectors stays open, which makes reading rows of it faster."""
@@ -145,6 +148,11 @@ class BottleneckStore:
     def __contains__(self, key: bytes) -> bool:
         return key in self._where
 
+    def holds(self, key: bytes) -> bool:
+        """Return whether there is a feature of this photo that is known to be undamaged."""
+        self.check([key])
+        return key in self
+
     def doubted(self, keys: Iterable[bytes]) -> list[bytes]:
         """Those of the keys whose features an earlier decoder made, and of which nobody has found
         out yet whether it read them otherwise."""
@@ -159,33 +167,35 @@ class BottleneckStore:
     def settle(self, unchanged: Sequence[bytes], misread: Iterable[bytes]) -> None:
         """What was found out of `doubted` keys: the features of those `misread` are gone, and it is
         noted, if it can be, that the `unchanged` need no second look."""
-        self._unchanged.update(unchanged)
-        self._misread.update(misread)
-        for key in self._misread & self._where.keys():
-            if not self._shards[self._where[key][0]].current:
-                del self._where[key]
+        with self._lock:
+            self._unchanged.update(unchanged)
+            self._misread.update(misread)
+            for key in self._misread & self._where.keys():
+                if not self._shards[self._where[key][0]].current:
+                    del self._where[key]
         if unchanged:
             with suppress(RetrainError):
                 self.publish([], np.empty((0, self.width), np.float32), {}, unchanged)
 
     def check(self, keys: Sequence[bytes]) -> None:
-        """Reads the shards that hold these keys; a key whose shards are all damaged is gone."""
-        while numbers := {
-            self._where[key][0]
-            for key in keys
-            if key in self._where and not self._shards[self._where[key][0]].checked
-        }:
-            shards = [self._shards[number] for number in sorted(numbers)]
-            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                fits = list(pool.map(_Shard.fits, shards))
-            bad = [shard for shard, whole in zip(shards, fits, strict=True) if not whole]
-            for shard in bad:
-                self.damaged.append(shard.folder)
-                shard.keys = []
-            if bad:
-                self._where.clear()
-                for number in range(len(self._shards)):
-                    self._index(number)
+        """Read the shards that hold these keys; a key whose shards are all damaged is gone."""
+        with self._lock:
+            while numbers := {
+                self._where[key][0]
+                for key in keys
+                if key in self._where and not self._shards[self._where[key][0]].checked
+            }:
+                shards = [self._shards[number] for number in sorted(numbers)]
+                with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                    fits = list(pool.map(_Shard.fits, shards))
+                bad = [shard for shard, whole in zip(shards, fits, strict=True) if not whole]
+                for shard in bad:
+                    self.damaged.append(shard.folder)
+                    shard.keys = []
+                if bad:
+                    self._where.clear()
+                    for number in range(len(self._shards)):
+                        self._index(number)
 
     def matrix(self, keys: Sequence[bytes]) -> FeatureMatrix:
         """The features of these keys, in this order, checked before. Raises KeyError for an
@@ -202,7 +212,7 @@ class BottleneckStore:
         failed: Mapping[bytes, str],
         unchanged: Sequence[bytes] = (),
     ) -> None:
-        """Makes a shard of these features (n, D) float32; `unchanged` as in `settle`.
+        """Make a shard of these features (n, D) float32; `unchanged` as in `settle`.
 
         Raises RetrainError (disk full, ...).
         """
@@ -257,7 +267,7 @@ class BottleneckStore:
         return None if content is None else np.load(io.BytesIO(content))
 
     def keep_pixels(self, key: bytes, pixels: np.ndarray, say: Say) -> None:
-        """Keeps a photo's decoded pixels, so that later exports are checked without reading it."""
+        """Keep a photo's decoded pixels, so that later exports are checked without reading it."""
         content = io.BytesIO()
         np.save(content, pixels)
         write_kept(self._pixels_of(key), content.getvalue(), say)

@@ -17,9 +17,7 @@ from retrain.backbones.backbone import FEATURE_NODE, Backbone
 from retrain.backbones.engines.engine import Engine, choose_engine
 from retrain.backbones.engines.openvino import import_openvino
 from retrain.data.decoding.decode import Recipe, decode
-from retrain.data.digests import digest_of
-from retrain.features.extract import extract
-from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.features.extractor import Extractor, Work
 from retrain.utils.prefetch import map_ahead
 
 TARGETS = {  # against retrain.py's way, against Keras' way
@@ -108,14 +106,11 @@ def decode_all(photos: list[Path], recipe: Recipe) -> None:
         pass
 
 
-def extract_all(
-    photos: list[Path], backbone: Backbone, engine: Engine, recipe: Recipe, folder: Path
-) -> None:
-    """The whole path, from files to published shards."""
-    paths = {digest_of(photo.read_bytes()): str(photo) for photo in photos}
-    info = backbone.info
-    identity = StoreIdentity(info.name, info.fingerprint, recipe.text, "f32")
-    extract(paths, BottleneckStore(folder, identity, info.feature_width), engine, recipe=recipe)
+def extract_all(photos: list[Path], warm: Extractor, folder: Path) -> None:
+    """The whole path, from files to published shards, with an engine that has started."""
+    extractor = Extractor(warm.backbone, folder, engine=warm.engine, precision=warm.precision)
+    extractor._engine = warm._engine
+    extractor.do(Work(tuple(map(str, photos))))
 
 
 def extraction(bench: Bench) -> Iterator[Row]:
@@ -130,8 +125,10 @@ def extraction(bench: Bench) -> Iterator[Row]:
         retrain_py.extract(some[:3], bench.folder / "warm")
         if mobile:
             keras.extract(tree)
-        engines = {
-            precision: choose_engine("openvino", backbone, precision)
+        extractors = {
+            precision: Extractor(
+                backbone, bench.folder / "warm", engine="openvino", precision=precision
+            )
             for precision in ("f32", "bf16")
         }
         pixels = ready_pixels(backbone, len(photos))
@@ -145,10 +142,10 @@ def extraction(bench: Bench) -> Iterator[Row]:
             if mobile:
                 kept.append(len(photos) / timed(keras.extract, tree))
             decoder = len(photos) / timed(decode_all, photos, recipe)
-            for precision, engine in engines.items():
+            for precision, extractor in extractors.items():
                 store = bench.folder / f"store-{name}-{precision}-{repeat}"
-                alone = len(photos) / timed(run_all, engine, pixels)
-                taken = timed(extract_all, photos, backbone, engine, recipe, store)
+                alone = len(photos) / timed(run_all, extractor._engine.get(), pixels)
+                taken = timed(extract_all, photos, extractor, store)
                 ours[precision].append(len(photos) / taken)
                 bound[precision].append(1 / (1 / alone + 1 / decoder))
         shutil.rmtree(tree)

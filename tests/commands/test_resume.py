@@ -10,7 +10,7 @@ import numpy as np
 from conftest import TINY, Run, age, write_picture
 from run_commands import PATIENCE_S
 
-from retrain.features.extract import UNIT
+from retrain.features.extractor import UNIT
 
 CLASSES, PHOTOS = 2, 700  # more than two shards
 

@@ -11,7 +11,7 @@ from tiff_files import directory, tiff, tiff_of
 
 from retrain.data.digests import digest_of
 from retrain.features import store as store_module
-from retrain.features.extract import look_again, missing
+from retrain.features.runner import look_again, missing
 from retrain.features.store import BottleneckStore, StoreIdentity
 
 WIDTH = 4

@@ -15,7 +15,8 @@ from retrain.data.decoding import picture
 from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
 from retrain.data.decoding.faults import BadPhoto
 from retrain.data.decoding.picture import Picture
-from retrain.data.read import content_of, read_photo
+from retrain.data.photo_file import content_of
+from retrain.data.read import read_photo
 from retrain.export.tf_decode import pixels_of
 from retrain.inference.inputs import may_be_photo
 from retrain.utils.tensorflow import import_tensorflow

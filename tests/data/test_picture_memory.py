@@ -21,8 +21,8 @@ from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
 from retrain.data.decoding.faults import BadPhoto, TooLittleMemory
 from retrain.data.decoding.memory import Allowance
 from retrain.data.decoding.upright import read_upright
+from retrain.data.looks import look_at
 from retrain.data.read import read_photo
-from retrain.evaluation.audit.files import read_looks
 from retrain.reporting.html.thumbnails import read_thumbnails
 
 SMALL = Recipe(32, 32)
@@ -212,7 +212,7 @@ def test_thumbnails_and_looks_of_large_photos(three_photos: list[Path]) -> None:
     paths = [str(path) for path in three_photos]
     assert read_upright(paths[1], 100).size == (200, 200)
     assert all(read_thumbnails(paths, 64, 80))
-    assert [look.width for look in read_looks(paths)] == [40, 4200, 40]
+    assert [look_at(path.read_bytes()).width for path in three_photos] == [40, 4200, 40]
 
 
 PEAK = """

@@ -10,7 +10,13 @@ from tiff_files import DEFLATE, LZW, PACKBITS, RAW, directory, tiff, tiff_of
 
 from retrain.data.decoding import open as opening
 from retrain.data.decoding import tiff_samples
-from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
+from retrain.data.decoding.decode import (
+    Recipe,
+    decode,
+    pillow_warnings_ignored,
+    pixels_of,
+    size_for,
+)
 from retrain.data.decoding.faults import BadPhoto
 
 HEIGHT, WIDTH = 21, 37
@@ -249,21 +255,22 @@ def test_cut_files_are_refused(compression: int, share: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "narrow"),
     [
-        (np.array([0, 4095]), 1),
-        (np.array([40000, 44000]), 1),
-        (np.array([0, 65535]), 0),
-        (np.array([100, 40000]), 0),
+        (np.array([0, 4095]), True),
+        (np.array([40000, 44000]), True),
+        (np.array([0, 65535]), False),
+        (np.array([100, 40000]), False),
     ],
 )
 @pytest.mark.parametrize("how", [dict(), dict(planar=True), dict(extra=[0])])
 @pytest.mark.parametrize("photometric", [GREY, WHITE_IS_ZERO, RGB])
-def test_a_deep_photo_of_little_range_is_said(
-    values: np.ndarray, said: int, how: dict[str, object], photometric: int
+def test_a_deep_photo_of_little_range_is_known(
+    values: np.ndarray, narrow: bool, how: dict[str, object], photometric: int
 ) -> None:
     count = (3 if photometric == RGB else 1) + ("extra" in how)
     picture = np.resize(values, (HEIGHT, WIDTH, 1)).repeat(count, axis=2)
-    heard: list[int] = []
-    decode(tiff(picture, 16, photometric, **how), SAME, lambda: heard.append(1))
-    assert len(heard) == said
+    content = tiff(picture, 16, photometric, **how)
+    with opening.opened(content, *size_for(SAME)) as photo:
+        pixels_of(photo, SAME, content)
+        assert photo.narrow is narrow

@@ -13,11 +13,13 @@ from PIL import Image
 
 from retrain.data.config import DataConfig
 from retrain.data.decoding.decode import Recipe
+from retrain.data.digests import digest_of
+from retrain.data.looks import look_at
 from retrain.errors import RetrainError
 from retrain.evaluation.audit.audit import KINDS, Audit, leaks, run_audit
 from retrain.evaluation.audit.balance import balance
 from retrain.evaluation.audit.duplicates import exact_duplicates, near_duplicates
-from retrain.evaluation.audit.files import complaints, read_looks
+from retrain.evaluation.audit.files import complaints, looks_at
 from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
 from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
@@ -25,6 +27,7 @@ from retrain.evaluation.audit.suspects import Suspect, suspected_labels
 from retrain.features.config import ExtractConfig
 from retrain.features.dataset import prepare
 from retrain.features.matrix import FeatureMatrix
+from retrain.utils.logs import console
 
 NETWORK = Recipe(128, 128)
 
@@ -191,7 +194,7 @@ def noise(width: int, height: int) -> Image.Image:
 )
 def test_odd_files(name: str, picture: Image.Image, kinds: list[str], tmp_path: Path) -> None:
     picture.save(tmp_path / name)
-    (look,) = read_looks([str(tmp_path / name)])
+    look = look_at((tmp_path / name).read_bytes())
     assert (look.width, look.height) == picture.size
     assert [kind for kind, _ in complaints(name, look, NETWORK)] == kinds
 
@@ -199,7 +202,7 @@ def test_odd_files(name: str, picture: Image.Image, kinds: list[str], tmp_path: 
 def test_a_suffix_that_does_not_name_the_content(tmp_path: Path) -> None:
     for name in ("photo.jpg", "photo", "photo.txt"):
         noise(100, 100).save(tmp_path / name, format="PNG")
-        (look,) = read_looks([str(tmp_path / name)])
+        look = look_at((tmp_path / name).read_bytes())
         ((kind, detail),) = complaints(name, look, NETWORK)
         assert kind == "mis_suffixed" and "a PNG file" in detail
 
@@ -210,20 +213,49 @@ def test_a_turned_photo_has_the_thumbnail_that_is_seen(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
-    one, other = read_looks([str(tmp_path / f"{name}.png") for name in ("upright", "turned")])
+    one, other = (look_at((tmp_path / f"{n}.png").read_bytes()) for n in ("upright", "turned"))
     assert np.abs(one.thumbnail.astype(int) - other.thumbnail).max() <= 1
 
 
 def test_a_photo_that_has_gone_is_an_expected_fault(tmp_path: Path) -> None:
     with pytest.raises(RetrainError, match=r"gone\.jpg could be read before"):
-        read_looks([str(tmp_path / "gone.jpg")])
+        looks_at({b"k" * 16: str(tmp_path / "gone.jpg")}, tmp_path)
+
+
+def test_looks_are_kept_and_damaged_ones_taken_again(tmp_path: Path) -> None:
+    paths = {}
+    for size in (50, 60):
+        path = tmp_path / f"{size}.png"
+        noise(size, size).save(path)
+        paths[digest_of(path.read_bytes())] = str(path)
+    first = looks_at(paths, tmp_path)
+    (kept,) = (tmp_path / "looks").iterdir()
+    for path in paths.values():
+        Path(path).rename(f"{path}.away")
+    again = looks_at(paths, tmp_path)
+    assert [(o.format, o.width, o.height, o.spread) for o in again.values()] == [
+        (o.format, o.width, o.height, o.spread) for o in first.values()
+    ]
+    for key, look in again.items():
+        assert np.array_equal(look.thumbnail, first[key].thumbnail)
+    kept.write_bytes(kept.read_bytes()[:-3])
+    with console() as talk, pytest.raises(RetrainError, match=r"50\.png could be read before"):
+        looks_at(paths, tmp_path)
+    assert "is damaged" in talk.warnings[0]
 
 
 def audit_of(root: Path, session_cache: Path) -> Audit:
     age(root)
     extract = ExtractConfig(tfhub_module=TINY, bottleneck_dir=session_cache / "bottlenecks")
     data = prepare(DataConfig(str(root)), extract, [], aside_csv=root.parent / "set_aside.csv")
-    return run_audit(data.index, data.keys, data.features, sets=data.split.sets, recipe=data.recipe)
+    return run_audit(
+        data.index,
+        data.keys,
+        data.features,
+        sets=data.split.sets,
+        recipe=data.recipe,
+        looks=root.parent,
+    )
 
 
 def pattern(path: Path, seed: int, scale: float = 1, **save: int) -> None:

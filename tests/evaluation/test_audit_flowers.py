@@ -19,7 +19,14 @@ def audited(root: Path, session_cache: Path, module: str = DEFAULT_MODULE) -> Au
     age(root)
     extract = ExtractConfig(tfhub_module=module, bottleneck_dir=session_cache / "bottlenecks")
     data = prepare(DataConfig(str(root)), extract, [], aside_csv=root.parent / "set_aside.csv")
-    return run_audit(data.index, data.keys, data.features, sets=data.split.sets, recipe=data.recipe)
+    return run_audit(
+        data.index,
+        data.keys,
+        data.features,
+        sets=data.split.sets,
+        recipe=data.recipe,
+        looks=root.parent,
+    )
 
 
 def photos_of(shared: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,6 +12,7 @@ from PIL import Image
 
 from retrain.data.decoding.augment import Distortion
 from retrain.data.decoding.open import opened
+from retrain.data.decoding.picture import Picture
 from retrain.data.digests import digest_of
 from retrain.errors import RetrainError
 
@@ -64,25 +65,30 @@ class Recipe:
         return recipe
 
 
-def decode(
-    content: bytes, recipe: Recipe, say_narrow: Callable[[], object] = lambda: None
-) -> np.ndarray:
+def decode(content: bytes, recipe: Recipe) -> np.ndarray:
     """Decode a photo's bytes and return pixels (height, width, 3) uint8, RGB.
 
-    `say_narrow` is called for a 16-bit photo whose values fill only a small part of their range.
     Raises BadPhoto, and TooLittleMemory for a photo that could be decoded with more memory.
     """
-    with opened(content, Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height) as picture:
-        if recipe.distortion is not None:
-            pixels = recipe.distortion.apply(
-                picture, recipe.height, recipe.width, digest=digest_of(content)
-            )
-        else:
-            size = (recipe.width, recipe.height)
-            pixels = np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
-        if picture.narrow:
-            say_narrow()
-        return pixels
+    with opened(content, *size_for(recipe)) as picture:
+        return pixels_of(picture, recipe, content)
+
+
+def size_for(recipe: Recipe) -> tuple[int, int]:
+    """Return the width and height that `opened` is asked for, for pixels by this recipe."""
+    return Recipe.REDUCE * recipe.width, Recipe.REDUCE * recipe.height
+
+
+def pixels_of(picture: Picture, recipe: Recipe, content: bytes) -> np.ndarray:
+    """Return the pixels (height, width, 3) uint8 of a picture opened at `size_for` its recipe.
+
+    `content`: the photo's bytes, which decide how it is distorted.
+    """
+    if recipe.distortion is not None:
+        return recipe.distortion.apply(
+            picture, recipe.height, recipe.width, digest=digest_of(content)
+        )
+    return np.asarray(picture.resize((recipe.width, recipe.height), Image.Resampling.BILINEAR))
 
 
 @contextmanager

@@ -114,7 +114,10 @@ def _jpeg(content: bytes, found: str, shown: Size) -> Iterator[Picture]:
             needed += int(2 * frame.values * math.prod(size)) if frame.buffered else 0
         with _room(content, size, needed):
             image.load()
-            yield from _closing(Picture(image, found, size, orientation=orientation))
+            reduction = image.decoderconfig[0] if image.decoderconfig else None
+            yield from _closing(
+                Picture(image, found, size, orientation=orientation, reduction=reduction)
+            )
 
 
 @contextmanager

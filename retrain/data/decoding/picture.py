@@ -39,6 +39,15 @@ def bytes_needed(image: Image.Image, pixels: int, orientation: int = 1) -> int:
     return needed + WORK * min(pixels, WHOLE) + (pixels if pixels > WHOLE else 0)
 
 
+def reduction_of(size: tuple[int, int], shown: tuple[int, int]) -> int:
+    """Return how many times Pillow's `draft` reduces a JPEG of this width and height: 1, 2, 4 or 8.
+
+    `shown`: the width and height that it is to stay as large as.
+    """
+    least = min(size[0] // shown[0], size[1] // shown[1])
+    return next(times for times in (8, 4, 2, 1) if times <= max(least, 1))
+
+
 def _is_plain(image: Image.Image, orientation: int) -> bool:
     return image.mode == "RGB" and orientation == 1 and "transparency" not in image.info
 
@@ -53,6 +62,7 @@ class Picture:
         orientation: EXIF's number, 1 to 8.
         deep: Its samples had 16 bits, of which `image` may have the high 8.
         span: The least and the largest 16-bit sample that were seen so far.
+        reduction: How many times it was reduced while decoding; None if it cannot be reduced.
     """
 
     def __init__(
@@ -64,10 +74,12 @@ class Picture:
         orientation: int = 1,
         deep: bool = False,
         span: tuple[int, int] = (0xFFFF, 0),
+        reduction: int | None = None,
     ) -> None:
         """Take a decoded image; raise BadPhoto if its values have no known range."""
         self.image, self.format, self.stored = image, file_format, stored
         self.orientation, self.deep, self.span = orientation, deep, span
+        self.reduction = reduction
         if image.mode == "I":
             least, most = image.getextrema()
             if int(least) < 0 or int(most) > 0xFFFF:  # type: ignore[arg-type]
@@ -80,6 +92,11 @@ class Picture:
         """Width and height of the upright photo."""
         width, height = self.image.size
         return (height, width) if self.orientation >= 5 else (width, height)
+
+    def serves(self, wide: int, high: int) -> bool:
+        """Return whether `opened`, asked for wide x high pixels, gives this very picture."""
+        shown = (high, wide) if self.orientation >= 5 else (wide, high)
+        return self.reduction is None or self.reduction == reduction_of(self.stored, shown)
 
     @property
     def narrow(self) -> bool:

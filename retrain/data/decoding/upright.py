@@ -5,7 +5,7 @@ from PIL import Image
 from retrain.data.decoding.decode import Recipe
 from retrain.data.decoding.open import opened
 from retrain.data.decoding.picture import WHOLE
-from retrain.data.read import content_of
+from retrain.data.photo_file import content_of
 
 
 def read_upright(path: str, side: int) -> Image.Image:

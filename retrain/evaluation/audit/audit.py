@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from retrain.data.folder import Index
 from retrain.data.split import NOHASH, SETS
 from retrain.evaluation.audit.balance import Balance, balance
 from retrain.evaluation.audit.duplicates import exact_duplicates, near_duplicates
-from retrain.evaluation.audit.files import complaints, read_looks
+from retrain.evaluation.audit.files import complaints, looks_at
 from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
 from retrain.evaluation.audit.suspects import suspected_labels
@@ -91,8 +92,9 @@ def run_audit(
     *,
     sets: np.ndarray,
     recipe: Recipe,
+    looks: Path,
 ) -> Audit:
-    """Audit the photos of an index, each of which is read, and return the findings.
+    """Audit the photos of an index and return the findings.
 
     Args:
         index: The photos.
@@ -100,6 +102,7 @@ def run_audit(
         features: Row i belongs to photo i; further rows are ignored.
         sets: The set of each photo.
         recipe: Knows the size of the network's input.
+        looks: The folder of features, where looks at photos are kept; photos without are opened.
 
     Returns:
         The findings.
@@ -110,13 +113,14 @@ def run_audit(
     labels = np.array([photo.label for photo in index.photos], np.int64)
     teller = _Teller(index, sets)
     unique = np.array(sorted({key: row for row, key in reversed([*enumerate(keys)])}.values()))
-    looks = read_looks([index.full_path(index.photos[row]) for row in unique.tolist()])
+    paths = {keys[row]: index.full_path(index.photos[row]) for row in unique.tolist()}
+    look_of = looks_at(paths, looks)
     neighbours = nearest(unit_vectors(features, unique), NEIGHBOURS)
 
     copies = exact_duplicates(keys)
     pairs = [(group[0], row, 1.0) for group in copies for row in group[1:]]
     found = [teller.pair("exact_duplicate", a, b, similarity=s) for a, b, s in pairs]
-    thumbnails = np.stack([look.thumbnail for look in looks])
+    thumbnails = np.stack([look_of[key].thumbnail for key in paths])
     near = [
         (int(unique[pair.a]), int(unique[pair.b]), pair.similarity)
         for pair in near_duplicates(neighbours, thumbnails)
@@ -145,7 +149,6 @@ def run_audit(
         detail = "far from every other photo"
         found.append(teller.photo("outlier", "note", row, detail=detail, score=outlier.score))
     found += [Finding("broken", "warning", file.reason, file.path) for file in index.aside]
-    look_of = {keys[row]: look for row, look in zip(unique.tolist(), looks, strict=True)}
     for row, photo in enumerate(index.photos):
         for kind, detail in complaints(photo.path, look_of[keys[row]], recipe):
             severity = "warning" if kind in ("blank", "tiny") else "note"

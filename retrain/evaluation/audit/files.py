@@ -1,63 +1,54 @@
 """Looking at the files themselves: too small, too large, blank, named for another format."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
-
-import numpy as np
-from PIL import Image
+from collections.abc import Mapping
+from pathlib import Path, PurePath
 
 from retrain.data.decoding.decode import Recipe, pillow_warnings_ignored
-from retrain.data.decoding.faults import BadPhoto
-from retrain.data.decoding.open import opened
+from retrain.data.decoding.faults import BadPhoto, gone
 from retrain.data.file_kinds import suffix_fits
-from retrain.data.read import content_of
-from retrain.errors import RetrainError, one_line
+from retrain.data.looks import Look, keep_looks, kept_looks, look_at
+from retrain.data.photo_file import content_of
+from retrain.utils.logs import warn_once
 from retrain.utils.prefetch import map_ahead
 from retrain.utils.progress import progress
 
-LOOK = Recipe(64, 64)
-THUMBNAIL = 16  # pixels a side
 LEAST_SIDE = 32
 MOST_ENLARGED = 4  # times that a photo may be enlarged to fill the network's input
 MOST_PIXELS = 50_000_000
 BLANK_SPREAD = 3.0  # standard deviation of the livelier colour channel, of 255
 
 
-@dataclass(frozen=True)
-class Look:
-    """What a look at one photo shows.
+def looks_at(paths: Mapping[bytes, str], features: Path) -> dict[bytes, Look]:
+    """Return a look at each photo, by digest: kept ones, and new ones, which are kept.
 
-    Attributes:
-        format: Of the content, by Pillow's name.
-        width: In pixels, as stored.
-        height: In pixels, as stored.
-        spread: The largest standard deviation of a colour channel, in [0, 127.5].
-        thumbnail: (THUMBNAIL, THUMBNAIL) uint8, grey.
+    Args:
+        paths: Files by digest.
+        features: The folder of features, where looks are kept.
+
+    Raises:
+        RetrainError: A photo without a kept look can no longer be read.
     """
+    looks = kept_looks(features, warn_once, paths)
+    rest = [key for key in paths if key not in looks]
+    if not rest:
+        return looks
 
-    format: str
-    width: int
-    height: int
-    spread: float
-    thumbnail: np.ndarray
+    def look(key: bytes) -> Look | BadPhoto | OSError:
+        try:
+            with content_of(paths[key], key) as content:
+                return look_at(content)
+        except (BadPhoto, OSError) as fault:
+            return fault
 
-
-def read_looks(paths: Sequence[str]) -> list[Look]:
-    """Look at each photo, and return the looks in the order of `paths`.
-
-    Raises RetrainError if a photo can no longer be read.
-    """
-    looks = []
-    with progress("Looking at", len(paths), "photos") as meter, pillow_warnings_ignored():
-        for path, look in map_ahead(_read_look, paths):
-            if isinstance(look, Exception):
-                raise RetrainError(
-                    f"{path} could be read before and cannot now ({one_line(look)}): run again"
-                )
-            looks.append(look)
+    new: dict[bytes, Look] = {}
+    with progress("Looking at", len(rest), "photos") as meter, pillow_warnings_ignored():
+        for key, found in map_ahead(look, rest):
+            if not isinstance(found, Look):
+                raise gone(paths[key], found)
+            new[key] = found
             meter.advance()
-    return looks
+    keep_looks(features, new, warn_once)
+    return looks | new
 
 
 def complaints(path: str, look: Look, recipe: Recipe) -> list[tuple[str, str]]:
@@ -76,18 +67,3 @@ def complaints(path: str, look: Look, recipe: Recipe) -> list[tuple[str, str]]:
         named = f"named {suffix}" if suffix else "named without a suffix"
         found.append(("mis_suffixed", f"a {look.format} file {named}"))
     return found
-
-
-def _read_look(path: str) -> Look | BadPhoto | OSError:
-    try:
-        enough = Recipe.REDUCE * LOOK.width, Recipe.REDUCE * LOOK.height
-        with content_of(path) as content, opened(content, *enough) as picture:
-            small = picture.resize((LOOK.width, LOOK.height), Image.Resampling.BILINEAR)
-            kind, (width, height) = picture.format, picture.stored
-    except (BadPhoto, OSError) as error:
-        return error
-    pixels = np.asarray(small, np.float32)
-    cell = LOOK.height // THUMBNAIL
-    grey = pixels.mean(axis=2).reshape(THUMBNAIL, cell, THUMBNAIL, cell).mean(axis=(1, 3))
-    spread = float(pixels.std(axis=(0, 1)).max())
-    return Look(kind, width, height, spread, grey.round().astype(np.uint8))

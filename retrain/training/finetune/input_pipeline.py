@@ -3,18 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from retrain.data.decoding.augment import Distortion
-from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
-from retrain.data.decoding.faults import BadPhoto
-from retrain.data.digests import digest_of
-from retrain.data.read import content_of
-from retrain.errors import RetrainError, one_line
+from retrain.data.decoding.decode import Recipe, pillow_warnings_ignored
+from retrain.data.read import read_photo_again
+from retrain.errors import RetrainError
 from retrain.training.finetune.config import TuningPhotos
 from retrain.utils.tensorflow import import_tensorflow
 
@@ -94,16 +91,7 @@ class PhotoSource:
         found = self._kept.get((row, recipe))
         if found is not None:
             return found
-        path = Path(self.photos.paths[row])
-        try:
-            with content_of(path) as content:
-                if digest_of(content) != self.photos.keys[row]:
-                    raise BadPhoto("changed while this run was working")
-                pixels = decode(content, recipe)
-        except (OSError, BadPhoto) as error:
-            raise RetrainError(
-                f"{path} could be read before and cannot now ({one_line(error)}): run again"
-            ) from error
+        pixels = read_photo_again(self.photos.paths[row], recipe, self.photos.keys[row])
         if self._bytes + pixels.nbytes <= MEMORY:
             self._bytes += pixels.nbytes
             self._kept[row, recipe] = pixels
