@@ -36,15 +36,24 @@ def __getattr__(name: str) -> Any:
 
 
 def train(image_dir: "str | PathLike[str]", **settings: Any) -> "TrainResult":
-    """Trains a classifier on the photos below `image_dir`, a folder for each class.
+    """Train a classifier on the photos below `image_dir`, a folder for each class.
 
-    `settings` are the flat names of retrain.config.TrainConfig, which are those of the command's
-    options; paths may be text. Files are written as the command writes them: the graph, its labels,
-    the report and so on, in the current folder unless said otherwise. How the run goes is logged
-    under the name `retrain`; unless logging is set up, only warnings show.
+    Files are written as the command writes them: the graph, its labels, the report and so on, in
+    the current folder unless said otherwise. How the run goes is logged under the name `retrain`;
+    unless logging is set up, only warnings show.
 
-    Raises retrain.errors.RetrainError (UsageFault for settings that make no sense), and TypeError
-    for a setting that does not exist.
+    Args:
+        image_dir: Holds one folder of photos for each class.
+        **settings: The flat names of retrain.config.TrainConfig, which are those of the command's
+            options; paths may be text.
+
+    Returns:
+        The result: the head, its test, the files.
+
+    Raises:
+        retrain.errors.RetrainError: The run cannot be done (UsageFault for settings that make no
+            sense).
+        TypeError: A setting does not exist.
     """
     from retrain.commands.train import train as run
     from retrain.config import TrainConfig
@@ -60,12 +69,19 @@ def load(
     labels: "str | PathLike[str] | None" = None,
     **overrides: Any,
 ) -> "Labeller":
-    """A classifier from a graph that `train` or an older tool wrote; None: ImageNet's 1001 classes.
+    """Return a classifier from a graph that `train` or an older tool wrote.
 
-    `labels`: a file to use instead of the graph's own. `overrides` are the fields of
-    retrain.inference.spec.spec.Overrides, for a graph that does not say how it is fed. The file is
-    read when the first photo is labelled; retrain.errors.RetrainError is raised then if it cannot
-    be used.
+    The file is read when the first photo is labelled; retrain.errors.RetrainError is raised then if
+    it cannot be used.
+
+    Args:
+        graph: Its file or folder; None: ImageNet's 1001 classes.
+        labels: A file to use instead of the graph's own labels.
+        **overrides: The fields of retrain.inference.spec.spec.Overrides, for a graph that does not
+            say how it is fed.
+
+    Returns:
+        The classifier.
     """
     from pathlib import Path
 

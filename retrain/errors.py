@@ -1,10 +1,10 @@
-"""Faults that a user can mend. Each message is one line: what happened, with what, what to do."""
+"""Errors that a user can mend. Each message is one line: what happened, with what, what to do."""
 
 from collections.abc import Sequence
 
 
 class RetrainError(Exception):
-    """An expected fault. The commands print its text on one line and exit with `exit_code`."""
+    """An expected error. The commands print its text on one line and exit with `exit_code`."""
 
     exit_code = 1
 
@@ -28,16 +28,16 @@ class UsageFault(RetrainError):
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """`1 photo`, `2 photos`."""
+    """Return a number with its noun: `1 photo`, `2 photos`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def few(names: Sequence[str], most: int = 5) -> str:
-    """The first of any number of names, for one line: `'a', 'b', ...`."""
+    """Return the first of any number of names, for one line: `'a', 'b', ...`."""
     return ", ".join(map(repr, names[:most])) + (", ..." if len(names) > most else "")
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of an exception's own text, or its type where it has none."""
+    """Return the first line of an exception's own text, or its type where it has none."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

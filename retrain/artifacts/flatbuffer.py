@@ -19,7 +19,7 @@ class Number:
 
 
 def write_table(builder: Any, fields: Mapping[int, int | Number]) -> int:
-    """Writes a table of numbers and of offsets to what was written before; its own offset."""
+    """Write a table of numbers and of offsets to what was written before; return its own offset."""
     builder.StartObject(max(fields) + 1)
     for slot, entry in fields.items():
         if isinstance(entry, Number):
@@ -30,7 +30,7 @@ def write_table(builder: Any, fields: Mapping[int, int | Number]) -> int:
 
 
 def write_vector(builder: Any, offsets: list[int]) -> int:
-    """Writes a vector of offsets to what was written before; its own offset."""
+    """Write a vector of offsets to what was written before; return its own offset."""
     builder.StartVector(4, len(offsets), 4)
     for offset in reversed(offsets):
         builder.PrependUOffsetTRelative(offset)
@@ -38,7 +38,7 @@ def write_vector(builder: Any, offsets: list[int]) -> int:
 
 
 def write_float(builder: Any, value: float) -> int:
-    """Writes a vector of one float32; its own offset."""
+    """Write a vector of one float32; return its own offset."""
     builder.StartVector(4, 1, 4)
     builder.PrependFloat32(value)
     return int(builder.EndVector())
@@ -57,41 +57,45 @@ class Table:
         return struct.unpack_from(f"<{kind}", self.data, position)[0]
 
     def _field(self, slot: int) -> int | None:
-        """Where the field lies, None where it is absent."""
+        """Return where the field lies, None where it is absent."""
         fields = self.position - self._at("i", self.position)
         place = 4 + 2 * slot
         offset = self._at("H", fields + place) if place < self._at("H", fields) else 0
         return self.position + offset if offset else None
 
     def target(self, slot: int) -> int | None:
-        """Where the string, vector or table lies that the field refers to."""
+        """Return where the string, vector or table lies that the field refers to, or None."""
         field = self._field(slot)
         return None if field is None else field + self._at("I", field)
 
     def number(self, slot: int, kind: str) -> int:
+        """Return a number."""
         field = self._field(slot)
         return 0 if field is None else self._at(kind, field)
 
     def table(self, slot: int) -> "Table | None":
+        """Return a table, or None."""
         target = self.target(slot)
         return None if target is None else Table(self.data, target)
 
     def content(self, slot: int, size: int = 1) -> bytes:
-        """A string, or a vector of items of `size` bytes."""
+        """Return a string, or a vector of items of `size` bytes."""
         start = self.target(slot)
         if start is None:
             return b""
         return self.data[start + 4 : start + 4 + size * self._at("I", start)]
 
     def numbers(self, slot: int, kind: str) -> list[Any]:
-        """A vector of numbers of 4 bytes."""
+        """Return a vector of numbers of 4 bytes."""
         return [value for (value,) in struct.iter_unpack(f"<{kind}", self.content(slot, 4))]
 
     def tables(self, slot: int) -> "list[Table]":
+        """Return a vector of tables."""
         start = (self.target(slot) or 0) + 4
         offsets = self.numbers(slot, "I")
         return [Table(self.data, start + 4 * i + offset) for i, offset in enumerate(offsets)]
 
 
 def root_table(data: bytes) -> Table:
+    """Return the table at the root of a flatbuffer."""
     return Table(data, struct.unpack_from("<I", data)[0])

@@ -1,4 +1,4 @@
-"""What a `.tflite` file says about itself: TensorFlow Lite's metadata, written and read.
+"""TensorFlow Lite's metadata, in which a `.tflite` file describes itself: writing and reading.
 
 The metadata is a flatbuffer of its own in one of the model's buffers (metadata_schema.fbs, see
 https://ai.google.dev/edge/litert/models/metadata); the files that it names follow the model as a
@@ -35,7 +35,9 @@ ALIGNMENT = 16  # of the model's buffers
 
 @dataclass(frozen=True)
 class TfliteMetadata:
-    """The model gets (pixel - mean) / std, with pixels 0..255 in RGB; a quantized input gets that
+    """What a `.tflite` file says about itself.
+
+    The model gets (pixel - mean) / std, with pixels 0..255 in RGB; a quantized input gets that
     divided by its scale. `files`: content by name; `labels.txt` has the classes, one a line.
     """
 
@@ -46,7 +48,7 @@ class TfliteMetadata:
 
 
 def read_metadata(model: bytes) -> TfliteMetadata | None:
-    """The metadata of a `.tflite` file's content, None where it has none that can be read.
+    """Return the metadata in a `.tflite` file's content, None where it has none that can be read.
 
     Of means and stds that differ by channel, their averages; where the metadata tells none, 0 and
     1: the model gets pixels as they are.
@@ -62,11 +64,11 @@ def read_metadata(model: bytes) -> TfliteMetadata | None:
 
 
 def with_metadata(model: bytes, metadata: TfliteMetadata) -> bytes:
-    """The same model, which has no metadata yet, with this one. The same input gives the same
-    bytes. Raises RetrainError for what is no TensorFlow Lite model.
+    """Return a model, which has no metadata yet, with these; the same input gives the same bytes.
 
     The model's own bytes are kept as they are, behind a new root table that refers to them: no
-    weight is copied or moved out of its alignment.
+    weight is copied or moved out of its alignment. Raises RetrainError for what is no TensorFlow
+    Lite model.
     """
     if model[4:8] != MODEL_IDENTIFIER:
         raise RetrainError("only a TensorFlow Lite model can carry TensorFlow Lite's metadata")
@@ -98,7 +100,7 @@ def with_metadata(model: bytes, metadata: TfliteMetadata) -> bytes:
 
 
 def _metadata_bytes(metadata: TfliteMetadata, *, takes_bytes: bool) -> bytes:
-    """The ModelMetadata of a classifier with one input, a picture, and one output."""
+    """Return the ModelMetadata of a classifier with one input, a picture, and one output."""
     from flatbuffers import Builder
 
     builder = Builder(1024)
@@ -122,7 +124,7 @@ def _metadata_bytes(metadata: TfliteMetadata, *, takes_bytes: bool) -> bytes:
 
 
 def _image(builder: Any, metadata: TfliteMetadata, *, takes_bytes: bool) -> int:
-    """The input's TensorMetadata: an RGB picture, how it is scaled, the range of its values."""
+    """Write the input's TensorMetadata: an RGB picture, its scaling, the range of its values."""
     properties = write_table(builder, {0: Number("Int8", RGB)})
     content = write_table(builder, {0: Number("Uint8", IMAGE_PROPERTIES), 1: properties})
     options = {0: write_float(builder, metadata.mean), 1: write_float(builder, metadata.std)}
@@ -141,7 +143,7 @@ def _image(builder: Any, metadata: TfliteMetadata, *, takes_bytes: bool) -> int:
 
 
 def _probability(builder: Any, *, labelled: bool) -> int:
-    """The output's TensorMetadata."""
+    """Write the output's TensorMetadata."""
     fields = {
         0: builder.CreateString("probability"),
         1: builder.CreateString("The probability of each class."),
@@ -170,7 +172,7 @@ def _files(model: bytes) -> dict[str, bytes]:
 
 
 def _metadata_of(model: bytes) -> Table | None:
-    """The ModelMetadata in the model's buffers."""
+    """Return the ModelMetadata in the model's buffers, or None."""
     if model[4:8] != MODEL_IDENTIFIER:
         return None
     root = root_table(model)
@@ -181,7 +183,7 @@ def _metadata_of(model: bytes) -> Table | None:
 
 
 def _normalization(described: Table) -> tuple[float, float]:
-    """Mean and std in the first input's NormalizationOptions."""
+    """Return mean and std in the first input's NormalizationOptions."""
     for subgraph in described.tables(3)[:1]:
         for image in subgraph.tables(2)[:1]:
             for unit in image.tables(4):
@@ -197,7 +199,7 @@ def _average(values: list[float], default: float) -> float:
 
 
 def _takes_bytes(model: Table) -> bool:
-    """Whether the model's first input is uint8."""
+    """Tell whether the model's first input is uint8."""
     subgraph = model.tables(2)[0]
     first: Table = subgraph.tables(0)[subgraph.numbers(1, "i")[0]]
     return first.number(1, "b") == UINT8

@@ -1,1 +1,1 @@
-"""Backbones: frozen networks that make feature vectors, where they come from, how they run."""
+"""Backbones: frozen networks that compute features, where they come from, how they run."""

@@ -1,4 +1,4 @@
-"""A backbone with a hidden layer more: its features become what that layer makes of them."""
+"""A backbone with a hidden layer on top, whose outputs become its features."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -39,13 +39,13 @@ class HiddenLayer:
     biases: np.ndarray
 
     def outputs(self, features: np.ndarray) -> np.ndarray:
-        """(n, D) features to (n, H)."""
+        """Compute outputs (n, H) of features (n, D)."""
         outputs: np.ndarray = np.maximum(features @ self.weights + self.biases, np.float32(0))
         return outputs
 
 
 def write_extended(backbone: Backbone, layer: HiddenLayer, folder: Path) -> Backbone:
-    """Writes the backbone with the layer on top, as a backbone, into the existing `folder`."""
+    """Write the backbone with the layer on top into the existing `folder`; return it."""
     if backbone.is_onnx:
         model = with_hidden_onnx_layer(read_onnx(backbone.graph_path), layer)
         (folder / ONNX_FILE).write_bytes(model.SerializeToString(deterministic=True))
@@ -68,7 +68,7 @@ def write_extended(backbone: Backbone, layer: HiddenLayer, folder: Path) -> Back
 
 
 def with_hidden_layer(backbone: GraphDef, layer: HiddenLayer) -> GraphDef:
-    """The frozen graph with FEATURE_NODE [n, H] behind the layer; what it was is BELOW [n, D]."""
+    """Return a frozen graph with the layer on top: FEATURE_NODE is [n, H], and BELOW [n, D]."""
     graph = subgraph(backbone, [FEATURE_NODE])
     below = find_node(graph, FEATURE_NODE)
     assert below is not None
@@ -86,7 +86,7 @@ def with_hidden_layer(backbone: GraphDef, layer: HiddenLayer) -> GraphDef:
 
 
 def with_hidden_onnx_layer(backbone: Any, layer: HiddenLayer) -> Any:
-    """The same for a frozen ONNX model."""
+    """Return a frozen ONNX model with the layer on top: FEATURE_NODE is [n, H], BELOW [n, D]."""
     onnx = import_onnx()
     model = onnx.ModelProto()
     model.CopyFrom(backbone)

@@ -36,12 +36,12 @@ def command(
     logging_verbosity: str,
     **given: Any,
 ) -> None:
-    """Look for photos that harm: copies, leaks between the sets, labels that seem wrong, outliers,
-    broken, blank, tiny and oversized files.
+    """Look for photos that harm: copies, leaks, wrong labels, outliers, files that are no use.
 
     \b
     retrain audit --image_dir flowers/
 
+    Leaks are equal pictures in two sets; of no use are broken, blank, tiny and oversized files.
     Needs no training. With the default module it finds more wrong labels than with a tiny one.
     """
     take_architecture(ctx, architecture, given)

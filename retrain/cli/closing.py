@@ -15,8 +15,11 @@ WORST, CONFUSED = 3, 3
 
 
 def close_run(config: TrainConfig, result: TrainResult, warnings: Sequence[str]) -> None:
-    """How good it is, the wrong answers if asked for, the audit, warnings again, what was written
-    where, what to do next."""
+    """Print how good the run is, and where its files are.
+
+    That is: metrics, wrong answers if asked for, the audit, warnings again, what was written where,
+    what to do next.
+    """
     dataset = result.dataset
     say_metrics(result.assessment.metrics)
     if config.report.print_misclassified_test_images:
@@ -37,7 +40,7 @@ def close_run(config: TrainConfig, result: TrainResult, warnings: Sequence[str])
 
 
 def say_metrics(metrics: Metrics) -> None:
-    """Accuracy with its interval, the worst classes, the most confused pairs."""
+    """Print accuracy with its interval, the worst classes, the most confused pairs."""
     interval = metrics.accuracy_interval
     if interval is None or metrics.accuracy is None or metrics.top5_error is None:
         return

@@ -1,4 +1,4 @@
-"""What both commands share: grouped help, old spellings of flags, errors in one line."""
+"""What all commands share: grouped help, old spellings of flags, errors in one line."""
 
 import os
 import sys
@@ -33,6 +33,7 @@ class UserPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path with `~` as the home folder."""
         return home_expanded(os.fspath(value))
 
 
@@ -40,13 +41,14 @@ FILE = UserPath()
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """A value that `parse` makes of the text; it raises UsageFault for a text that is wrong."""
+    """A value that `parse` makes of a text; it raises UsageFault for a text that is wrong."""
 
     def __init__(self, parse: Callable[[str], Any]) -> None:
         self.name = parse.__name__
         self.parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the parsed value."""
         return self.parse(value) if isinstance(value, str) else value
 
 
@@ -61,6 +63,7 @@ class Number(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | float:
+        """Return the number; raise UsageFault if it is out of range."""
         flags = param.opts if param is not None else ["value"]
         flag = flags[0] if len(flags) == 1 or param is None else f"--{param.name}"
         take = self.range.parse if isinstance(value, str) else self.range.number
@@ -86,7 +89,7 @@ class GroupedOption(click.Option):
 
 
 def together(*wraps: Wrap) -> Callable[[Decorated], Decorated]:
-    """One decorator for all of these options, in this order."""
+    """Return one decorator for all of these options, in this order."""
 
     def decorate(command: Decorated) -> Decorated:
         for wrap in reversed(wraps):
@@ -106,7 +109,7 @@ debug_option = click.option(
 
 
 class GroupedCommand(click.Command):
-    """Shows the everyday options by group; `--help-all` shows every one, grouped the same way.
+    """A command whose help shows the everyday options by group; `--help-all` shows every one.
 
     `interrupted`: what to say after Ctrl-C.
     """
@@ -130,6 +133,7 @@ class GroupedCommand(click.Command):
             )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options into the help, by group."""
         everything = bool(ctx.meta.get("retrain.help_all"))
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
@@ -146,6 +150,7 @@ class GroupedCommand(click.Command):
                 formatter.write_dl(rows, col_max=width)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; an unknown option is answered with the nearest known one."""
         try:
             return super().parse_args(ctx, args)
         except NoSuchOption as error:
@@ -165,7 +170,7 @@ def _show_all(ctx: click.Context, _: click.Parameter, asked: bool) -> None:  # n
 
 
 def _no_such_option(given: str, names: Sequence[str]) -> str:
-    """Names the nearest option; the old tools ignored a misspelt one in silence."""
+    """Return the error that names the nearest option; the old tools ignored a misspelt one."""
     wanted = given.replace("-", "_").strip("_")
     known = {name.replace("-", "_").strip("_"): name for name in names}
     near = [name for name in known if name.startswith(wanted)]
@@ -175,7 +180,7 @@ def _no_such_option(given: str, names: Sequence[str]) -> str:
 
 
 def begin(name: str) -> None:
-    """Makes the process's surroundings fit for a command, or ends the process in one line.
+    """Make the process's surroundings fit for a command, or end the process in one line.
 
     To be called before NumPy is imported: without a thread to be had, its OpenBLAS sends this
     process the signal of Ctrl-C.
@@ -190,17 +195,16 @@ def begin(name: str) -> None:
 
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Runs a command as a process: its errors in one line on stderr, exit code 1, or 2 for usage.
+    """Run a command as a process: its errors in one line on stderr, exit code 1, or 2 for usage.
 
-    Ctrl-C is 130, with the words the command has for it.
-
-    `--debug` anywhere among the arguments shows the trace.
+    Ctrl-C is 130, with the words the command has for it. `--debug` anywhere among the arguments
+    shows the trace.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     begin(command.name or "retrain")
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show ends nothing
+        if hasattr(stream, "reconfigure"):  # no error for names that it cannot show
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_run(command, [a for a in given if a != "--debug"], debug=debug))
 
@@ -223,7 +227,7 @@ def _run(command: click.Command, arguments: list[str], *, debug: bool) -> int:
             traceback.print_exc()
         _complain(name, str(error))
         return error.exit_code
-    except BrokenPipeError:  # whoever read our results has enough
+    except BrokenPipeError:  # the reader of our results has closed its end
         return 1
     except (KeyboardInterrupt, click.Abort) as error:
         gap = "" if isinstance(error, click.Abort) else "\n"  # click has ended the line
@@ -246,14 +250,16 @@ def _run(command: click.Command, arguments: list[str], *, debug: bool) -> int:
 
 
 def _complain(name: str, text: str) -> None:
-    """Says on stderr, in one line, why the command ends. The exit code says it as well, should
-    stderr be closed or full."""
+    """Print on stderr, in one line, why the command ends.
+
+    The exit code says it as well, should stderr be closed or full.
+    """
     with suppress(OSError):
         print(f"{name}: {_flat(text)}", file=sys.stderr)
 
 
 def start_console(verbosity: str = "INFO") -> Console:
-    """Makes the running command talk: records from `verbosity` on go to stderr until it ends."""
+    """Show people the running command's messages: records from `verbosity` on go to stderr."""
     return click.get_current_context().with_resource(console(verbosity))
 
 

@@ -91,7 +91,7 @@ def command(
 
 
 def _wanted(places: tuple[Path, ...], quantization: str, least: float | None) -> ExportConfig:
-    """What the names ask for. Raises UsageFault for two of one kind."""
+    """Return the exports that the names ask for; raise UsageFault for two of one kind."""
     found: dict[str, Any] = {}
     for place in places:
         kind = NAMED.get(place.suffix.lower(), "saved_model_dir")

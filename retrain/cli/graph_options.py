@@ -1,4 +1,4 @@
-"""What a user may say of a graph: the same for labelling with it and for judging it."""
+"""Options with which users override a graph's input spec, for labelling and for evaluating."""
 
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ explain_input_option = click.option(
 
 
 def print_explanation(graph: Path | None, labels: Path | None, given: dict[str, Any]) -> None:
-    """What `--explain_input` prints. Raises RetrainError."""
+    """Print what `--explain_input` shows; raise RetrainError."""
     from retrain.cli.tables import print_table
     from retrain.inference.spec.explain_input import explain_input
     from retrain.inference.spec.spec import Overrides
@@ -87,7 +87,7 @@ def print_explanation(graph: Path | None, labels: Path | None, given: dict[str, 
 
 
 def overrides_of(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of inference.spec.spec.Overrides among a command's arguments."""
+    """Return the fields of inference.spec.spec.Overrides among a command's arguments."""
     return {
         "input_layer": given["input_layer"],
         "output_layer": given["output_layer"],

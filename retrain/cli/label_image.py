@@ -147,13 +147,13 @@ def label_image(
     explain_input: bool,
     **given: Any,
 ) -> int:
-    """Name what is in PHOTOS, likeliest first: files, folders, 'patterns', or - for a list of paths
-    on standard input.
+    """Name what is in PHOTOS, likeliest first.
 
     \b
     label-image --graph output_graph.pb photo.jpg
     label-image --graph output_graph.pb --format csv --output labels.csv photos/
 
+    PHOTOS are files, folders, 'patterns', or - for a list of paths on standard input.
     Exit code 1 if a photo could not be labelled; its row says why.
     """
     if explain_input:
@@ -180,5 +180,5 @@ def label_image(
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the command as the console script."""
     run(label_image)

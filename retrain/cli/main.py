@@ -19,7 +19,7 @@ SUBCOMMANDS = {
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the command as the console script."""
     begin("retrain")
     arguments = sys.argv[1:]
     word = arguments[0] if arguments else ""

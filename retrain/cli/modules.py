@@ -20,7 +20,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def _options(command: Decorated) -> Decorated:
-    """What all of them take."""
+    """Add the options that all of these commands take."""
     for wrap in (
         click.option(
             "--debug",
@@ -51,13 +51,13 @@ def _options(command: Decorated) -> Decorated:
     no_args_is_help=False,
 )
 def command() -> None:
-    """The networks that turn photos into features: list them, get them, compare them."""
+    """List, get and compare the networks that turn photos into features."""
 
 
 @command.command("list", cls=GroupedCommand)
 @_options
 def list_command(model_dir: Path | None, verbosity: str) -> None:
-    """Every named module: what it is, and whether it can be used without network."""
+    """List every named module: what it is, and whether it can be used without network."""
     from retrain.backbones.sources.inventory import inventory
 
     rows = [("name", "here", "size", "features", "Mparams", "top-1 %", "licence")]
@@ -73,7 +73,7 @@ def list_command(model_dir: Path | None, verbosity: str) -> None:
 @click.argument("name")
 @_options
 def show_command(name: str, model_dir: Path | None, verbosity: str) -> None:
-    """All that is known of module NAME, and where it lies. Fetches nothing."""
+    """Show all that is known of module NAME, and where it lies. Fetches nothing."""
     from retrain.backbones.sources.inventory import facts_of
 
     rows = facts_of(name, model_dir or default_modules_folder())

@@ -39,7 +39,7 @@ def option(name: str, **other: Any) -> Wrap:
 
 
 def _type_of(setting: Setting) -> dict[str, Any]:
-    """The type of an option's value, and what stands for it in the help."""
+    """Return the type of an option's value, and what stands for it in the help."""
     metavar = {"metavar": setting.metavar} if setting.metavar else {}
     if setting.parse is not None:
         return {"type": Parsed(setting.parse), **metavar}
@@ -77,6 +77,7 @@ gate_options = options("assert_accuracy", "assert_recall")
 
 
 def output_dir_option(help: str) -> Wrap:
+    """Return the option --output_dir."""
     return click.option(
         "--output_dir",
         cls=GroupedOption,
@@ -105,7 +106,7 @@ talk_options = together(
 
 
 def take_architecture(ctx: click.Context, architecture: str | None, given: dict[str, Any]) -> None:
-    """Puts the older script's name for the module in the newer one's place."""
+    """Put the older script's name for the module in the newer one's place."""
     if architecture is None:
         return
     if was_given(ctx, "tfhub_module") and given["tfhub_module"] != architecture:
@@ -114,11 +115,12 @@ def take_architecture(ctx: click.Context, architecture: str | None, given: dict[
 
 
 def was_given(ctx: click.Context, name: str) -> bool:
+    """Tell whether an option was given, not left to its default."""
     return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
 
 def take_config(ctx: click.Context, path: Path | None) -> None:
-    """Makes the settings of an earlier run the defaults of this one."""
+    """Make the settings of an earlier run the defaults of this one."""
     if path is not None:
         from retrain.commands.run_record import read_recorded_photos, read_settings
 

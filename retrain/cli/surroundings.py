@@ -1,4 +1,4 @@
-"""What a process was started in (streams, folder, limits): made fit, or named as unfit."""
+"""A process's surroundings (streams, folder, limits): made fit, or named as unfit."""
 
 import errno
 import functools
@@ -25,7 +25,7 @@ _closed: set[str] = set()
 
 
 def open_missing_streams() -> None:
-    """Puts the null device where stdin, stdout or stderr was closed when the process started.
+    """Open the null device where stdin, stdout or stderr was closed when the process started.
 
     Otherwise Python has None there, and the next file that is opened gets the stream's number, so
     that what a library prints would end up in it.
@@ -47,13 +47,13 @@ def open_missing_streams() -> None:
 
 
 def check_stdout_is_open(instead: str) -> None:
-    """Raises RetrainError if the results would go nowhere; `instead`: what else to do."""
+    """Raise RetrainError if the results would go nowhere; `instead`: what else to do."""
     if "stdout" in _closed:
         raise RetrainError(f"standard output is closed, so nobody would get the results: {instead}")
 
 
 def check_stdin_is_open() -> None:
-    """Raises RetrainError if there is no standard input, from which a list was to be read."""
+    """Raise RetrainError if there is no standard input, from which a list was to be read."""
     if "stdin" in _closed:
         raise RetrainError(
             "cannot read the list on standard input: it is closed; give the paths as arguments"
@@ -61,7 +61,7 @@ def check_stdin_is_open() -> None:
 
 
 def check_current_folder() -> None:
-    """Raises RetrainError if the folder that the command was started in is gone."""
+    """Raise RetrainError if the folder that the command was started in is gone."""
     try:
         os.getcwd()
     except OSError as error:
@@ -71,9 +71,9 @@ def check_current_folder() -> None:
         ) from error
 
 
-@functools.cache  # a process asks once
+@functools.cache  # once in a process
 def check_threads() -> None:
-    """Raises RetrainError if the system does not let this process have the threads of a run.
+    """Raise RetrainError if the system does not let this process have the threads of a run.
 
     They are started all at once, for it is the last one that is refused: OpenVINO, which is by
     then at work, ends the process with a signal, and so does TensorFlow.
@@ -93,7 +93,7 @@ def check_threads() -> None:
 
 
 def lacking(error: BaseException) -> str | None:
-    """Returns, in one line, what the system would not give; None if that is not what happened."""
+    """Say, in one line, what the system would not give; None if that is not what happened."""
     text = str(error)
     if any(sign in text for sign in NO_THREAD):
         return NO_MORE_THREADS
@@ -109,7 +109,7 @@ def lacking(error: BaseException) -> str | None:
 
 
 def flush_or_abandon() -> None:
-    """Writes what stdout and stderr hold back, or drops it where its reader or its disk is gone.
+    """Write what stdout and stderr hold back, or drop it where its reader or its disk is gone.
 
     Python would otherwise complain when it ends, and exit with 120.
     """

@@ -8,7 +8,7 @@ from retrain.utils.text import printable
 
 
 def print_table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:
-    """Columns as wide as they must be, to the right but for those in `left`."""
+    """Print columns as wide as they must be, to the right but for those in `left`."""
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -22,7 +22,10 @@ def print_table(rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:
 def compared(
     accuracy: float, interval: Interval, against: PairedDifference | None
 ) -> tuple[str, str, str, str]:
-    """Accuracy and its interval, difference in points and its interval; empty for the first."""
+    """Return the cells of accuracy and its interval, difference in points and its interval.
+
+    The latter are empty for the first.
+    """
     own = f"{accuracy:.1%}", f"{interval.low:.1%} to {interval.high:.1%}"
     if against is None:
         return (*own, "", "")

@@ -23,14 +23,22 @@ log = logging.getLogger(__name__)
 
 SEED = 0  # of the bootstrap
 ALL = "all"
-DEFAULT_SETS = ("test", "validation", "train")  # the first that a tree has is judged
+DEFAULT_SETS = ("test", "validation", "train")  # the first of these in a tree is evaluated
 
 
 @dataclass(frozen=True)
 class GraphEvaluation:
-    """The n photos that could be judged, in the order of the tree; `truth` (n,) and
-    `probabilities` (n, C) count classes as `labels` does. `spec`: how the graph was fed, with its
-    labels. `aside`: files that could not be used.
+    """The n photos that could be evaluated, in the order of the tree.
+
+    Attributes:
+        spec: The graph's input spec, with its labels.
+        labels: In the order in which classes are counted.
+        image_dir: The tree.
+        photos: The n photos.
+        truth: (n,) classes.
+        probabilities: (n, C).
+        metrics: Of these.
+        aside: Files that could not be used.
     """
 
     spec: InputSpec
@@ -43,7 +51,10 @@ class GraphEvaluation:
     aside: tuple[SetAside, ...]
 
     def rows(self) -> Iterator[tuple[str, str, str, np.ndarray]]:
-        """(path, set, true label, probabilities (C,)) of each photo; the set is not known."""
+        """Yield (path, set, true label, probabilities (C,)) of each photo.
+
+        The set is "" where it is not known.
+        """
         for photo, label, scores in zip(
             self.photos, self.truth.tolist(), self.probabilities, strict=True
         ):
@@ -58,12 +69,23 @@ def evaluate_graph(
     labels_file: Path | None,
     which: str | None = None,
 ) -> GraphEvaluation:
-    """Labels the photos of a tree and compares with the folders they lie in, matched by name
-    (`images.names`).
+    """Label the photos of a tree and compare with the folders they lie in, matched by name.
 
-    Of a tree with sets the photos of the set `which` are judged, of ALL sets, or without a word the
-    test photos. Classes that only one side knows are named in a warning; photos of a class that
-    the graph does not know are left out. Raises RetrainError.
+    Classes that only one side knows are named in a warning; photos of a class that the graph does
+    not know are left out.
+
+    Args:
+        graph: Its file or folder.
+        image_dir: The tree.
+        overrides: The user's overrides of the input spec.
+        labels_file: Labels to use instead of the graph's own, or None.
+        which: The set of a tree with sets, or ALL; None: the test photos.
+
+    Returns:
+        The photos with their probabilities and metrics.
+
+    Raises:
+        RetrainError: The graph or the tree cannot be used.
     """
     spec = describe_graph(graph, overrides)
     index = _of_set(read_tree(image_dir, least_classes=1), which)
@@ -104,7 +126,7 @@ def evaluate_graph(
 
 
 def _of_set(index: Index, which: str | None) -> Index:
-    """The index with the photos of one set, or all. Raises RetrainError if that set has none."""
+    """Return the index with the photos of one set, or all; raise RetrainError if there are none."""
     given = {photo.given_set for photo in index.photos} - {None}
     if which == ALL or (which is None and not given):
         return index
@@ -130,8 +152,7 @@ def _of_set(index: Index, which: str | None) -> Index:
 def _decoded(
     classifier: Classifier, index: Index, photos: Sequence[Photo], *, unusable: dict[str, str]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Position and pixels of each photo that can be decoded; `unusable` gets the others, by path,
-    and why."""
+    """Yield position and pixels of each photo; `unusable` gets the reasons of others, by path."""
     paths = [index.full_path(photo) for photo in photos]
     for position, result in read_photos_ahead(paths, classifier.spec.recipe):
         if isinstance(result, str):
@@ -141,7 +162,7 @@ def _decoded(
 
 
 def _matched(index: Index, labels: Sequence[str], graph: Path) -> dict[int, int]:
-    """The graph's class for each class of the tree that it knows by name."""
+    """Return the graph's class for each class of the tree that it knows by name."""
     found = match_names(index.classes, labels)
     judged = set(found.values())
     strange = [name for number, name in enumerate(index.classes) if number not in found]

@@ -1,4 +1,4 @@
-"""What `retrain export` starts from: a graph that a run has written, and photos."""
+"""Inputs of `retrain export`: a graph that a run has written, and photos."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from retrain.export.export import Photos
 
 
 def read_exportable(graph: Path) -> Manifest:
-    """The manifest of a frozen graph. Raises RetrainError for a file that is none of retrain's."""
+    """Return the manifest of a frozen graph; raise RetrainError if retrain did not write it."""
     if graph.suffix.lower() == ONNX:
         raise RetrainError(
             f"{graph.absolute()} is an ONNX file already, and no other format can be made of it"
@@ -27,7 +27,7 @@ def read_exportable(graph: Path) -> Manifest:
 
 
 def photos_in(image_dir: str | None) -> Photos:
-    """Every other photo of the tree is for checking, the others are representative."""
+    """Return every other photo of the tree for checking, and the others as representative."""
     if image_dir is None:
         return Photos((), (), "test pictures")
     index = read_tree(image_dir, least_classes=1)

@@ -1,4 +1,4 @@
-"""Everything about a run that can be known before the work starts."""
+"""Preflight: all that can be checked about a run before the work starts."""
 
 from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.commands.run_record import NAME as RUN_RECORD
@@ -28,7 +28,7 @@ def check_before(config: TrainConfig) -> None:
     if config.page is not None:
         check_file_can_be_written(config.page, "--report")
     features = config.extract.features_folder
-    if not features.is_dir():  # one that is there may hold all that is needed
+    if not features.is_dir():  # an existing one may hold all features already
         check_folder_can_be_written(features, "--bottleneck_dir")
     if report.compare_with is not None:
         describe_graph(report.compare_with)

@@ -1,4 +1,4 @@
-"""Puts together what the report of a run, or of a judged graph, shows."""
+"""Putting together the report of a run, or of a judged graph."""
 
 import shlex
 import sys
@@ -26,11 +26,11 @@ from retrain.training.head import Head
 from retrain.training.l2_search import search_l2
 from retrain.training.loss import SoftmaxLoss
 
-CURVE_PHOTOS = 20_000  # with more to learn from, nobody asks whether more would help
+CURVE_PHOTOS = 20_000  # with more photos there is no learning curve
 
 
 def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
-    """Writes the page of a training run. Raises RetrainError."""
+    """Write the page of a training run; raise RetrainError."""
     dataset, assessment = result.dataset, result.assessment
     evaluation = assessment.evaluation
     tested = [dataset.index.photos[row] for row in evaluation.rows.tolist()]
@@ -59,7 +59,7 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
 
 
 def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:
-    """Writes the page of a graph that was judged by an image tree. Raises RetrainError."""
+    """Write the page of a graph that was evaluated on an image tree; raise RetrainError."""
     photos = ScoredPhotos(
         [photo.path for photo in judged.photos], judged.truth, judged.probabilities
     )
@@ -83,7 +83,7 @@ def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:
 
 
 def _of_sets(judged: GraphEvaluation) -> str:
-    """` (test)`, where folders say of which sets the photos are."""
+    """Return ` (test)`, where folders say of which sets the photos are."""
     sets = sorted({photo.given_set for photo in judged.photos if photo.given_set is not None})
     return f" ({', '.join(sets)})" if sets else ""
 
@@ -91,8 +91,10 @@ def _of_sets(judged: GraphEvaluation) -> str:
 def _maps_of_mistakes(
     graph: Path, spec: InputSpec, photos: ScoredPhotos, *, image_dir: str
 ) -> dict[str, np.ndarray]:
-    """By path, where the network saw what it said of the photos that it was most surely wrong
-    about; nothing for a graph that has no class-activation maps."""
+    """Return, by path, the class-activation maps of the photos with the surest wrong answers.
+
+    Empty for a graph that has no such maps.
+    """
     rows = surest_mistakes(photos)
     if not rows:
         return {}
@@ -136,13 +138,15 @@ def _facts_of_run(config: TrainConfig, result: TrainResult) -> Sequence[tuple[st
 
 
 def _learning_curve(config: TrainConfig, result: TrainResult) -> LearningCurve | None:
-    """Heads on parts of the training photos, each solved to its optimum, so that only the number
-    of photos makes the difference."""
+    """Return the learning curve, with each head solved to its optimum.
+
+    So only the number of photos makes the difference.
+    """
     dataset, classes = result.dataset, len(result.labels)
     train_rows, hidden = dataset.split.rows(TRAIN), config.head.hidden_units > 0
     tuned = config.network.fine_tune is not None
     if len(train_rows) > CURVE_PHOTOS or tuned or config.extract.from_scratch or hidden:
-        return None  # features that have seen all photos tell nothing of fewer
+        return None  # such features have seen all photos already
     loss = SoftmaxLoss(np.ones(classes, np.float32))
 
     def train(rows: np.ndarray) -> Head:

@@ -1,4 +1,4 @@
-"""What a run made."""
+"""The result of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,22 @@ from retrain.training.head import Head
 
 @dataclass(frozen=True)
 class TrainResult:
-    """`head` as trained; `calibration` holds the one that was exported.
+    """What a run made.
 
-    `curve`: the evaluated steps. `tuning`: with --fine_tune; `comparison`: with --compare_with;
-    `exports`: what was exported besides the frozen graph, for which `parity` speaks.
-    `audit`: None without a report and without --max_leaks.
-    `summaries`: the folder of the TensorBoard logs, if any. `seconds`: (what, how long).
+    Attributes:
+        head: As trained.
+        labels: In class order.
+        dataset: The photos' features, classes and sets.
+        calibration: The head that was exported.
+        assessment: The final test.
+        parity: Of the frozen graph and the head.
+        exports: Besides the frozen graph.
+        curve: The evaluated steps.
+        audit: None without a report and without --max_leaks.
+        comparison: With --compare_with.
+        tuning: With --fine_tune.
+        summaries: The folder of the TensorBoard logs, if any.
+        seconds: (what, how long).
     """
 
     head: Head
@@ -43,7 +53,7 @@ class TrainResult:
 
 
 def files_written(config: TrainConfig, result: TrainResult) -> list[tuple[str, str]]:
-    """What a run writes, and its absolute path; the graph comes last."""
+    """List what a run writes, with its absolute path; the graph comes last."""
     places = [
         ("TensorBoard logs", result.summaries),
         *((export.kind, export.path) for export in result.exports),

@@ -20,7 +20,7 @@ NAME = "run.json"
 
 
 def write_run_record(config: TrainConfig, sources: Mapping[str, str], result: TrainResult) -> None:
-    """Writes every setting with where it came from, and what the result depends on besides.
+    """Write every setting with where it came from, and what the result depends on besides.
 
     `sources`: where the setting of that name came from; `caller` for those not in it.
     """
@@ -43,10 +43,11 @@ def write_run_record(config: TrainConfig, sources: Mapping[str, str], result: Tr
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The settings of a run record, those that are None left out. Raises RetrainError.
+    """Return the settings of a run record, without those that are None; raise RetrainError.
 
-    What lets a module do more than compute is left out, too: that is said anew by whoever runs it,
-    because a record may come from elsewhere."""
+    What lets a module do more than compute is left out, too: whoever runs it has to allow it anew,
+    because a record may come from elsewhere.
+    """
     try:
         facts = json.loads(read_text(path, "run record"))
         settings = {name: entry["value"] for name, entry in facts["settings"].items()}
@@ -80,7 +81,7 @@ class RecordedPhotos:
     count: int
 
     def difference(self, dataset: Dataset) -> str | None:
-        """What to say of the photos of `dataset`, if they or their classes are not these."""
+        """Say how the photos of `dataset` or their classes differ from these, or return None."""
         if dataset.digest() == self.digest:
             return None
         now = len(dataset.keys)
@@ -92,7 +93,7 @@ class RecordedPhotos:
 
 
 def read_recorded_photos(path: Path) -> RecordedPhotos | None:
-    """What a run record that `read_settings` takes says of its photos; None: nothing."""
+    """Return the photos in a run record that `read_settings` takes; None if it names none."""
     data = json.loads(read_text(path, "run record")).get("data")
     if not fits(data, dict[str, Any]):
         return None

@@ -1,16 +1,16 @@
-"""What classes are called in labels files and exported graphs."""
+"""The names of classes in labels files and exported graphs."""
 
 from collections.abc import Sequence
 
 from retrain.data.name_matching import legacy_label, loose
 from retrain.errors import RetrainError
 
-UNKNOWN = "unknown"  # the answer to a photo whose best score is too low
-OTHERWISE = "no_answer"  # that answer, where a class is called unknown
+UNKNOWN = "unknown"  # the answer for a photo whose best score is too low
+OTHERWISE = "no_answer"  # the same answer, if a class is called unknown
 
 
 def labels_of(classes: Sequence[str], *, legacy: bool) -> tuple[str, ...]:
-    """A label for each class folder, in order: the name as it is, or the ancestor's form of it.
+    """Return a label for each class folder, in order: its name, or retrain.py's form of it.
 
     Raises RetrainError where two classes would get one label, or a label would break the labels
     file.
@@ -30,8 +30,10 @@ def labels_of(classes: Sequence[str], *, legacy: bool) -> tuple[str, ...]:
 
 
 def unknown_answer(labels: Sequence[str]) -> str:
-    """What a photo is called that none of the labels fits: `unknown`, or another word if that is
-    the name of a class."""
+    """Return the word for a photo that none of the labels fits.
+
+    `unknown`, or another word if that is the name of a class.
+    """
     taken = {loose(label) for label in labels}
     word = OTHERWISE if UNKNOWN in taken else UNKNOWN
     while word in taken:

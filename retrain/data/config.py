@@ -1,4 +1,4 @@
-"""What a user says of the photos: where they are, how they are divided and distorted."""
+"""Settings of the photos: where they are, how they are divided and distorted."""
 
 from dataclasses import dataclass
 

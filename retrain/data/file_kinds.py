@@ -1,11 +1,13 @@
-"""What a file or folder is, told by its name or its first bytes: a picture, something that lies
-beside pictures, or something that a system or a program has left there."""
+"""Kinds of files and folders, by name or first bytes: pictures, side files, litter.
+
+Side files lie beside pictures; litter is what a system or a program has left there.
+"""
 
 import os
 import re
 from collections.abc import Sequence
 
-# What Pillow reads here, by the names that people give it.
+# Formats that Pillow reads here, by the suffixes in use.
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjp", ".mpo", ".jps"),
     "PNG": (".png", ".apng"),
@@ -16,7 +18,7 @@ SUFFIXES = {
 }
 # Formats of Pillow's that are variants of another: phones' JPEGs with two pictures in them.
 VARIANTS = {"MPO": "JPEG", "DIB": "BMP"}
-# Pictures, too, which cannot be read: a photo of such a name is missed if nobody speaks of it.
+# Pictures that cannot be read; they are reported, so that nobody misses them unawares.
 UNREAD_SUFFIXES = (
     ".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".jxl", ".psd", ".ppm", ".pgm",
     ".pbm", ".tga", ".pcx", ".cr3", ".crw", ".orf", ".rw2", ".raf", ".sr2", ".srw", ".x3f", ".3fr",
@@ -38,7 +40,7 @@ SIDE_SUFFIXES = frozenset({
     ".tfrecord", ".parquet", ".arrow", ".license",
 })  # fmt: skip
 
-# Made by systems and programs for themselves, in lower case; hidden ones are left out anyway.
+# What systems and programs make for themselves, in lower case; hidden files are left out anyway.
 LITTER = frozenset({
     # Windows
     "$recycle.bin", "recycler", "system volume information", "msocache", "thumbs.db",
@@ -55,12 +57,12 @@ LITTER = frozenset({
     # photo and web programs
     "_thumbs", "_thumbnails", "thumbnails", "picasa.ini", "zbthumbnail.info", "pspbrwse.jbf",
     "captureone", "ipod photo cache", "_vti_cnf", "_vti_pvt", "_derived", "_notes",
-    # what is not the photos' own
+    # others
     "__pycache__", "sync.ffs_db",
 })  # fmt: skip
 LITTER_SUFFIXES = (".thm", ".lrdata")  # a camera's small pictures of films, a program's cache
 NUMBERED_LITTER = re.compile(r"found\.\d{3}|albumart_\{.*\}.*\.jpg")
-# A class may be called so; beside photos themselves, it is their small copies.
+# A class may have such a name; beside photos, the folder holds their small copies.
 THUMBNAILS = frozenset({"thumb", "thumbs", "thumbnail"})
 
 FIRST_BYTES = 32
@@ -72,7 +74,7 @@ SIGNATURES = re.compile(
 
 
 def is_litter(name: str) -> bool:
-    """Whether a system or a program leaves files or folders of this name among photos."""
+    """Tell whether a system or a program leaves files or folders of this name among photos."""
     low = name.lower()
     if low in LITTER or low.endswith(LITTER_SUFFIXES):
         return True
@@ -80,7 +82,7 @@ def is_litter(name: str) -> bool:
 
 
 def litter_among(entries: Sequence["os.DirEntry[str]"]) -> set[str]:
-    """The names of what systems and programs have left among these entries of one folder."""
+    """Return the names of litter among these entries of one folder."""
     litter = {entry.name for entry in entries if is_litter(entry.name)}
     copies = {entry.name for entry in entries if entry.name.lower() in THUMBNAILS}
     if copies and any(is_picture_name(entry.name) for entry in entries):
@@ -89,33 +91,35 @@ def litter_among(entries: Sequence["os.DirEntry[str]"]) -> set[str]:
 
 
 def is_side_file(path: str) -> bool:
-    """Whether the name says that it is no picture."""
+    """Tell whether a name says that the file is no picture."""
     return _suffix(path) in SIDE_SUFFIXES
 
 
 def is_picture_name(path: str) -> bool:
-    """Whether the name says that it is a picture."""
+    """Tell whether a name says that the file is a picture."""
     return _suffix(path) in PICTURE_SUFFIXES
 
 
 def is_picture(path: str | os.PathLike[str]) -> bool:
-    """Whether a regular file that cannot be used is a picture that somebody will miss: by its
-    suffix, or else by its first bytes."""
+    """Tell whether a file that cannot be used is a picture that somebody will miss.
+
+    By its suffix, or else by its first bytes.
+    """
     name = os.fspath(path)
     if is_picture_name(name) or is_side_file(name):
         return is_picture_name(name)
     try:
         with open(path, "rb") as file:
             return SIGNATURES.match(file.read(FIRST_BYTES)) is not None
-    except OSError:  # nobody can say that it is none
+    except OSError:  # it may be one
         return True
 
 
 def suffix_fits(path: str, content: str) -> bool:
-    """Whether a file whose bytes are in `content`, a format by Pillow's name, may be called so."""
+    """Tell whether a file with content of a format, by Pillow's name, may have this name."""
     return _suffix(path) in SUFFIXES.get(VARIANTS.get(content, content), ())
 
 
 def _suffix(path: str) -> str:
-    """`.jpg` of `a/b.JPG`; of a name without a dot anything that is no suffix."""
+    """Return `.jpg` of `a/b.JPG`; of a name without a dot anything that is no suffix."""
     return path[path.rfind(".") :].lower()

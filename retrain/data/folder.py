@@ -1,7 +1,7 @@
 """The image tree: which photos there are, and of which class. Looks at names only.
 
 What is a photo is told later, by content: until then each file is one, but for what systems and
-programs leave in folders (`images.kinds`).
+programs leave in folders (`file_kinds`).
 """
 
 import os
@@ -20,8 +20,14 @@ from retrain.utils.files import Identity
 
 
 class Photo(NamedTuple):
-    """`path` is relative to the root, with `/`; `identity` as of files.identity_of; `given_set` is
-    the set its folder names, if any."""
+    """A photo of the tree.
+
+    Attributes:
+        path: Relative to the root, with `/`.
+        label: The number of its class.
+        identity: As of files.identity_of.
+        given_set: The set that its folder names, if any.
+    """
 
     path: str
     label: int
@@ -33,8 +39,15 @@ class Photo(NamedTuple):
 class Index:
     """Classes in code-point order of their folder names; photos in order of class, then path.
 
-    `typed` is the root as the user wrote it (the legacy split hashes that text). `litter`: paths of
-    what systems left there; `others`: of files that are no pictures. Neither is missed by anybody.
+    Attributes:
+        root: The image folder.
+        typed: The root as the user wrote it (the legacy split hashes that text).
+        classes: Their folder names.
+        photos: Of all classes.
+        aside: Files that cannot be used, with reasons.
+        remarks: What is odd about the tree.
+        litter: Paths of what systems left there.
+        others: Paths of files that are no pictures.
     """
 
     root: Path
@@ -47,22 +60,23 @@ class Index:
     others: tuple[str, ...] = ()
 
     def full_path(self, photo: Photo) -> str:
+        """Return where a photo lies."""
         return f"{self.root}/{photo.path}"
 
     def counts(self) -> list[int]:
-        """Photos of each class, in class order."""
+        """Count the photos of each class, in class order."""
         found = Counter(photo.label for photo in self.photos)
         return [found[label] for label in range(len(self.classes))]
 
 
 def read_tree(image_dir: str, ignore: Iterable[Path] = (), least_classes: int = 2) -> Index:
-    """Walks `image_dir`: one folder per class, photos anywhere below it.
+    """Walk `image_dir`, one folder per class with photos anywhere below it, and return the index.
 
     Left out are hidden files and folders, what systems leave there, and the folders in `ignore`
     (the run's own outputs). Links are followed, each folder once. Top folders that are sets by
     their names (`train`, `validation`, `test` and the like) hold the classes in their sub-folders.
     Folders of different sets, or of one written in two ways of Unicode, whose names mean the same
-    are one class (`images.names`).
+    are one class (`name_matching`).
     Raises RetrainError for fewer than `least_classes` classes with files in them, and for folders
     that look like sets and are not called so.
     """
@@ -79,7 +93,7 @@ def read_tree(image_dir: str, ignore: Iterable[Path] = (), least_classes: int = 
             inner, more_loose = walker.children(root / folder, folder)
             loose_files += more_loose
             files = below[folder]
-            if folder in walker.met_again:  # each class may have what a link leads to
+            if folder in walker.met_again:  # each class may have the linked folder
                 files = [file for name in inner for file in walker.files_below(f"{folder}/{name}")]
             classes.add(folder, inner, given, files)
         empty_tops = [name for name in folders if name not in (*layout.sets, *layout.left_out)]
@@ -108,7 +122,7 @@ def read_tree(image_dir: str, ignore: Iterable[Path] = (), least_classes: int = 
 
 
 def with_photos(index: Index, photos: Sequence[Photo]) -> Index:
-    """The index with these of its photos only; classes without any are gone from it."""
+    """Return the index with these of its photos only; classes without any are gone from it."""
     left = sorted({photo.label for photo in photos})
     renumbered = {label: position for position, label in enumerate(left)}
     return replace(
@@ -119,8 +133,11 @@ def with_photos(index: Index, photos: Sequence[Photo]) -> Index:
 
 
 def without_unusable(index: Index, reasons: Mapping[str, str]) -> Index:
-    """The index without the photos that cannot be used for `reasons`, by path: pictures among them
-    are set aside, the other files left out. Classes that lost all of theirs are gone from it."""
+    """Return the index without the photos that cannot be used for `reasons`, by path.
+
+    Pictures among them are set aside, the other files left out. Classes that lost all of theirs are
+    gone from it.
+    """
     if not reasons:
         return index
     usable = with_photos(index, [p for p in index.photos if p.path not in reasons])
@@ -147,7 +164,7 @@ _File = tuple[str, Identity, str | None]
 
 
 def _training_first(layout: Layout) -> list[tuple[str, str]]:
-    """(folder, set): classes are called as they are in train/."""
+    """List (folder, set), training first: classes are called as they are in train/."""
     order = ("train", "validation", "test")
     return sorted(layout.sets.items(), key=lambda pair: (order.index(pair[1]), pair[0]))
 
@@ -163,7 +180,14 @@ class _Classes:
     def add(
         self, parent: str, names: list[str], given: str | None, files: list[tuple[str, Identity]]
     ) -> None:
-        """The folders `names` in `parent`, and all files at any depth below that."""
+        """Add the folders `names` in `parent`, and all files at any depth below them.
+
+        Args:
+            parent: The folder of a set, or "".
+            names: Of the class folders.
+            given: The set, if the folder names one.
+            files: (path, identity) of all files below.
+        """
         twins: dict[str, str] = {}
         for name in names:
             twins.setdefault(composed(name), name)
@@ -228,7 +252,7 @@ def _check_classes(
 
 
 def _nested_hint(root: Path, name: str, walker: Walker) -> Iterator[str]:
-    """What to try where the only class holds folders that may be the classes."""
+    """Yield what to try where the only class holds folders that may be the classes."""
     inner = walker.children(root / name, name)[0]
     if len(inner) >= 2:
         yield (

@@ -1,4 +1,4 @@
-"""Whether the top folders of an image tree are classes, or sets whose sub-folders are the classes.
+"""The layout of an image tree: its top folders are classes, or sets with classes in them.
 
 Sets are known by their names. Folders that look like sets but are not called so are refused: as
 classes they would give a classifier of nonsense.
@@ -21,16 +21,20 @@ SET_WORDS = {
     "test": "test", "tests": "test", "testing": "test", "tst": "test", "eval": "test",
     "evaluation": "test", "holdout": "test",
 }  # fmt: skip
-# What may stand beside such a word: `train_images`, `testset`.
+# Words that may stand beside one of these: `train_images`, `testset`.
 FILLERS = ("set", "dataset", "data", "images", "image", "imgs", "img", "photos", "pictures",
            "pics", "split", "samples")  # fmt: skip
-MOST_SETS = 20  # more folders of one inner shape are classes that were photographed alike
+MOST_SETS = 20  # more folders with the same sub-folders are classes, not sets
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a top folder holds: photos directly in it, and the names of its sub-folders that hold
-    some at any depth. Files whose names say that they are no pictures do not count."""
+    """What a top folder holds; files whose names say that they are no pictures do not count.
+
+    Attributes:
+        direct: Photos directly in it.
+        inner: Names of its sub-folders that hold photos at any depth.
+    """
 
     direct: int
     inner: tuple[str, ...]
@@ -43,8 +47,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class Layout:
-    """The set of each top folder that is one (none: the top folders are classes), those beside
-    them that are left out, and remarks for the user."""
+    """What the top folders are.
+
+    Attributes:
+        sets: The set of each top folder that is one; empty: the top folders are classes.
+        left_out: Folders beside the sets that are left out.
+        remarks: For the user.
+    """
 
     sets: Mapping[str, str]
     left_out: tuple[str, ...] = ()
@@ -52,7 +61,7 @@ class Layout:
 
 
 def shape_of(paths: Iterable[str]) -> Shape:
-    """The shape of a top folder by the paths of its files, which begin with its name."""
+    """Return the shape of a top folder by the paths of its files, which begin with its name."""
     direct, inner = 0, set()
     for path in paths:
         if not is_side_file(path):
@@ -65,7 +74,7 @@ def shape_of(paths: Iterable[str]) -> Shape:
 
 
 def find_layout(root: Path, shapes: Mapping[str, Shape]) -> Layout:
-    """What the top folders of `root` are. Empty ones are not asked.
+    """Return what the top folders of `root` are, by their shapes; empty ones are ignored.
 
     Raises RetrainError for folders that look like sets and cannot be taken as such.
     """
@@ -78,8 +87,10 @@ def find_layout(root: Path, shapes: Mapping[str, Shape]) -> Layout:
 
 
 def set_names(folders: Sequence[str]) -> dict[str, str]:
-    """The set of each of these folders that is called like one: `Training`, `test_images`; or
-    `flowers_train` beside `flowers_test`."""
+    """Return the set of each of these folders that is called like one.
+
+    Such as `Training`, `test_images`; or `flowers_train` beside `flowers_test`.
+    """
     words = {folder: _words(folder) for folder in folders}
     shared = set.intersection(*map(set, words.values())) if len(words) > 1 else set()
     found = {}
@@ -91,7 +102,7 @@ def set_names(folders: Sequence[str]) -> dict[str, str]:
 
 
 def _words(folder: str) -> list[str]:
-    """`Training-Set 2` as training, set; `testset` as test, set."""
+    """Split `Training-Set 2` into training, set; `testset` into test, set."""
     glued = rf"({'|'.join(SET_WORDS)})({'|'.join(FILLERS)})"
     words = re.findall(r"[^\W\d_]+", loose(folder))
     parts = [(word, re.fullmatch(glued, word)) for word in words]
@@ -101,16 +112,16 @@ def _words(folder: str) -> list[str]:
 def _are_sets(named: Mapping[str, str], filled: Mapping[str, Shape]) -> bool:
     training = [filled[folder] for folder, which in named.items() if which == "train"]
     others = [filled[folder] for folder, which in named.items() if which != "train"]
-    if not training:  # enough to judge a graph by
+    if not training:  # enough to evaluate a graph
         return len(others) > 1 and all(shape.nested for shape in others)
     if not others or not any(shape.inner for shape in training):
         return False
-    # Photos directly in all of them: they are classes that happen to be called so.
+    # With photos directly in all of them they are classes with such names.
     return any(shape.inner for shape in others) or not any(shape.direct for shape in training)
 
 
 def _sets(root: Path, named: Mapping[str, str], filled: Mapping[str, Shape]) -> Layout:
-    """The layout of folders of which some are sets for sure."""
+    """Return the layout of folders of which some are sets for sure."""
     tested = _inner(filled[folder] for folder, which in named.items() if which != "train")
     classes = _inner(filled[folder] for folder, which in named.items() if which == "train")
     classes = classes or tested
@@ -153,8 +164,10 @@ def _refuse_unnamed_sets(root: Path, filled: Mapping[str, Shape]) -> None:
 
 
 def _alike(filled: Mapping[str, Shape]) -> list[str]:
-    """The folders that hold the same folders, or some of them, as the one of them with the most;
-    nothing for more than MOST_SETS."""
+    """List the folders that hold the same folders as the fullest of them, or some of these.
+
+    Empty for more than MOST_SETS.
+    """
     nested = sorted(
         (folder for folder, shape in filled.items() if shape.nested),
         key=lambda folder: -len(filled[folder].inner),
@@ -172,7 +185,7 @@ def _alike(filled: Mapping[str, Shape]) -> list[str]:
 
 
 def _doubts(named: Mapping[str, str], filled: Mapping[str, Shape]) -> Iterator[str]:
-    """Remarks on classes that may have been meant as sets."""
+    """Yield remarks on classes that may have been meant as sets."""
     if len(filled) > 1 and len(named) == len(filled):
         yield (
             f"{few(tuple(named))} are taken for classes: if they are sets, put into each a folder "

@@ -1,9 +1,9 @@
-"""When two names mean the same class. Asked wherever names from two places meet: folders of sets,
-folders and a graph's labels, the labels of two graphs, names on the command line.
+"""Matching names of classes from two places: which of them mean the same class.
 
-The same name may be written in two sequences of code points (Unicode's NFC, as Linux and Windows
-have it, and NFD, as macOS does), with other case or a blank at its end, or in the older script's
-form, which keeps a-z and 0-9 only.
+Asked for folders of sets, folders and a graph's labels, the labels of two graphs, names on the
+command line. The same name may be written in two sequences of code points (Unicode's NFC, as Linux
+and Windows have it, and NFD, as macOS does), with other case or a blank at its end, or in the form
+of TF Hub's retrain.py, which keeps a-z and 0-9 only.
 """
 
 import re
@@ -12,26 +12,29 @@ from collections.abc import Callable, Iterable, Sequence
 
 
 def composed(name: str) -> str:
-    """The name in NFC: two names are the same to the eye if these are equal."""
+    """Return the name in NFC: two names are the same to the eye if these are equal."""
     return unicodedata.normalize("NFC", name)
 
 
 def loose(name: str) -> str:
-    """The name without case and without blanks at its ends."""
+    """Return the name without case and without blanks at its ends."""
     return composed(composed(name).strip().casefold())
 
 
 def legacy_label(name: str) -> str:
-    """The ancestor's form: lower case, each run of other characters than a-z and 0-9 one blank."""
+    """Return retrain.py's form of a name: lower case, each run of non-letters one blank.
+
+    Letters are a-z and 0-9.
+    """
     return re.sub(r"[^a-z0-9]+", " ", name.lower())
 
 
 def match_names(names: Sequence[str], known: Sequence[str]) -> dict[int, int]:
-    """For the position of each of `names` that has its like in `known`, the position there.
+    """Return the position in `known` of each of `names` that has its like there, by its position.
 
     Equal code points come first, then equal names in NFC, then those that differ in case or blanks
-    at their ends, then one that is the other in the older script's form. What a closer name has
-    taken is no longer to be had; where two could have it, neither gets it.
+    at their ends, then one that is the other in retrain.py's form. What a closer name has taken is
+    no longer to be had; where two could have it, neither gets it.
     """
     found = {}
     positions = {name: position for position, name in enumerate(known)}
@@ -59,7 +62,7 @@ def match_names(names: Sequence[str], known: Sequence[str]) -> dict[int, int]:
 
 
 def match_name(name: str, known: Sequence[str]) -> int | None:
-    """The position in `known` of the name that means the same as `name`, if there is one."""
+    """Return the position in `known` of the name that means the same as `name`, or None."""
     return match_names([name], known).get(0)
 
 
@@ -87,6 +90,6 @@ def _plain(name: str) -> set[str]:
 
 
 def _legacy(name: str) -> set[str]:
-    """The older script saw the folder's own code points, whichever these were."""
+    """Return the forms that retrain.py may have made: it saw the folder's own code points."""
     forms = (legacy_label(unicodedata.normalize(kind, name)) for kind in ("NFC", "NFD"))
     return {form.strip() or form for form in forms}

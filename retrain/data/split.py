@@ -1,5 +1,7 @@
-"""Which photos train, which validate, which test: by a hash, so that it never depends on luck,
-on the order of files, or on which photos are added later."""
+"""The split: which photos train, which validate, which test, by a hash.
+
+So it never depends on chance, on the order of files, or on which photos are added later.
+"""
 
 import hashlib
 import os
@@ -15,22 +17,22 @@ from retrain.errors import counted
 SETS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
 NOHASH = "_nohash_"
-LEGACY_MODULUS = 2**27  # ancestor: MAX_NUM_IMAGES_PER_CLASS + 1
+LEGACY_MODULUS = 2**27  # retrain.py's MAX_NUM_IMAGES_PER_CLASS + 1
 
 
 @dataclass(frozen=True)
 class Split:
-    """`sets`: (N,) int8 in the index's order of photos, values TRAIN, VALIDATION, TEST."""
+    """The set of each photo: `sets` (N,) int8, values TRAIN, VALIDATION, TEST, in index order."""
 
     sets: np.ndarray
     remarks: tuple[str, ...] = ()
 
     def rows(self, which: int) -> np.ndarray:
-        """Positions (int64, ascending) of the photos of one set."""
+        """Return the positions (int64, ascending) of the photos of one set."""
         return np.flatnonzero(self.sets == which)
 
     def counts(self, labels: np.ndarray, classes: int) -> np.ndarray:
-        """(classes, 3) photos by class and set."""
+        """Count the photos by class and set, (classes, 3)."""
         table = np.zeros((classes, len(SETS)), np.int64)
         np.add.at(table, (labels, self.sets), 1)
         return table
@@ -39,13 +41,23 @@ class Split:
 def split_index(
     index: Index, digests: Mapping[str, bytes], testing: int, *, validation: int, rule: str
 ) -> Split:
-    """Divides the index's photos. `rule` is `content` or `legacy`.
+    """Divide the index's photos into sets and return the split.
 
     `content`: a group of photos that belong together (equal bytes, or the same name up to
     `_nohash_`) is placed by a hash of the group; a class then gives its next groups to an
-    asked-for set that got none, if it has a group for each set. `legacy`: the ancestor's rule.
-    Photos in `train/`, `validation/`, `test/` folders stay where they are; a set without a
-    folder is taken from `train/`.
+    asked-for set that got none, if it has a group for each set. `legacy`: the rule of TF Hub's
+    retrain.py. Photos in `train/`, `validation/`, `test/` folders stay where they are; a set
+    without a folder is taken from `train/`.
+
+    Args:
+        index: The photos.
+        digests: The digest of each photo, by path.
+        testing: Percentage of photos for the test.
+        validation: Percentage of photos for validation.
+        rule: `content` or `legacy`.
+
+    Returns:
+        The set of each photo, and remarks for the user.
     """
     given = {photo.given_set for photo in index.photos}
     testing = 0 if "test" in given else testing
@@ -62,7 +74,7 @@ def split_index(
 
 
 def legacy_percent(path: str) -> float:
-    """The ancestor's number in [0, 100] for a path as typed (ancestors' retrain.py, 2^27 rule)."""
+    """Compute retrain.py's number in [0, 100] for a path as typed (its rule of 2^27)."""
     digest = hashlib.sha1(path.split(NOHASH)[0].encode("utf-8", "surrogateescape")).hexdigest()
     return (int(digest, 16) % LEGACY_MODULUS) * (100.0 / (LEGACY_MODULUS - 1))
 
@@ -76,7 +88,7 @@ def _place(percent: float, testing: int, validation: int) -> int:
 def _content_sets(
     photos: Sequence[Photo], digests: Mapping[str, bytes], testing: int, *, validation: int
 ) -> np.ndarray:
-    """(n,) int8: the set of each photo."""
+    """Return the set of each photo, (n,) int8, by its content."""
     numbers = group_numbers(photos, digests)
     sets = np.full(len(photos), TRAIN, np.int8)
     sets[numbers < testing + validation] = TEST
@@ -95,14 +107,14 @@ def _content_sets(
 
 
 def _without_empty_sets(places: list[int], wanted: list[int]) -> dict[int, int]:
-    """Which of a class's groups move, and where, so that no wanted set is empty.
+    """Return which of a class's groups move, and where, so that no wanted set is empty.
 
     `places`: the set of each group in ascending order of their numbers, where validation lies
     lowest, then test, then train. That order is kept, so an empty set takes the group nearest to
     it, and a larger percentage only ever adds to validation.
     """
     count = len(places)
-    # Too few for every set: one to learn from comes first, then one to test on.
+    # Too few for every set: training comes first, then testing.
     wanted = wanted[: max(count - 1, 0)] if count < len(wanted) + 1 else wanted
     test = int(TEST in wanted)
     low = 0
@@ -115,7 +127,7 @@ def _without_empty_sets(places: list[int], wanted: list[int]) -> dict[int, int]:
 
 
 def group_numbers(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> np.ndarray:
-    """(n,) float64 in [0, 100): the number of each photo's group, which decides its set.
+    """Return the number of each photo's group, (n,) float64 in [0, 100), which decides its set.
 
     Photos are tied by equal bytes and by equal names up to `_nohash_`. A group is known by the
     digest of its bytes or name; one that is tied both ways by the least of its names', so that it
@@ -138,19 +150,19 @@ def group_numbers(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> np.n
             if low != high:
                 parent[high] = low
     roots = [find(key) for key in keys] if parent else keys
-    # The digest's last half, for shards are filled in the order of its first.
+    # The digest's last half, because shards are filled in the order of its first.
     packed = np.frombuffer(b"".join(roots), ">u8").reshape(-1, 2)
     return packed[:, 1] * (100.0 / 2**64)
 
 
 def _shot(photo: Photo) -> str:
-    """What a `_nohash_` photo shares with its siblings: its path, without a set's folder."""
+    """Return what a `_nohash_` photo shares with its siblings: its path, without a set's folder."""
     path = photo.path.split(NOHASH)[0]
     return path.split("/", 1)[1] if photo.given_set is not None else path
 
 
 def _conflicts(index: Index, digests: Mapping[str, bytes], sets: np.ndarray) -> tuple[str, ...]:
-    """Remarks on equal photos under two classes, or (in given sets) on both sides of the split."""
+    """Return remarks on equal photos in two classes, or (in given sets) in two sets."""
     keys = [digests[photo.path] for photo in index.photos]
     if len(set(keys)) == len(keys):
         return ()

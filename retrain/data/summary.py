@@ -1,4 +1,4 @@
-"""What a run says about the photos it found: counts, warnings, files set aside."""
+"""The summary of a run's photos for the user: counts, warnings, files set aside."""
 
 import logging
 from collections import Counter
@@ -20,12 +20,12 @@ from retrain.utils.text import csv_row, printable
 log = logging.getLogger(__name__)
 
 ASIDE_CSV = "set_aside.csv"  # the list of files that could not be used, beside the graph
-FEW_PHOTOS = 20  # the ancestor's limit for a warning
+FEW_PHOTOS = 20  # as in retrain.py: the limit for a warning
 FEW_CLASSES = 5  # that get a warning each; more share one
 
 
 def say_found(index: Index) -> None:
-    """Says what the tree holds by the names of its files, before any is opened."""
+    """Log what the tree holds by the names of its files, before any is opened."""
     counts = Counter(photo.label for photo in index.photos if not is_side_file(photo.path))
     each = [f"{name} {counts[label]}" for label, name in enumerate(index.classes)]
     named = ", ".join(each[:10]) + (", ..." if len(each) > 10 else "")
@@ -40,7 +40,7 @@ def say_found(index: Index) -> None:
 
 
 def say_left_out(index: Index) -> None:
-    """Says what is odd about the tree, and which files in it are no pictures."""
+    """Log what is odd about the tree, and which files in it are no pictures."""
     for remark in index.remarks:
         log.warning(remark)
     if index.others:
@@ -50,7 +50,7 @@ def say_left_out(index: Index) -> None:
 
 
 def _by_kind(kinds: Iterable[str]) -> str:
-    """`.json (12), .xml (3)`, the most frequent first."""
+    """Return `.json (12), .xml (3)`, the most frequent first."""
     counts = Counter(kinds)
     ordered = sorted(counts, key=lambda kind: (-counts[kind], kind))
     return ", ".join(f"{kind} ({counts[kind]})" for kind in ordered[:10]) + (
@@ -59,9 +59,16 @@ def _by_kind(kinds: Iterable[str]) -> str:
 
 
 def report_aside(aside: Sequence[SetAside], path: Path, *, strict: bool, csv_safe: bool) -> None:
-    """List the files that cannot be used in `path`, a CSV file, and names the first.
+    """List the files that cannot be used in a CSV file, and name the first.
 
-    An old list is emptied if there are none. Raises RetrainError if there are some and `strict`.
+    Args:
+        aside: The files; if there are none, an old list is emptied.
+        path: The CSV file.
+        strict: Files that cannot be used are an error.
+        csv_safe: See `text.csv_row`.
+
+    Raises:
+        RetrainError: There are such files and `strict`, or the list cannot be written.
     """
     if aside or path.exists():
         rows = [("file", "reason"), *((file.path, file.reason) for file in aside)]
@@ -76,7 +83,7 @@ def report_aside(aside: Sequence[SetAside], path: Path, *, strict: bool, csv_saf
 
 
 def say_aside(aside: Sequence[SetAside], where: str = "") -> None:
-    """Names the first files that cannot be used; `where` all are listed."""
+    """Name the first files that cannot be used; `where` all are listed."""
     for file in aside[:10]:
         log.warning(f"set aside {file.path}: {file.reason}")
     if len(aside) > 10:
@@ -84,7 +91,7 @@ def say_aside(aside: Sequence[SetAside], where: str = "") -> None:
 
 
 def say_narrow(paths: Sequence[str]) -> None:
-    """`paths`: of the photos of 16 bits whose values fill little of their range."""
+    """Warn of 16-bit photos at `paths` whose values fill little of their range."""
     if paths:
         log.warning(
             f"{counted(len(paths), '16-bit photo')} whose values fill less than a quarter of the "
@@ -94,9 +101,16 @@ def say_narrow(paths: Sequence[str]) -> None:
 
 
 def say_split(index: Index, labels: np.ndarray, split: Split, *, config: DataConfig) -> None:
-    """Print the photos of each class and set, and warns of classes with few photos.
+    """Print the photos of each class and set, and warn of classes with few photos.
 
-    Raises RetrainError for a class with no photo to train on.
+    Args:
+        index: The photos.
+        labels: (N,) classes.
+        split: The set of each photo.
+        config: How the photos are divided.
+
+    Raises:
+        RetrainError: A class has no photo to train on.
     """
     table = split.counts(labels, len(index.classes))
     names = [printable(name) for name in index.classes]

@@ -1,4 +1,4 @@
-"""Walking through folders of photos: what is there, as the file system has it."""
+"""Walking through folders of photos, as the file system has them."""
 
 import os
 import stat
@@ -26,10 +26,10 @@ class Walker:
         self.aside: dict[str, SetAside] = {}
         self.litter: dict[str, None] = {}
         self.others: dict[str, None] = {}
-        self.met_again: set[str] = set()  # top folders with a link to what was seen there before
+        self.met_again: set[str] = set()  # top folders with a link to a folder seen before
 
     def children(self, folder: Path, prefix: str) -> tuple[list[str], list[str]]:
-        """Names of the visible sub-folders, and paths of the visible files, directly inside."""
+        """Return names of visible sub-folders, and paths of visible files, directly inside."""
         folders, files = [], []
         for entry in self._entries(folder, prefix):
             if _is_folder(entry):
@@ -40,7 +40,7 @@ class Walker:
         return sorted(folders), sorted(files)
 
     def files_below(self, top: str) -> list[tuple[str, Identity]]:
-        """(path relative to the root, identity) of each regular file below `top`."""
+        """List (path relative to the root, identity) of each regular file below `top`."""
         found: list[tuple[str, Identity]] = []
         visited: set[tuple[int, int]] = set()
         stack = [top]
@@ -72,7 +72,7 @@ class Walker:
     def _entries(
         self, folder: Path, prefix: str, visited: set[tuple[int, int]] | None = None
     ) -> list["os.DirEntry[str]"]:
-        """What is in a folder, by name, without what is hidden or was left there by systems."""
+        """List what is in a folder, by name, without hidden files and litter."""
         try:
             if visited is not None:
                 facts = os.stat(folder)

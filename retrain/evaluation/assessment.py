@@ -55,8 +55,16 @@ def calibrate(
 ) -> Calibration:
     """Fit a temperature and, if asked for, a threshold; return the calibrated head.
 
-    No answer depends on the temperature. `labels`: of the head's classes; they decide what a photo
-    below the threshold is called.
+    No answer depends on the temperature.
+
+    Args:
+        config: Whether to calibrate, and the precision that a threshold must reach.
+        dataset: The photos' features, classes and sets.
+        head: As trained.
+        labels: In class order.
+
+    Returns:
+        The calibrated head with its temperature and threshold.
     """
     rows = dataset.split.rows(VALIDATION)
     logits, truth = logits_of(head, dataset.features, rows), dataset.labels[rows]

@@ -1,4 +1,4 @@
-"""What a user says of the judgement of a classifier, and of what it must reach."""
+"""Settings of the evaluation of a classifier, and of what it must reach."""
 
 from dataclasses import dataclass
 from typing import Any

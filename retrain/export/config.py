@@ -1,4 +1,4 @@
-"""What a user says of the files that a classifier is written to."""
+"""Settings of the files that a classifier is written to."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a user says of the module that makes features of photos, and of where both are kept."""
+"""Settings of the module that computes features, and of where both are kept."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,5 +126,5 @@ class ExtractConfig(Section, group=MODULE):
 
     @property
     def input_config(self) -> InputConfig:
-        """What the user said of the module's input."""
+        """The user's settings of the module's input."""
         return InputConfig(self.input_size, self.input_range)

@@ -1,4 +1,4 @@
-"""The numbers that a user may give when photos are labelled."""
+"""The ranges of numbers that a user may give when photos are labelled."""
 
 from retrain.utils.settings import Range, real
 

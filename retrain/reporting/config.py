@@ -1,4 +1,4 @@
-"""What a user says of the records of a run."""
+"""Settings of the records of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a user says of the training: the head, a network below it, and the batches of photos."""
+"""Settings of the training: the head, a network below it, and the batches of photos."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,9 +1,9 @@
 """Sections of settings: each stage declares its own once, and all else is derived from that.
 
 A section is a frozen dataclass whose fields are made by `setting(...)`: default, help, range or
-words, and what else is to be known. From these fields come the options of the command line, the
-settings of `run.json` and of a graph's manifest, and the checks of values, whoever gave them: a
-number that no run can use ends in one line before any work, not in a full memory hours later.
+words, and more where needed. From these fields come the options of the command line, the settings
+of `run.json` and of a graph's manifest, and the checks of values, whoever gave them: a number that
+no run can use ends in one line before any work, not in a full memory hours later.
 """
 
 import dataclasses
@@ -66,10 +66,10 @@ class Range:
         return f"{kind} {start} {end}{all_too}"
 
     def number(self, value: object, flag: str) -> int | float:
-        """Return the plain number that `value` is, an int of a whole range.
+        """Return `value` as a plain number, an int if the range is whole.
 
-        Texts are no numbers here (see `parse`), nor are true and false. Raises UsageFault, with
-        the name of the `flag`, for what is none or out of range.
+        Texts are no numbers here (see `parse`), nor are true and false. Raises UsageFault, with the
+        name of the `flag`, for what is none or out of range.
         """
         kind = numbers.Integral if self.whole else numbers.Real
         if not isinstance(value, kind) or isinstance(value, bool):
@@ -83,7 +83,7 @@ class Range:
         return number
 
     def parse(self, text: str, flag: str) -> int | float:
-        """Return the number that `text` says. Raises UsageFault as `number` does."""
+        """Parse a text into a number; raise UsageFault as `number` does."""
         try:
             return self.number(int(text) if self.whole else float(text), flag)
         except (ValueError, UsageFault):  # also for more digits than Python turns into a number
@@ -96,7 +96,17 @@ class Range:
 
 
 def real(low: float, high: float, *, above_low: bool = False, below_high: bool = False) -> Range:
-    """Return a range of any numbers, not whole ones only."""
+    """Return a range of any numbers, not whole ones only.
+
+    Args:
+        low: The least.
+        high: The largest.
+        above_low: `low` itself is not allowed.
+        below_high: `high` itself is not allowed.
+
+    Returns:
+        The range.
+    """
     return Range(low, high, False, above_low, below_high)
 
 
@@ -109,21 +119,21 @@ class Setting:
     """One setting of a section, as declared by `setting` and its field.
 
     Attributes:
-        name: The field's, the flag's, and the key in `run.json`.
+        name: The field's, the flag's and the key's in `run.json`.
         kind: The type of its values.
-        default: MISSING for a setting that must be given.
-        help: What the command line says of it.
-        group: The group of the help that its option stands in.
-        recorded: Whether a graph's manifest has it; `run.json` has every setting.
-        range: The numbers that it may be.
+        default: MISSING for one that must be given.
+        help: Of the option.
+        group: The option's place in the help.
+        recorded: A graph's manifest has it.
+        range: Of a number.
         choices: The words that it may be.
         check: Makes the field's value of what a caller gives, where type, range and choices do not
-            say enough; raises UsageFault.
-        parse: Makes the field's value of the command line's text; raises UsageFault.
-        flag: Of the option, if it is not the name.
-        metavar: What stands for the value in the help.
-        shown_default: What the help says where the default is no value.
-        everyday: Whether the short help has the option.
+            say enough.
+        parse: Makes the field's value of the command line's text.
+        flag: The option's name, if it is not the field's.
+        metavar: Stands for the option's value in the help.
+        shown_default: The default in the help.
+        everyday: The short help has it.
     """
 
     name: str
@@ -167,16 +177,16 @@ class Setting:
 
 
 def setting(default: Any = MISSING, *, help: str, **more: Any) -> Any:
-    """Return a field of a section; `more` are attributes of Setting that are not the usual."""
+    """Declare a field of a section; `more` are further fields of Setting."""
     return dataclasses.field(default=default, metadata={"help": help, **more})
 
 
 class Section:
-    """What a stage is told: a frozen dataclass of settings, checked when it is made.
+    """The settings of a stage: a frozen dataclass, checked when it is made.
 
     Attributes:
-        group: Of its settings, where they do not say otherwise.
-        recorded: Of its settings, where they do not say otherwise.
+        group: The group of the help that its options stand in.
+        recorded: A graph's manifest has the settings that do not say otherwise.
     """
 
     group: ClassVar[str]
@@ -218,7 +228,7 @@ def settings_in(section: type[Any]) -> dict[str, Setting]:
 
 
 def text_of(name: str, value: Any, kind: str = "text") -> str:
-    """Return the text of a setting that is a text or a path. Raises UsageFault for another."""
+    """Return the text of a setting that is a text or a path; raise UsageFault for another."""
     try:
         text = os.fsdecode(value)
     except TypeError:

@@ -16,8 +16,10 @@ IMAGENET_LABELS = BUNDLED_FOLDER / "imagenet_labels_1001.txt"
 
 
 def bundled_backbone(name: str) -> "Backbone":
-    """One of BUNDLED. Raises RetrainError if its facts are damaged (`check_bundled` looks at all
-    of it)."""
+    """Return one of BUNDLED; raise RetrainError if its facts are damaged.
+
+    `check_bundled` looks at all of it.
+    """
     from retrain.backbones.backbone import read_backbone  # brings NumPy, unneeded for --help
 
     try:
@@ -27,7 +29,7 @@ def bundled_backbone(name: str) -> "Backbone":
 
 
 def check_bundled(name: str) -> None:
-    """Raises RetrainError if one of BUNDLED is not what the package came with."""
+    """Raise RetrainError if one of BUNDLED is not what the package came with."""
     why = damage_in(_folder_of(name))
     if why is not None:
         raise _broken(name, why)
