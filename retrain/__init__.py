@@ -27,7 +27,7 @@ __all__ = ["Extractor", "Receipt", "Work", "__version__", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is heavy when it is first asked for."""
+    """Import and return a name that is heavy to import, when it is first asked for."""
     if name in ("Extractor", "Receipt", "Work"):
         from retrain.features import extractor
 

@@ -15,9 +15,9 @@ def import_onnx() -> Any:
     """Import and return the `onnx` package; raise RetrainError if it is not installed."""
     require("onnx", "onnx", "reading or writing ONNX files")
     import onnx
-    import onnx.compose
-    import onnx.numpy_helper
-    import onnx.shape_inference
+    import onnx.compose  # noqa: F401 -- callers use it as an attribute
+    import onnx.numpy_helper  # noqa: F401 -- callers use it as an attribute
+    import onnx.shape_inference  # noqa: F401 -- callers use it as an attribute
 
     return onnx
 

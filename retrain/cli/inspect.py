@@ -43,7 +43,7 @@ def command(*, file: Path, all_labels: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=1))
         return
-    rows = list(found.rows(all_labels))
+    rows = list(found.rows(all_labels=all_labels))
     width = max(len(word) for word, _ in rows)
     for word, text in rows:
         print_result(f"{word:<{width}}  {text}")

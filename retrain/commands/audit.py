@@ -30,7 +30,7 @@ def audit_wanted(config: TrainConfig) -> bool:
 
 
 def audit_of(config: TrainConfig, dataset: Dataset | None, outputs: Sequence[Path]) -> Audit | None:
-    """The audit for the report and for --max_leaks; None if neither is wanted.
+    """Return the audit for the report and for --max_leaks; None if neither is wanted.
 
     `dataset`: the photos with the features of a module; without, those of the default one.
     """
@@ -56,7 +56,7 @@ def audit_of(config: TrainConfig, dataset: Dataset | None, outputs: Sequence[Pat
 
 
 def audit_tree(data: DataConfig, extract: ExtractConfig, outputs: Sequence[Path]) -> Audit:
-    """Audits an image tree without any training; `outputs`: folders in it that are no classes.
+    """Audit an image tree without any training; `outputs`: folders in it that are no classes.
 
     Raises RetrainError.
     """
@@ -88,7 +88,7 @@ def _audited(
     recipe: Recipe,
     store: BottleneckStore,
 ) -> Audit:
-    """The audit that is kept for just these photos, or a new one, which is kept."""
+    """Return the audit kept for the same photos, or make a new one and keep it."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((__version__, DECODER, store.identity, index.classes, index.aside)).encode())
     for photo, key, which in zip(index.photos, keys, sets.tolist(), strict=True):

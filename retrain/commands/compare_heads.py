@@ -1,4 +1,4 @@
-"""Every solver on the same features: which head is worth its time?"""
+"""Comparing solvers on the same features: which head is worth its time?"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,13 +21,21 @@ from retrain.training.sgd import train_head
 from retrain.training.solver import sgd_settings
 from retrain.utils.progress import progress
 
-ADAM_RATE = 0.001  # Kingma & Ba's; the ancestor's 0.01 overshoots
+ADAM_RATE = 0.001  # Kingma & Ba's; retrain.py's 0.01 overshoots
 
 
 @dataclass(frozen=True)
 class HeadContender:
-    """How a solver did: accuracy over all folds, against the first solver on the same photos (None
-    for the first itself), seconds for a head."""
+    """How a solver did.
+
+    Attributes:
+        name: Of the solver.
+        accuracy: Over all folds, in [0, 1].
+        interval: Of the accuracy.
+        against_first: The difference to the first solver on the same photos; None for the first.
+        seconds: For a head.
+        photos: How many there are.
+    """
 
     name: str
     accuracy: float
@@ -38,7 +46,7 @@ class HeadContender:
 
 
 def compare_heads(config: TrainConfig) -> Iterator[HeadContender]:
-    """Cross-validates each solver on the module's features, with the same five folds for each.
+    """Cross-validate each solver on the module's features, with the same five folds for each.
 
     Raises RetrainError.
     """
@@ -74,7 +82,7 @@ def compare_heads(config: TrainConfig) -> Iterator[HeadContender]:
 def _solvers(
     config: TrainConfig, photos: Photos, fold_of: np.ndarray
 ) -> dict[str, Callable[[np.ndarray], Scorer]]:
-    """A function from training rows to a head for each solver, the default one first."""
+    """Return a function from training rows to a head for each solver, the default one first."""
     features, labels, classes = photos.features(), photos.labels, len(photos.index.classes)
     head, batches = config.head, config.batches
     plan = replace(sgd_settings(head, batches), eval_step_interval=head.how_many_training_steps)
@@ -92,7 +100,7 @@ def _solvers(
         )
 
     def lbfgs(rows: np.ndarray) -> Head:
-        """The penalty is chosen on one of the training folds, then all of them are used."""
+        """Choose the penalty on one of the training folds, then train on all of them."""
         kept = fold_of[rows] != fold_of[rows][0]
         loss = SoftmaxLoss(class_weights(labels[rows], classes, "none"))
         chosen = search_l2(features, labels, rows[kept], validation_rows=rows[~kept], loss=loss)

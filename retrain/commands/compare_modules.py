@@ -1,4 +1,4 @@
-"""Several modules on the same photos: which is worth its time?"""
+"""Comparing modules on the same photos: which is worth its time?"""
 
 import logging
 import time
@@ -38,8 +38,18 @@ RATE_SECONDS = 5.0  # how long the speed of a module is measured
 
 @dataclass(frozen=True)
 class Contender:
-    """How a module did: accuracy over all folds, against the first module on the same photos
-    (None for the first itself), photos per second (decoding included), size of its graph."""
+    """How a module did.
+
+    Attributes:
+        name: Of the module.
+        accuracy: Over all folds, in [0, 1].
+        interval: Of the accuracy.
+        against_first: The difference to the first module on the same photos; None for the first.
+        photos_per_second: Decoding included.
+        megabytes: Of its graph.
+        feature_width: How many numbers a feature vector has.
+        photos: How many there are.
+    """
 
     name: str
     accuracy: float
@@ -52,7 +62,7 @@ class Contender:
 
 
 def compare_modules(handles: Sequence[str], config: TrainConfig) -> Iterator[Contender]:
-    """Cross-validates the default head on each module's features, with the same folds for each.
+    """Cross-validate the default head on each module's features, with the same folds for each.
 
     Photos that belong together (equal bytes, `_nohash_` names) share a fold. Yields a contender
     as soon as it is measured. Raises RetrainError.
@@ -79,10 +89,10 @@ def compare_modules(handles: Sequence[str], config: TrainConfig) -> Iterator[Con
 
 
 def _right_answers(photos: Photos, config: TrainConfig) -> np.ndarray:
-    """(n,) bool, for each photo: whether a head that did not see it names its class."""
+    """Return for each photo, (n,) bool, whether a head that did not see it names its class."""
     labels, features = photos.labels, photos.features()
     plan = sgd_settings(config.head, config.batches)
-    plan = replace(plan, eval_step_interval=plan.steps)  # nobody looks
+    plan = replace(plan, eval_step_interval=plan.steps)  # no evaluation before the last step
     with progress("Training on folds", FOLDS, "folds") as meter:
 
         def train(rows: np.ndarray) -> Head:
@@ -107,13 +117,13 @@ def _right_answers(photos: Photos, config: TrainConfig) -> np.ndarray:
 
 
 def folds_of(photos: Photos, seed: int) -> np.ndarray:
-    """(n,) fold of each photo, FOLDS of them; photos that belong together share one."""
+    """Return the fold of each photo, (n,); photos that belong together share one."""
     numbers = group_numbers(photos.index.photos, photos.digests)
     return folds(photos.labels, [number.hex() for number in numbers.tolist()], FOLDS, seed=seed)
 
 
 def _rate(photos: Photos, config: ExtractConfig) -> float:
-    """Photos per second from file to features, measured anew: cached features tell nothing."""
+    """Measure photos per second from file to features; cached features would tell nothing."""
     extractor = photos.extractor
     name = extractor.backbone.info.name
     log.info(f"Measuring how fast {name} is ({RATE_SECONDS:g} s at most)")

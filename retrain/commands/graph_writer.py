@@ -1,4 +1,4 @@
-"""What a run writes: graphs with their manifests, labels, checkpoints."""
+"""Writing a run's graphs with their manifests, labels and checkpoints."""
 
 import logging
 import platform
@@ -41,7 +41,7 @@ class Exporter:
             self._bytes = partial(graph_bytes, read_graph(path))
 
     def manifest(self, judged: tuple[Calibration, Assessment] | None = None) -> Manifest:
-        """Without a time stamp, so that the same run gives the same file."""
+        """Return the manifest, without a time stamp, so that the same run gives the same file."""
         calibration, assessment = judged if judged is not None else (None, None)
         config, dataset, info = self.config, self.dataset, self.dataset.backbone.info
         counts = dataset.split.counts(dataset.photo_labels, len(self.labels)).sum(axis=0)
@@ -96,7 +96,7 @@ class Exporter:
 
 
 def library_versions() -> str:
-    """retrain's version, Python's and those of the libraries that results depend on."""
+    """Return retrain's version, Python's and those of the libraries that results depend on."""
     return ", ".join(f"{name} {number}" for name, number in _versions().items())
 
 
@@ -109,8 +109,10 @@ def _versions() -> dict[str, str]:
 
 
 def _metrics(metrics: Metrics) -> dict[str, Any]:
-    """The headline figures, and how many test photos of each class there were and were found, in
-    the order of the labels; all others are in `evaluation.json`."""
+    """Return the headline figures, and test photos of each class, all and found.
+
+    In the order of the labels; all other figures are in `evaluation.json`.
+    """
     if metrics.accuracy_interval is None:
         return {}
     interval = metrics.accuracy_interval

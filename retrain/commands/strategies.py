@@ -1,5 +1,8 @@
-"""Ways to train more than a linear head. Each ends with another backbone and a linear head on it,
-so that all that follows a training is the same."""
+"""Strategies: ways to train more than a linear head.
+
+Each ends with another backbone and a linear head on it, so that all that follows a training is the
+same.
+"""
 
 import logging
 from dataclasses import dataclass, replace
@@ -50,6 +53,7 @@ class Tuning:
     difference: PairedDifference
 
     def sentence(self) -> str:
+        """Say both accuracies and their difference."""
         return (
             f"Fine-tuned: {self.tuned:.1%} of {self.photos} test photos instead of "
             f"{self.head_only:.1%} with the head only "
@@ -60,8 +64,20 @@ class Tuning:
 def with_hidden_layer(
     config: TrainConfig, dataset: Dataset, classes: int, *, summaries: Path | None, folder: Path
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
-    """`--hidden_units`: a ReLU layer between the features and the head, which becomes a part of
-    the backbone that is written into `folder`."""
+    """Train a head with a ReLU layer between the features and it (`--hidden_units`).
+
+    The layer becomes a part of the backbone.
+
+    Args:
+        config: The settings of the run.
+        dataset: The photos' features, classes and sets.
+        classes: How many there are.
+        summaries: The folder for TensorBoard logs, or None.
+        folder: The new backbone is written into it.
+
+    Returns:
+        The dataset on the new backbone, the head, and the training curve.
+    """
     plan = HiddenSettings(
         **vars(sgd_settings(config.head, config.batches)),
         units=config.head.hidden_units,
@@ -89,7 +105,7 @@ def with_hidden_layer(
 def fine_tuned(
     config: TrainConfig, dataset: Dataset, head: Head
 ) -> tuple[Dataset, Head, Tuning | None]:
-    """`--fine_tune`: the module's own weights trained on, from the head that was trained before.
+    """Train the module's own weights, from the head that was trained before (`--fine_tune`).
 
     Its checkpoint and the tuned module lie in `fine_tuning/` beside the graph.
     """
@@ -146,9 +162,18 @@ def fine_tuned(
 def from_scratch(
     config: TrainConfig, outputs: list[Path], summaries: Path | None, *, folder: Path
 ) -> tuple[Dataset, Head, list[CurvePoint]]:
-    """`--architecture simple_cnn`: a small network trained on the pixels alone.
+    """Train a small network on the pixels alone (`--architecture simple_cnn`).
 
     Its checkpoint lies in `simple_cnn/` beside the graph.
+
+    Args:
+        config: The settings of the run.
+        outputs: Folders in the tree that are no classes.
+        summaries: The folder for TensorBoard logs, or None.
+        folder: The backbone is written into it.
+
+    Returns:
+        The dataset on the network, the head, and the training curve.
     """
     height, width = config.extract.input_size or CNN_SIZE
     check_size(height, width)

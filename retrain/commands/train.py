@@ -61,10 +61,10 @@ def train(
     sources: Mapping[str, str] | None = None,
     recorded: RecordedPhotos | None = None,
 ) -> TrainResult:
-    """Runs the whole job and writes its outputs. Raises RetrainError.
+    """Run the whole job, write its outputs and return the result; raise RetrainError.
 
     `sources`: where each setting came from, for `run.json`. `recorded`: the photos of the run whose
-    settings these are, of which it is said if the photos are other ones now.
+    settings these are; a warning says if the photos are other ones now.
     """
     check_before(config)
     extract, graph = config.extract, config.graph
@@ -88,7 +88,10 @@ def _train(
     sources: Mapping[str, str],
     recorded: RecordedPhotos | None,
 ) -> TrainResult:
-    """`scratch`: for a backbone that is trained here and lives on in the exported graph only."""
+    """Do the work of `train`.
+
+    `scratch`: for a backbone that is trained here and lives on in the exported graph only.
+    """
     laps = _Laps()
     data, network = config.data, config.network
     logs = config.report.summaries_dir
@@ -152,7 +155,7 @@ def _train(
     )
     if exports:
         laps.end("other formats")
-    # Features that were trained on these labels would find nothing wrong with them.
+    # Features trained on these labels would hide their mistakes.
     audit = audit_of(config, audited, outputs)
     laps.end("audit")
     comparison = None
@@ -182,7 +185,7 @@ def _train(
 
 
 def _say_difference(recorded: RecordedPhotos | None, dataset: Dataset) -> None:
-    """Of the photos to those of the run that is repeated, if there is one."""
+    """Warn if the photos differ from those of the run that is repeated."""
     difference = recorded.difference(dataset) if recorded is not None else None
     if difference is not None:
         log.warning(difference)
@@ -196,13 +199,17 @@ class _Laps:
         self._start = time.monotonic()
 
     def end(self, what: str) -> None:
+        """Record the time of a part that ends now."""
         now = time.monotonic()
         self.seconds.append((what, now - self._start))
         self._start = now
 
 
 def _write_records(config: TrainConfig, result: TrainResult) -> None:
-    """What people and programs look at: figures, predictions, TensorBoard's pictures, the page."""
+    """Write what people and programs look at.
+
+    That is: figures, predictions, TensorBoard's pictures, the page.
+    """
     write_evaluation(
         config.graph.beside(EVALUATION),
         result.assessment.metrics,
@@ -239,7 +246,7 @@ def _write_records(config: TrainConfig, result: TrainResult) -> None:
 def _check_export(
     config: TrainConfig, dataset: Dataset, head: Head, *, evaluation: Evaluation
 ) -> Parity:
-    """Scores photos through the written file. Raises ParityFault."""
+    """Score photos through the written file and return the parity; raise ParityFault."""
     graph = config.graph.output_graph
     which, tested = _to_check(dataset, evaluation)
     spread = np.linspace(0, len(tested) - 1, min(PARITY_PHOTOS, len(tested))).astype(int)
@@ -262,7 +269,10 @@ def _check_export(
 
 
 def _to_check(dataset: Dataset, evaluation: Evaluation) -> tuple[str, np.ndarray]:
-    """The set, and its rows, that exports are checked with: training photos without test photos."""
+    """Return the set, and its rows, that exports are checked with.
+
+    Training photos without test photos.
+    """
     if evaluation.count:
         return SETS[TEST], np.unique(evaluation.rows)
     return SETS[TRAIN], dataset.split.rows(TRAIN)

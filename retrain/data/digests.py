@@ -1,4 +1,4 @@
-"""The identity of a photo is a digest of its bytes, computed once per file and remembered."""
+"""Digests: the identity of a photo's bytes, computed once per file and remembered."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ IDENTITY = np.dtype(
 
 
 def digest_of(content: bytes) -> bytes:
-    """BLAKE2b-128 of a file's bytes."""
+    """Compute BLAKE2b-128 of a file's bytes."""
     return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
@@ -82,7 +82,7 @@ class DigestMemo:
 
 
 def _is_settled(photo: Photo, now: int) -> bool:
-    """Whether any later change will show in the identity that the photo had when it was indexed."""
+    """Tell whether any later change will show in the identity that the photo had when indexed."""
     *_, modified, changed = photo.identity
     return modified < now - SETTLED_NS and changed < now - TICK_NS
 
@@ -92,7 +92,7 @@ def _tree_name(root: Path) -> str:
 
 
 def _read_memo(path: Path) -> dict[str, tuple[Identity, bytes]]:
-    """(identity, digest) by relative path; a missing or damaged memo is an empty one."""
+    """Return (identity, digest) by relative path; empty for a missing or damaged memo."""
     stored = read_kept(path, warn_once)
     if stored is None:
         return {}

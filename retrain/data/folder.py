@@ -95,11 +95,11 @@ def read_tree(image_dir: str, ignore: Iterable[Path] = (), least_classes: int = 
             files = below[folder]
             if folder in walker.met_again:  # each class may have the linked folder
                 files = [file for name in inner for file in walker.files_below(f"{folder}/{name}")]
-            classes.add(folder, inner, given, files)
+            classes.add(folder, inner, given=given, files=files)
         empty_tops = [name for name in folders if name not in (*layout.sets, *layout.left_out)]
     else:
         classes = _Classes()
-        classes.add("", folders, None, [file for files in below.values() for file in files])
+        classes.add("", folders, given=None, files=[f for files in below.values() for f in files])
         empty_tops = []
     names = tuple(sorted(name for name, found in classes.files.items() if found))
     empty = sorted({*(name for name, found in classes.files.items() if not found), *empty_tops})
@@ -178,7 +178,7 @@ class _Classes:
         self._first: dict[str, str] = {}  # the folder that gave a class its name
 
     def add(
-        self, parent: str, names: list[str], given: str | None, files: list[tuple[str, Identity]]
+        self, parent: str, names: list[str], *, given: str | None, files: list[tuple[str, Identity]]
     ) -> None:
         """Add the folders `names` in `parent`, and all files at any depth below them.
 

@@ -120,9 +120,9 @@ def read_photo_again(path: str | PathLike[str], recipe: Recipe, digest: bytes) -
 def read_photos_ahead(
     paths: Iterable[str | PathLike[str]], recipe: Recipe
 ) -> Iterator[tuple[int, np.ndarray | str]]:
-    """The position of each photo, in order, with what `read_photo` says of it.
+    """Yield the position of each photo, in order, with its pixels or why there are none.
 
-    Decoded in threads, a few photos ahead.
+    Decoded in threads, a few photos ahead; see `read_photo`.
     """
 
     def read(path: str | PathLike[str]) -> np.ndarray | str:

@@ -55,11 +55,10 @@ def _onnx(path: Path, manifest: Manifest) -> Run:
 
 def _tflite(path: Path, manifest: Manifest) -> Run:
     from retrain.backbones.engines.litert import TfliteEngine
+    from retrain.backbones.engines.openvino import GraphFeed
 
     size = (manifest.height, manifest.width)
-    engine = TfliteEngine(
-        path, manifest.input_node, manifest.output_node, size=size, mean=0.0, std=255.0
-    )
+    engine = TfliteEngine(path, GraphFeed(manifest.output_node, manifest.input_node, size))
     return lambda batch: np.stack([scores for _, scores in engine.run(enumerate(batch))])
 
 

@@ -1,1 +1,1 @@
-"""Features: one bottleneck vector per photo, computed once and kept on disk."""
+"""Features: one vector for each photo, computed once and kept on disk."""

@@ -1,4 +1,4 @@
-"""From an image tree to features, labels and sets: all that comes before a head is trained."""
+"""The dataset of a run: from an image tree to features, labels and sets."""
 
 import hashlib
 import logging
@@ -31,10 +31,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dataset:
-    """The usable photos: `keys[i]` and row i of `features`, `labels` belong to `index.photos[i]`.
+    """The usable photos, and all that training needs of them.
 
-    `features` (N + M, D) and `labels` (N + M,) int32 go on with M distorted copies of training
-    photos; `training_rows` are the rows to train on, copies included.
+    Attributes:
+        index: The photos.
+        keys: The digest of each photo.
+        labels: (N + M,) int32 classes of the N photos and of M distorted copies of training photos.
+        features: (N + M, D).
+        training_rows: The rows to train on, copies included.
+        split: The set of each photo.
+        backbone: What the features come from.
+        recipe: How the photos are decoded.
+        store: Where the features are kept.
     """
 
     index: Index
@@ -49,15 +57,15 @@ class Dataset:
 
     @property
     def photo_labels(self) -> np.ndarray:
-        """(N,) the class of each photo."""
+        """The class of each photo, (N,)."""
         return self.labels[: len(self.keys)]
 
     def digest(self) -> str:
-        """Hex BLAKE2b-128 of which photos there are in which class, whatever they are called."""
+        """Return hex BLAKE2b-128 of which photos there are in which class, whatever their names."""
         return self._digest(self.index.classes[label] for label in self.photo_labels.tolist())
 
     def split_digest(self) -> str:
-        """Hex BLAKE2b-128 of which photos are in which set."""
+        """Return hex BLAKE2b-128 of which photos are in which set."""
         return self._digest(SETS[which] for which in self.split.sets.tolist())
 
     def _digest(self, names: Iterable[str]) -> str:
@@ -67,7 +75,7 @@ class Dataset:
         return digest.hexdigest()
 
     def read_pixels(self, row: int) -> np.ndarray:
-        """The photo as the network sees it, (H, W, 3) uint8; kept, so that it is read once.
+        """Return a photo as the network sees it, (H, W, 3) uint8; kept, so it is read once.
 
         Raises RetrainError if it is gone or has changed since its features were computed.
         """
@@ -167,9 +175,9 @@ def split_photos(
 
 
 def on_backbone(config: ExtractConfig, dataset: Dataset, backbone: Backbone) -> Dataset:
-    """The same photos and split with the features of another backbone, without distorted copies.
+    """Return the same photos and split with another backbone's features.
 
-    Raises RetrainError.
+    Distorted copies are left out. Raises RetrainError.
     """
     photos = dataset.index.photos
     paths = {
@@ -214,11 +222,11 @@ class Photos:
 
     @property
     def labels(self) -> np.ndarray:
-        """(N,) int32 class of each photo."""
+        """The class of each photo, (N,) int32."""
         return np.array([photo.label for photo in self.index.photos], np.int32)
 
     def features(self) -> FeatureMatrix:
-        """(N, D)."""
+        """Return the features of the photos, (N, D)."""
         return self.extractor.store.matrix(self.keys)
 
 
@@ -232,8 +240,18 @@ def read_photos(
 ) -> Photos:
     """Read the tree, compute the missing features, and leave out what is broken.
 
-    `outputs`, `looks` as in `prepare`. Raises RetrainError, also for fewer than `least_classes`
-    classes.
+    Args:
+        data: Where the photos are.
+        extract: The module and the folders of features.
+        outputs: As in `prepare`.
+        least_classes: How many classes there must be.
+        looks: As in `prepare`.
+
+    Returns:
+        The photos, whose features are in their store.
+
+    Raises:
+        RetrainError: There are too few classes, or the module cannot be used.
     """
     with unsafe_allowed(allowed=extract.allow_unsafe_module, warn=log.warning):
         index = read_tree(data.image_dir, outputs, least_classes)

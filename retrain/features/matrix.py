@@ -29,6 +29,14 @@ class FeatureMatrix:
     def __init__(
         self, shards: "Sequence[Rows]", number: np.ndarray, rows: np.ndarray, *, width: int
     ) -> None:
+        """Gather the rows of shards into memory, if they are few.
+
+        Args:
+            shards: Arrays (n, D).
+            number: (N,) the shard of each row.
+            rows: (N,) the row in its shard.
+            width: D.
+        """
         self.shape = (len(rows), width)
         self._shards, self._number, self._rows = shards, number, rows
         self._held: np.ndarray | None = None
@@ -40,13 +48,13 @@ class FeatureMatrix:
 
     @classmethod
     def of(cls, features: np.ndarray) -> "FeatureMatrix":
-        """The rows of an array (N, D) float32."""
+        """Return the rows of an array (N, D) float32 as a matrix."""
         rows = np.arange(len(features))
         return cls([features], np.zeros_like(rows), rows, width=features.shape[1])
 
     @classmethod
     def stacked(cls, matrices: Sequence["FeatureMatrix"]) -> "FeatureMatrix":
-        """One matrix of all their rows, the first's first."""
+        """Return one matrix of all rows of matrices, the first's first."""
         shards = [shard for matrix in matrices for shard in matrix._shards]
         starts = np.cumsum([0] + [len(matrix._shards) for matrix in matrices])
         numbers = [m._number + start for m, start in zip(matrices, starts, strict=False)]
@@ -54,7 +62,7 @@ class FeatureMatrix:
         return cls(shards, np.concatenate(numbers), rows, width=matrices[0].shape[1])
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """The given rows (n,) of the matrix as an array (n, D) float32 in memory."""
+        """Return the given rows (n,) of the matrix as an array (n, D) float32 in memory."""
         return self._gather(rows) if self._held is None else self._held[rows]
 
     def _gather(self, rows: np.ndarray) -> np.ndarray:
@@ -67,7 +75,10 @@ class FeatureMatrix:
 
 
 def _expect_random_reads(shard: Rows) -> None:
-    """Else the system reads ahead around each row of a batch, hundreds of times what is asked."""
+    """Tell the system that rows are read at random.
+
+    Else it reads ahead around each row of a batch, hundreds of times what is asked.
+    """
     pages = getattr(shard, "_mmap", None)
     if pages is not None and hasattr(pages, "madvise"):
         pages.madvise(mmap.MADV_RANDOM)

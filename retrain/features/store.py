@@ -1,4 +1,4 @@
-"""The bottleneck store: append-only shards on disk, no lock, no database.
+"""The feature store: append-only shards on disk, no lock, no database.
 
     <bottleneck_dir>/<module>-<identity>/shards/<name>/{vectors.npy, keys.npy, shard.json}
                                         /pixels/<key>.kept
@@ -36,7 +36,7 @@ from retrain.utils.files import cannot_write, open_files_allowed
 from retrain.utils.kept import SUFFIX, Say, read_kept, write_kept
 from retrain.utils.temporary import temporary_name
 
-SPARE_FILES = 256  # left for the rest of a run; further shards are opened when they are read
+SPARE_FILES = 256  # open files left for the rest of a run; further shards are opened when read
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class StoreIdentity:
 
     @property
     def folder_name(self) -> str:
+        """The name of the store's folder."""
         text = "\n".join((self.fingerprint, self.recipe, self.precision))
         return f"{self.module}-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
 
@@ -81,13 +82,14 @@ class BottleneckStore:
 
     @property
     def folder(self) -> Path:
+        """The store's folder."""
         return self.root / self.identity.folder_name
 
     def refresh(self) -> None:
         """Read the index of shards that were published since the last time."""
         try:
             names = sorted(os.listdir(self.folder / "shards"))
-        except OSError:  # none yet; what else it may be is said when one is to be written
+        except OSError:  # none yet; writing one reports other reasons
             return
         most = open_files_allowed(len(names) + SPARE_FILES) - SPARE_FILES
         with self._lock:
@@ -101,7 +103,10 @@ class BottleneckStore:
                     self.damaged.append(str(self.folder / "shards" / name))
 
     def _open(self, folder: Path, *, held: bool) -> None:
-        """`held`: its file of vectors stays open, which makes reading rows of it faster."""
+        """Read a shard's facts and keys; raise ValueError if they are damaged or another store's.
+
+        `held`: its file of vectors stays open, which makes reading rows of it faster.
+        """
         facts = json.loads((folder / "shard.json").read_text(encoding="utf-8"))
         whole = facts.pop("digest", None)
         if whole is not None and whole != _digest_of(facts):
@@ -130,7 +135,7 @@ class BottleneckStore:
         if current:
             self.narrow.update(_split_keys(bytes.fromhex(facts["narrow"])))
             self._unchanged.update(_split_keys(bytes.fromhex(facts["unchanged"])))
-        # What was written without a digest cannot be told from damage: these are decoded again.
+        # Without a digest, damage would not show: these are decoded again.
         if current and facts["pillow"] == PIL.__version__ and whole is not None:
             self.failed |= {bytes.fromhex(key): why for key, why in facts["failed"].items()}
 
@@ -154,8 +159,7 @@ class BottleneckStore:
         return key in self
 
     def doubted(self, keys: Iterable[bytes]) -> list[bytes]:
-        """Those of the keys whose features an earlier decoder made, and of which nobody has found
-        out yet whether it read them otherwise."""
+        """List the keys whose features an earlier decoder made and nobody has checked since."""
         return [
             key
             for key in keys
@@ -165,8 +169,11 @@ class BottleneckStore:
         ]
 
     def settle(self, unchanged: Sequence[bytes], misread: Iterable[bytes]) -> None:
-        """What was found out of `doubted` keys: the features of those `misread` are gone, and it is
-        noted, if it can be, that the `unchanged` need no second look."""
+        """Record what was found out of `doubted` keys.
+
+        The features of those `misread` are dropped, and it is noted, if it can be, that the
+        `unchanged` need no second look.
+        """
         with self._lock:
             self._unchanged.update(unchanged)
             self._misread.update(misread)
@@ -175,7 +182,7 @@ class BottleneckStore:
                     del self._where[key]
         if unchanged:
             with suppress(RetrainError):
-                self.publish([], np.empty((0, self.width), np.float32), {}, unchanged)
+                self.publish([], np.empty((0, self.width), np.float32), {}, unchanged=unchanged)
 
     def check(self, keys: Sequence[bytes]) -> None:
         """Read the shards that hold these keys; a key whose shards are all damaged is gone."""
@@ -198,8 +205,7 @@ class BottleneckStore:
                         self._index(number)
 
     def matrix(self, keys: Sequence[bytes]) -> FeatureMatrix:
-        """The features of these keys, in this order, checked before. Raises KeyError for an
-        unknown one."""
+        """Return the features of these keys, in this order; raise KeyError for an unknown one."""
         self.check(keys)
         where = np.array([self._where[key] for key in keys], np.int64).reshape(-1, 2)
         vectors = [shard.vectors for shard in self._shards]
@@ -210,18 +216,26 @@ class BottleneckStore:
         keys: Sequence[bytes],
         vectors: np.ndarray,
         failed: Mapping[bytes, str],
+        *,
         unchanged: Sequence[bytes] = (),
     ) -> None:
-        """Make a shard of these features (n, D) float32; `unchanged` as in `settle`.
+        """Make a shard of features (n, D) float32.
 
-        Raises RetrainError (disk full, ...).
+        Args:
+            keys: (n,) digests of the photos.
+            vectors: Their features.
+            failed: Why photos could not be decoded, by key.
+            unchanged: As in `settle`.
+
+        Raises:
+            RetrainError: The disk is full, or refuses.
         """
         shards = self.folder / "shards"
         name = hashlib.blake2b(b"".join([*keys, *failed, *unchanged]), digest_size=8).hexdigest()
         temporary = temporary_name(shards / name)
         try:
             temporary.mkdir(parents=True)
-            self._write(temporary, keys, vectors, failed, unchanged)
+            self._write(temporary, keys, vectors, failed=failed, unchanged=unchanged)
             _rename_to_free_name(temporary, shards / name)
         except OSError as error:
             raise cannot_write(shards / name, error) from error
@@ -234,6 +248,7 @@ class BottleneckStore:
         folder: Path,
         keys: Sequence[bytes],
         vectors: np.ndarray,
+        *,
         failed: Mapping[bytes, str],
         unchanged: Sequence[bytes],
     ) -> None:
@@ -262,7 +277,7 @@ class BottleneckStore:
                 os.fsync(written.fileno())
 
     def read_pixels(self, key: bytes, say: Say) -> np.ndarray | None:
-        """The kept pixels (H, W, 3) uint8 of a photo, or None (see `keep_pixels`)."""
+        """Return the kept pixels (H, W, 3) uint8 of a photo, or None (see `keep_pixels`)."""
         content = read_kept(self._pixels_of(key), say)
         return None if content is None else np.load(io.BytesIO(content))
 
@@ -278,8 +293,16 @@ class BottleneckStore:
 
 @dataclass
 class _Shard:
-    """`vectors` (n, D) float32 on disk; `current`: of photos that this decoder read; `checked`:
-    they were read and fit their checksum."""
+    """Features in one folder of the store.
+
+    Attributes:
+        folder: Its path.
+        vectors: (n, D) float32 on disk.
+        crc32: Of the vectors.
+        keys: Of the photos.
+        current: This decoder read the photos.
+        checked: The vectors were read and fit their checksum.
+    """
 
     folder: str
     vectors: Rows
@@ -289,6 +312,7 @@ class _Shard:
     checked: bool = False
 
     def fits(self) -> bool:
+        """Tell whether the vectors fit their checksum."""
         vectors = np.load(f"{self.folder}/vectors.npy", mmap_mode="r")
         self.checked = zlib.crc32(vectors.data) == self.crc32
         return self.checked
@@ -300,8 +324,11 @@ def _digest_of(facts: dict[str, Any]) -> str:
 
 
 def _rename_to_free_name(folder: Path, target: Path) -> None:
-    """A name that is taken belongs to a shard of the same photos, published by a run beside this
-    one or damaged. Both may stay."""
+    """Rename a shard's folder to its name, or to a free one beside it.
+
+    A name that is taken belongs to a shard of the same photos, published by a run beside this one
+    or damaged. Both may stay.
+    """
     for number in count():
         free = target.with_name(f"{target.name}-{number}") if number else target
         try:

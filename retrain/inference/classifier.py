@@ -167,20 +167,8 @@ def open_engine(path: Path, spec: InputSpec, photos: int | None = None) -> Class
 def _tflite_engine(path: Path, spec: InputSpec) -> ClassEngine:
     from retrain.backbones.engines.litert import TfliteEngine
 
-    size = (spec.recipe.height, spec.recipe.width)
     try:
-        engine = TfliteEngine(
-            path,
-            spec.input_layer,
-            spec.output_layer,
-            size=size,
-            mean=spec.mean,
-            std=spec.std,
-            layout=spec.layout,
-            channels=spec.channels,
-            batch=spec.batch,
-            fixed=spec.fixed,
-        )
+        engine = TfliteEngine(path, feed_of(spec))
     except KeyError as error:
         raise no_layer(path, error.args[0]) from error
     _check_scores(path, spec, engine.output_shape)

@@ -107,7 +107,7 @@ def real(low: float, high: float, *, above_low: bool = False, below_high: bool =
     Returns:
         The range.
     """
-    return Range(low, high, False, above_low, below_high)
+    return Range(low, high, whole=False, above_low=above_low, below_high=below_high)
 
 
 STEPS = Range(0, 10_000_000)

@@ -31,7 +31,7 @@ class Inspection:
             **asdict(self.contents),
         }
 
-    def rows(self, all_labels: bool) -> Iterator[tuple[str, str]]:
+    def rows(self, *, all_labels: bool) -> Iterator[tuple[str, str]]:
         """Yield pairs of a word and a text for the user; the first few labels, or all of them."""
         found = self.contents
         yield "file", str(self.artefact.path.absolute())

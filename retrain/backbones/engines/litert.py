@@ -17,6 +17,7 @@ from retrain.backbones.engines.litert_model import (
     outputs_of,
     shape_now,
 )
+from retrain.backbones.engines.openvino import GraphFeed
 from retrain.errors import RetrainError, counted, one_line
 
 Token = TypeVar("Token")
@@ -28,57 +29,31 @@ class TfliteEngine:
     Quantized inputs and outputs are real values outside of the engine.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        input_name: str,
-        output_name: str,
-        *,
-        size: tuple[int, int],
-        mean: float,
-        std: float,
-        layout: str = "NHWC",
-        channels: int = 3,
-        batch: int = 1,
-        fixed: tuple[tuple[str, float], ...] = (),
-    ) -> None:
-        """Load the file and make it ready for pictures of one size.
+    def __init__(self, path: Path, feed: GraphFeed) -> None:
+        """Load the file and make it ready for the pictures of `feed`.
 
-        Args:
-            path: The `.tflite` file.
-            input_name: The input for pictures, with or without `:0`.
-            output_name: The output with the scores, with or without `:0`.
-            size: (height, width) in pixels.
-            mean: Pixels reach the model as (x - mean) / std.
-            std: See `mean`.
-            layout: The order of the input's axes, such as NHWC.
-            channels: 3, or 1 for grey.
-            batch: How many pictures it takes at a time.
-            fixed: Numbers for its other inputs.
-
-        Raises:
-            KeyError: An input or output is missing.
-            RetrainError: The file cannot be run.
+        Raises KeyError if an input or output is missing, RetrainError if the file cannot be run.
         """
         cores = os.cpu_count() or 1
         self.name = f"LiteRT on {counted(cores, 'core')}"
         self._interpreter = open_interpreter(path, cores)
-        self._input = named(inputs_of(self._interpreter), input_name)
-        self._output = named(outputs_of(self._interpreter), output_name)
+        self._input = named(inputs_of(self._interpreter), feed.input_node)
+        self._output = named(outputs_of(self._interpreter), feed.output_node)
         try:
-            axes = {"N": batch, "H": size[0], "W": size[1], "C": channels}
-            allocate(self._interpreter, self._input, tuple(axes[axis] for axis in layout))
-            for name, value in fixed:
+            height, width = feed.size or self._input.shape[1:3]
+            axes = {"N": feed.batch, "H": height, "W": width, "C": feed.channels}
+            allocate(self._interpreter, self._input, tuple(axes[axis] for axis in feed.layout))
+            for name, value in feed.fixed:
                 other = named(inputs_of(self._interpreter), name)
                 sizes = [max(length, 1) for length in other.shape]
                 self._interpreter.set_tensor(other.index, np.full(sizes, value, other.dtype))
         except (ValueError, RuntimeError) as error:
             raise RetrainError(f"cannot run {path.absolute()}: {one_line(error)}") from error
-        self._batch = batch
-        self._order = ["NHWC".index(axis) for axis in layout]
+        self._batch = feed.batch
+        self._order = ["NHWC".index(axis) for axis in feed.layout]
         self.output_shape = shape_now(self._interpreter, self._output)
-        self.outputs = math.prod(self.output_shape) // batch
-        self._values = _values_of_pixels(self._input, mean, std)
+        self.outputs = math.prod(self.output_shape) // feed.batch
+        self._values = _values_of_pixels(self._input, feed.mean, feed.std)
 
     def run(self, photos: Iterable[tuple[Token, np.ndarray]]) -> Iterator[tuple[Token, np.ndarray]]:
         """Yield scores (C,) float32 for each (H, W, 3) uint8 picture, in order."""

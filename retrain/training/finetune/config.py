@@ -71,7 +71,9 @@ class TuningSettings:
     warm_up: float = 0.1
     patience: int = 10
     class_weight: str = "none"
-    distortion: Distortion = Distortion(True, 10, 25, 20)
+    distortion: Distortion = Distortion(
+        flip_left_right=True, random_crop=10, random_scale=25, random_brightness=20
+    )
     precision: str = "f32"
     seed: int = 0
     resume: bool = False
