@@ -1,4 +1,4 @@
-"""The folder of frozen modules, and what is remembered of where they came from.
+"""The cache of frozen modules, and of where they came from.
 
     <model_dir>/<fingerprint>[-<input>]/{frozen_graph.pb, backbone.json, reference.npz}
     <model_dir>/handles/<digest of the handle>.kept     the module that a handle stood for
@@ -54,17 +54,19 @@ class Remembered:
 class FrozenStore:
     """Frozen modules under `folder`, by fingerprint and by handle.
 
-    `flag`: what a user names the folder with, which then must be the user's own (owners.check_own);
-    None: it lies among the outputs of a run.
+    Attributes:
+        folder: Where they lie.
+        flag: The flag that names the folder, which then must be the user's own
+            (ownership.check_own); None: it lies among the outputs of a run.
     """
 
     def __init__(self, folder: Path, flag: str | None = "--model_dir") -> None:
         self.folder, self.flag = folder, flag
 
     def find(self, fingerprint: str, wanted: InputConfig) -> Backbone | None:
-        """The frozen module, if it has been frozen with this input before and is not damaged.
+        """Return a module that was frozen with this input before, or None.
 
-        Raises RetrainError if others may have put it there.
+        None if it is not here or damaged. Raises RetrainError if others may have put it there.
         """
         folder = self.folder / (fingerprint + wanted.suffix)
         if not os.path.lexists(folder):
@@ -77,9 +79,9 @@ class FrozenStore:
         return read_backbone(folder)
 
     def whole(self, folder: Path) -> bool:
-        """Whether a folder that `make` made is there, and as it was made; damage is said.
+        """Tell whether a folder that `make` made is there and undamaged; damage is said.
 
-        What an earlier version made without a seal is not believed.
+        A folder that an earlier version made without a seal counts as missing.
         """
         if not is_sealed(folder):
             return False
@@ -90,14 +92,14 @@ class FrozenStore:
         return why is None
 
     def make(self, what: str, folder: Path, write: Callable[[Path], object]) -> None:
-        """Lets `write` fill a temporary folder, which becomes `folder`; two runs may do so at once.
+        """Let `write` fill a temporary folder, which becomes `folder`; two runs may do so at once.
 
-        Takes the place of what is damaged there. Raises RetrainError when the disk refuses, or
+        It takes the place of what is damaged there. Raises RetrainError when the disk refuses, or
         what `write` raises.
         """
         log.info(f"{what} (once; kept in {folder})")
         self._check_own()
-        with suppress(OSError):  # it is said below
+        with suppress(OSError):  # the check below reports it
             make_own(self.folder)
         check_folder_can_be_written(folder.parent, self.flag or "--output_graph")
         try:
@@ -121,7 +123,7 @@ class FrozenStore:
                 built.rename(folder)
 
     def remember(self, handle: str, fingerprint: str, module: Path) -> None:
-        """Keeps what the handle stands for, under its whole text and under what is shown of it.
+        """Keep what a handle stands for, under its whole text and under what is shown of it.
 
         Where handles that are shown alike stand for different modules, the latter says nothing.
         """
@@ -136,22 +138,22 @@ class FrozenStore:
         write_kept(self._record(handle), json.dumps(facts).encode(), warn_once)
 
     def recall(self, handle: str) -> Remembered | None:
-        """What `remember` was told; None for a handle that is new here."""
+        """Return what `remember` was told; None for a handle that is new here."""
         path = self._record(handle)
         kept = read_kept(path, warn_once)
-        # Earlier versions wrote no seal: what they say is proved by the module that is found so.
+        # Earlier versions wrote no seal; the module that is found proves the record.
         with suppress(OSError, ValueError, TypeError):
             text = path.with_suffix(".json").read_bytes() if kept is None else kept
             return Remembered(**json.loads(text))
         return None
 
     def all(self) -> Iterator[Backbone]:
-        """Every frozen module whose facts can be read, by name."""
+        """Yield every frozen module whose facts can be read, by name."""
         found = filter(None, map(_facts_in, self._folders()))
         yield from sorted(found, key=lambda backbone: backbone.info.name)
 
     def unreadable(self) -> list[Path]:
-        """The folders of frozen modules whose facts cannot be read."""
+        """List the folders of frozen modules whose facts cannot be read."""
         return [folder for folder in self._folders() if _facts_in(folder) is None]
 
     def _folders(self) -> list[Path]:
@@ -173,10 +175,10 @@ def _facts_in(folder: Path) -> Backbone | None:
 
 
 def _damage_in_old(folder: Path) -> str | None:
-    """What is wrong with a module that an earlier version froze and did not seal, for a sentence.
+    """Say what is wrong with a module that an earlier version froze; None if nothing.
 
-    The graph has its digest in the facts, and both must fit the recorded answers. What passes is
-    sealed as it is.
+    Earlier versions wrote no seal: the graph has its digest in the facts, and both must fit the
+    recorded answers. A module that passes is sealed as it is.
     """
     try:
         backbone = read_backbone(folder)
@@ -197,7 +199,10 @@ def _damage_in_old(folder: Path) -> str | None:
 
 
 def fingerprint_of(module: Path) -> str:
-    """Hex BLAKE2b-128 of a module's content: one file, or a SavedModel's graph and variables."""
+    """Return hex BLAKE2b-128 of a module's content.
+
+    That is one file, or a SavedModel's graph and variables.
+    """
     digest = hashlib.blake2b(digest_size=16)
     parts = [module]
     if module.is_dir():

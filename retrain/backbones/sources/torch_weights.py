@@ -1,4 +1,4 @@
-"""Reads the weights that PyTorch saved, without PyTorch and without running what the file says.
+"""Reading the weights that PyTorch saved, without PyTorch and without running the file's code.
 
 The format is that of `torch.save` before version 1.6 (`_legacy_save` in torch/serialization.py):
 pickles of a magic number, the protocol's version, facts about the machine, the state dict and the
@@ -28,7 +28,7 @@ STORAGE_TYPES = {
 
 
 def read_torch_weights(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a `.pth` state dict by name, in the file's order, contiguous.
+    """Return the arrays of a `.pth` state dict by name, in the file's order, contiguous.
 
     Raises RetrainError for a file that is missing, cut short, in another format, or that names
     anything besides what a dict of tensors is made of.
@@ -66,6 +66,7 @@ class _Unpickler(pickle.Unpickler):
         self.storages: dict[str, tuple[np.dtype[Any], int]] = {}  # type and count by key
 
     def find_class(self, module: str, name: str) -> Any:
+        """Return a harmless stand-in for a name in the pickle; raise UnpicklingError for others."""
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -77,6 +78,7 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no weights need")
 
     def persistent_load(self, pid: Any) -> str:
+        """Record a storage's type and count, and return its key."""
         _, dtype, key, _device, count, view = pid
         if view is not None:
             raise pickle.UnpicklingError("it holds a storage within a storage")
@@ -87,7 +89,7 @@ class _Unpickler(pickle.Unpickler):
 def _read_state_dict(file: BinaryIO) -> dict[str, np.ndarray]:
     if (_Unpickler(file).load(), _Unpickler(file).load()) != (MAGIC, VERSION):
         raise ValueError("it begins otherwise")
-    _Unpickler(file).load()  # of the machine: sizes of C types, which the elements do not follow
+    _Unpickler(file).load()  # sizes of C types, which do not apply to the elements
     unpickler = _Unpickler(file)
     tensors = unpickler.load()
     contents = {
@@ -106,7 +108,7 @@ def _read_storage(file: BinaryIO, dtype: np.dtype[Any], count: int) -> np.ndarra
 
 
 def _array(content: np.ndarray, tensor: _Tensor) -> np.ndarray:
-    """A copy of the tensor's elements, after a check that they lie within the storage."""
+    """Copy a tensor's elements, after a check that they lie within the storage."""
     reach = tensor.offset + sum(
         (size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True)
     )
