@@ -7,12 +7,12 @@ import click
 
 from retrain.cli.command import GroupedCommand, start_console
 from retrain.cli.options import (
+    logging_options,
     module_options,
     option,
     output_dir_option,
     split_options,
     take_architecture,
-    talk_options,
 )
 from retrain.config import TrainConfig
 from retrain.utils.logs import print_result
@@ -25,7 +25,7 @@ from retrain.utils.logs import print_result
 @output_dir_option("Where audit.csv and audit.json go.")
 @option("csv_safe")
 @option("max_leaks")
-@talk_options
+@logging_options
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -7,10 +7,10 @@ import click
 
 from retrain.cli.command import GroupedCommand, start_console
 from retrain.cli.options import (
+    logging_options,
     module_options,
     option,
     take_architecture,
-    talk_options,
 )
 from retrain.cli.tables import compared, print_table
 from retrain.config import TrainConfig
@@ -21,7 +21,7 @@ from retrain.config import TrainConfig
 @module_options
 @option("how_many_training_steps")
 @option("seed", help="Decides the folds and the batches.")
-@talk_options
+@logging_options
 @click.pass_context
 def command(
     ctx: click.Context, /, architecture: str | None, logging_verbosity: str, **given: Any

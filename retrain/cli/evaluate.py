@@ -9,10 +9,10 @@ from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_conso
 from retrain.cli.graph_options import GRAPH, graph_options, overrides_of
 from retrain.cli.options import (
     gate_options,
+    logging_options,
     option,
     output_dir_option,
     report_options,
-    talk_options,
 )
 from retrain.evaluation.config import GateConfig
 from retrain.utils.logs import print_result
@@ -46,7 +46,7 @@ from retrain.utils.settings import PHOTOS
 @report_options
 @option("csv_safe")
 @gate_options
-@talk_options
+@logging_options
 def command(
     *,
     graph: Path,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_console
-from retrain.cli.options import option, talk_options
+from retrain.cli.options import logging_options, option
 from retrain.errors import UsageFault
 from retrain.export.config import INT8, ExportConfig
 from retrain.utils.logs import print_result
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 )
 @option("parity_min_agreement")
 @option("allow_unsafe_module", group="Graph")
-@talk_options
+@logging_options
 def command(
     *,
     graph: Path,

@@ -91,7 +91,7 @@ def output_dir_option(help: str) -> Wrap:
     )
 
 
-talk_options = together(
+logging_options = together(
     click.option(
         "--logging_verbosity",
         cls=GroupedOption,

@@ -10,9 +10,9 @@ from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_console
 from retrain.cli.options import (
     RECORDED,
+    logging_options,
     take_architecture,
     take_config,
-    talk_options,
     was_given,
     with_architecture,
 )
@@ -38,7 +38,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     help="Settings from the run.json of an earlier run; options given here win.",
 )
 @with_architecture(*SETTINGS)
-@talk_options
+@logging_options
 @click.version_option(__version__, prog_name="retrain")
 @click.pass_context
 def retrain(
@@ -56,7 +56,7 @@ def retrain(
     if given["tfhub_module"].lower().endswith(ONNX) and not was_given(ctx, "output_graph"):
         given["output_graph"] = given["output_graph"].with_suffix(ONNX)
     config = TrainConfig.from_flat(**given)
-    talk = start_console(logging_verbosity)
+    messages = start_console(logging_verbosity)
 
     from retrain.commands.train import train  # after the command line is known to be right
 
@@ -70,7 +70,7 @@ def retrain(
     from retrain.evaluation.gates import check_gates
     from retrain.export.export import check_agreement
 
-    close_run(config, result, talk.warnings)
+    close_run(config, result, messages.warnings)
     check_agreement(result.exports)
     leaking = len(leaks(result.audit)) if result.audit is not None else 0
     check_gates(config.gates, result.assessment.metrics, leaks=leaking)

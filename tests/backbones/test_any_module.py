@@ -166,7 +166,7 @@ def features(backbone: Backbone, engine: str, pixels: np.ndarray) -> np.ndarray:
 def test_features_are_the_modules_own(kind: Kind, model_dir: Path, tf: Any) -> None:
     handle, size, (low, high), answers = kind
     wanted = InputConfig(size if "free" in handle else None)
-    with console() as talk:
+    with console() as messages:
         backbone = resolve(handle, wanted, model_dir)
     assert (backbone.info.height, backbone.info.width) == size
     assert backbone.info.input_range == (low, high)
@@ -182,7 +182,7 @@ def test_features_are_the_modules_own(kind: Kind, model_dir: Path, tf: Any) -> N
     for engine in ("openvino", "tensorflow"):
         given = features(backbone, engine, pixels)
         assert np.abs(given - expected).max() <= 1e-3 * scale, engine
-    assert not any("random" in text for text in talk.warnings)
+    assert not any("random" in text for text in messages.warnings)
 
 
 def test_the_frozen_graph_is_folded(kind: Kind, model_dir: Path) -> None:

@@ -74,11 +74,11 @@ def test_bf16_is_near(wanted: str) -> None:
 
 
 def test_auto_falls_back_when_answers_differ(changed_backbone: Backbone) -> None:
-    with console() as talk:
+    with console() as messages:
         engine = choose_engine("auto", changed_backbone, "f32")
     assert engine.name.startswith("TensorFlow")
-    assert "differ from TensorFlow's by" in talk.warnings[0]
-    assert talk.warnings[0].endswith("using TensorFlow, which is slower")
+    assert "differ from TensorFlow's by" in messages.warnings[0]
+    assert messages.warnings[0].endswith("using TensorFlow, which is slower")
 
 
 def test_openvino_asked_for_is_an_error_when_answers_differ(changed_backbone: Backbone) -> None:

@@ -135,10 +135,10 @@ def test_a_half_written_folder_is_kept_aside_and_fetched_again(
     spoil(module)
     left = {path.name: path.stat().st_size for path in module.rglob("*") if path.is_file()}
     assert cached_module(url) is None
-    with console() as talk:
+    with console() as messages:
         assert fetch_module(url, ADVICE) == module
     assert fingerprint_of(module) == TINY_FINGERPRINT
-    assert talk.warnings == [f"{module} is half-written ({lack}): fetching {url} again"]
+    assert messages.warnings == [f"{module} is half-written ({lack}): fetching {url} again"]
     aside = cache / f"{module.name}.half-written-1"
     assert {p.name: p.stat().st_size for p in aside.rglob("*") if p.is_file()} == left
 

@@ -233,10 +233,10 @@ def test_unreadable_file_is_set_aside(root: Path) -> None:
 def test_unwritable_memo(root: Path) -> None:
     (root.parent / "cache").mkdir()
     (root.parent / "cache" / "digests").write_text("a file where a folder should be")
-    with console() as talk:
+    with console() as messages:
         for _ in range(2):
             index = read_tree(str(settled(root)))
             assert read_photos(index, root.parent / "cache") == (expected(root), {}, 4)
-    assert len(talk.warnings) == 1
+    assert len(messages.warnings) == 1
     memo = root.parent / "cache" / "digests"
-    assert talk.warnings[0].startswith(f"nothing can be kept in {memo} for later runs")
+    assert messages.warnings[0].startswith(f"nothing can be kept in {memo} for later runs")

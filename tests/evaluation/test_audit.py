@@ -239,9 +239,9 @@ def test_looks_are_kept_and_damaged_ones_taken_again(tmp_path: Path) -> None:
     for key, look in again.items():
         assert np.array_equal(look.thumbnail, first[key].thumbnail)
     kept.write_bytes(kept.read_bytes()[:-3])
-    with console() as talk, pytest.raises(RetrainError, match=r"50\.png could be read before"):
+    with console() as messages, pytest.raises(RetrainError, match=r"50\.png could be read before"):
         looks_at(paths, tmp_path)
-    assert "is damaged" in talk.warnings[0]
+    assert "is damaged" in messages.warnings[0]
 
 
 def audit_of(root: Path, session_cache: Path) -> Audit:

@@ -78,13 +78,13 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
     paths = [index.full_path(photo) for photo in index.photos]
     run = folder / "logs" / "20260101-120000"
     os.unlink(paths[2])  # of the first class, and taken for the second with probability 1
-    with console() as talk:
+    with console() as messages:
         write_test_summaries(
             run, STEP, metrics, probabilities=probabilities, truth=truth, paths=paths
         )
         write_projector(run, matrix, index, labels=index.classes, sets=sets)
     with tensorboard(folder / "logs", "--load_fast=false") as plugins:
-        yield Logs(plugins, index, features, probabilities, truth, metrics, talk.warnings)
+        yield Logs(plugins, index, features, probabilities, truth, metrics, messages.warnings)
 
 
 RUN = "20260101-120000/test"

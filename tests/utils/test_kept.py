@@ -40,11 +40,11 @@ def test_damage_changes_no_answer_and_is_said(kind: str, damage: str, tmp_path: 
     files = [path for path in sorted(tmp_path.glob(one.files)) if path.is_file()]
     assert files
     DAMAGES[damage](files[0])
-    with console() as talk:
+    with console() as messages:
         assert one.use(tmp_path) == expected
     if damage != "delete" and (kind, damage) not in HARMLESS:  # what is gone may never have been
-        assert talk.warnings, "it was not said"
-        assert all(len(line.splitlines()) == 1 for line in talk.warnings)
+        assert messages.warnings, "it was not said"
+        assert all(len(line.splitlines()) == 1 for line in messages.warnings)
     with console() as again:
         assert one.use(tmp_path) == expected
     assert again.warnings == [], "it was not made anew"
@@ -132,8 +132,8 @@ def test_a_module_frozen_by_an_earlier_version_is_found_and_sealed(tmp_path: Pat
     expected = kind.use(tmp_path)
     (seals,) = tmp_path.glob("*/retrain-digests.json")
     seals.unlink()
-    with console() as talk:
-        assert kind.use(tmp_path) == expected and talk.warnings == []
+    with console() as messages:
+        assert kind.use(tmp_path) == expected and messages.warnings == []
     assert seals.is_file()
 
 
@@ -148,10 +148,10 @@ def test_damage_in_one_that_has_no_seal_is_seen_all_the_same(
     (seals,) = tmp_path.glob("*/retrain-digests.json")
     seals.unlink()
     DAMAGES[damage](seals.with_name(file))
-    with console() as talk:
+    with console() as messages:
         assert kind.use(tmp_path) == expected
     at_the_end = damage in ("append", "flip_last")  # where a zip holds nothing
-    assert len(talk.warnings) == 1 or file == "reference.npz" and at_the_end
+    assert len(messages.warnings) == 1 or file == "reference.npz" and at_the_end
 
 
 def test_a_frozen_module_that_is_a_file_is_made_anew(tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ def test_handles_of_an_earlier_version_are_found(tmp_path: Path) -> None:
     old = record.with_suffix(".json")
     old.write_bytes(record.read_bytes()[: -kept.SEAL_BYTES])
     record.unlink()
-    with console() as talk:
-        assert store.recall("https://x/m") == expected and talk.warnings == []
+    with console() as messages:
+        assert store.recall("https://x/m") == expected and messages.warnings == []
 
 
 ARGUMENTS = ("--tfhub_module", TINY, "--how_many_training_steps", 20, "--summaries_dir", "",
@@ -312,8 +312,8 @@ def test_features_above_the_memory_limit_are_checked(
     expected = kind.use(tmp_path)
     for file in tmp_path.glob(kind.files):
         DAMAGES["zero_page"](file)
-    with console() as talk:
-        assert kind.use(tmp_path) == expected and len(talk.warnings) == 2
+    with console() as messages:
+        assert kind.use(tmp_path) == expected and len(messages.warnings) == 2
 
 
 def test_verify_names_what_is_damaged(tmp_path: Path, run: Run) -> None:

@@ -48,11 +48,11 @@ def test_verbosity_silences_talk_but_not_results(capsys: pytest.CaptureFixture[s
 def test_warnings_are_kept_for_the_end_and_said_once_where_asked(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with console() as talk:
+    with console() as messages:
         for _ in range(2):
             warn_once("again and again")
         logging.getLogger("retrain.some.module").warning("a warning")
-    assert talk.warnings == ["again and again", "a warning"]
+    assert messages.warnings == ["again and again", "a warning"]
     assert capsys.readouterr().err == "warning: again and again\nwarning: a warning\n"
 
 
