@@ -72,7 +72,7 @@ def test_debug_tells_where_features_are(colour_tree: Path, run: Run, tmp_path: P
     command = ("--image_dir", colour_tree, "--tfhub_module", TINY, "--how_many_training_steps", 5,
                "--bottleneck_dir", tmp_path / "b")  # fmt: skip
     done = run("retrain", *command, "--logging_verbosity", "DEBUG")
-    said = re.search(r"^features in (\S+): 72 of 72 missing$", done.stderr, re.M)
+    said = re.search(r"^features in (\S+): 72 photos to be opened$", done.stderr, re.M)
     assert said and Path(said[1]).is_dir()
     assert "features in" not in run("retrain", *command).stderr
 
