@@ -98,11 +98,11 @@ def _clashes(config: TrainConfig) -> Iterator[tuple[bool, str]]:
     scratch, tuned = config.extract.from_scratch, network.fine_tune is not None
     solver = f"--solver {head.solver}"
     yield (
-        head.solver == "lbfgs" and config.snapshots.intermediate_store_frequency != 0,
-        "--solver lbfgs takes no steps: leave out --intermediate_store_frequency",
+        not head.takes_steps and config.snapshots.intermediate_store_frequency != 0,
+        f"--solver {head.solver} takes no steps: leave out --intermediate_store_frequency",
     )
-    # lbfgs and simple_cnn draw no batches.
-    draws = head.solver != "lbfgs" and not scratch
+    # Closed forms and simple_cnn draw no batches.
+    draws = head.takes_steps and not scratch
     yield (
         head.class_weight == batches.sampling == "balanced" and draws,
         "--class_weight balanced with --sampling balanced would correct twice for small classes: "

@@ -14,14 +14,12 @@ from retrain.evaluation.scoring import Scorer
 from retrain.features.dataset import Photos, read_photos
 from retrain.training.head import Head
 from retrain.training.hidden_layer import HiddenSettings, train_hidden
-from retrain.training.l2_search import search_l2
-from retrain.training.lbfgs import solve
+from retrain.training.l2_search import ClosedForm
 from retrain.training.loss import SoftmaxLoss, class_weights
 from retrain.training.sgd import train_head
 from retrain.training.solver import sgd_settings
+from retrain.training.solvers import DEFAULT, SOLVERS
 from retrain.utils.progress import progress
-
-ADAM_RATE = 0.001  # Kingma & Ba's; retrain.py's 0.01 overshoots
 
 
 @dataclass(frozen=True)
@@ -99,17 +97,31 @@ def _solvers(
             **UNWATCHED,
         )
 
-    def lbfgs(rows: np.ndarray) -> Head:
+    def solving(closed_form: ClosedForm) -> Callable[[np.ndarray], Scorer]:
         """Choose the penalty on one of the training folds, then train on all of them."""
-        kept = fold_of[rows] != fold_of[rows][0]
-        loss = SoftmaxLoss(class_weights(labels[rows], classes, "none"))
-        chosen = search_l2(features, labels, rows[kept], validation_rows=rows[~kept], loss=loss)
-        return solve(features, labels, rows, loss=loss, l2=chosen.l2, start=chosen.head)
+
+        def train(rows: np.ndarray) -> Head:
+            kept = fold_of[rows] != fold_of[rows][0]
+            loss = SoftmaxLoss(class_weights(labels[rows], classes, "none"))
+            chosen = closed_form(
+                features, labels, rows[kept], validation_rows=rows[~kept], loss=loss, l2=None
+            )
+            return closed_form(
+                features,
+                labels,
+                rows,
+                validation_rows=rows[:0],
+                loss=loss,
+                l2=chosen.l2,
+                start=chosen.head,
+            ).head
+
+        return train
 
     def hidden(rows: np.ndarray) -> Scorer:
         plan = HiddenSettings(
             steps=head.how_many_training_steps,
-            learning_rate=ADAM_RATE,
+            learning_rate=SOLVERS["adam"].rate,
             train_batch_size=batches.train_batch_size,
             validation_batch_size=batches.validation_batch_size,
             eval_step_interval=head.how_many_training_steps,
@@ -126,11 +138,14 @@ def _solvers(
             **UNWATCHED,
         )
 
-    return {
-        "sgd": stepping(),
-        "sgd, cosine": stepping(schedule="cosine"),
-        "momentum": stepping(solver="momentum"),
-        f"adam, rate {ADAM_RATE}": stepping(solver="adam", learning_rate=ADAM_RATE),
-        "lbfgs, l2 auto": lbfgs,
-        "hidden layer of 128": hidden,
-    }
+    contenders: dict[str, Callable[[np.ndarray], Scorer]] = {}
+    for name, solver in SOLVERS.items():
+        if solver.closed_form is not None:
+            contenders[f"{name}, l2 auto"] = solving(solver.load_closed_form())
+            continue
+        usual = solver.rate == SOLVERS[DEFAULT].rate
+        label = name if usual else f"{name}, rate {solver.rate}"
+        contenders[label] = stepping(solver=name, learning_rate=solver.rate)
+        if name == DEFAULT:
+            contenders[f"{name}, cosine"] = stepping(schedule="cosine")
+    return {**contenders, f"hidden layer of {HiddenSettings.units}": hidden}

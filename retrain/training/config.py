@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from retrain.errors import UsageFault
+from retrain.training.solvers import CLOSED_FORMS, DEFAULT, SOLVERS, solvers_help
 from retrain.utils.settings import (
     OUTPUTS,
     STEPS,
@@ -60,10 +61,9 @@ class HeadConfig(Section, group=TRAINING):
         recorded=False,  # the manifest has `rate`
     )
     solver: str = setting(
-        "sgd",
-        help="sgd: the old script's; momentum; adam (wants a rate near 0.001); lbfgs: the optimum "
-        "of penalised logistic regression, the same each time.",
-        choices=("sgd", "momentum", "adam", "lbfgs"),
+        DEFAULT,
+        help=solvers_help(),
+        choices=tuple(SOLVERS),
     )
     learning_rate_schedule: str = setting(
         "constant",
@@ -80,7 +80,7 @@ class HeadConfig(Section, group=TRAINING):
         help="Penalty on the weights: half of this times the sum of their squares; auto: chosen by "
         "validation photos.",
         metavar="X|auto",
-        shown_default="0; auto for lbfgs",
+        shown_default=f"0; auto for {', '.join(CLOSED_FORMS)}",
         check=_l2,
     )
     label_smoothing: float = setting(
@@ -107,13 +107,18 @@ class HeadConfig(Section, group=TRAINING):
         """The size of a step: as given, or what is usual for the way of training."""
         if self.learning_rate is not None:
             return self.learning_rate
-        return 0.001 if self.solver == "adam" or self.hidden_units else 0.01
+        return SOLVERS["adam" if self.hidden_units else self.solver].rate
 
     @property
     def l2_strength(self) -> float | None:
-        """The number given as `l2`; None for `auto`, which is lbfgs' default; else 0."""
-        text = self.l2 or ("auto" if self.solver == "lbfgs" else "0")
+        """The number given as `l2`; None for `auto`, the default of closed forms; else 0."""
+        text = self.l2 or ("0" if self.takes_steps else "auto")
         return None if text == "auto" else float(text)
+
+    @property
+    def takes_steps(self) -> bool:
+        """Whether the solver goes in steps, rather than finding the optimum at once."""
+        return self.solver not in CLOSED_FORMS
 
     @property
     def patience(self) -> int:
@@ -122,11 +127,12 @@ class HeadConfig(Section, group=TRAINING):
 
     def check(self) -> None:
         """Raise UsageFault for what the solver cannot do."""
-        if self.l2_strength is None and self.solver != "lbfgs":
-            raise UsageFault("--l2 auto is for --solver lbfgs: give a number, or that solver")
+        if self.l2_strength is None and self.takes_steps:
+            solvers = " or ".join(CLOSED_FORMS)
+            raise UsageFault(f"--l2 auto is for --solver {solvers}: give a number, or that solver")
         for name, plain in (("learning_rate_schedule", "constant"), ("early_stopping", False)):
-            if self.solver == "lbfgs" and getattr(self, name) != plain:
-                raise UsageFault(f"--solver lbfgs takes no steps: leave out --{name}")
+            if not self.takes_steps and getattr(self, name) != plain:
+                raise UsageFault(f"--solver {self.solver} takes no steps: leave out --{name}")
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from retrain.features.matrix import FeatureMatrix
 from retrain.training.head import Head
-from retrain.training.lbfgs import Objective, blocks
+from retrain.training.lbfgs import Objective, blocks, solve
 from retrain.training.loss import SoftmaxLoss
 
 STRENGTHS = tuple(10 ** (-half / 2) for half in range(2, 15))  # 0.1 to 1e-7
@@ -26,11 +27,30 @@ class Strength:
 
 @dataclass(frozen=True)
 class L2Search:
-    """The chosen head and its l2; `tried` from strong to weak, empty without validation photos."""
+    """The chosen head and its l2; `tried` from strong to weak, empty where nothing was tried."""
 
     head: Head
     l2: float
     tried: tuple[Strength, ...]
+
+
+class ClosedForm(Protocol):
+    """A solver that finds the optimal head at once; see `optimum`."""
+
+    def __call__(
+        self,
+        features: FeatureMatrix,
+        labels: np.ndarray,
+        rows: np.ndarray,
+        *,
+        validation_rows: np.ndarray,
+        loss: SoftmaxLoss,
+        l2: float | None,
+        start: Head | None = None,
+        on_iteration: Callable[[], None] = lambda: None,
+    ) -> L2Search:
+        """Return the head and its l2; l2 None: chosen by the validation photos."""
+        ...
 
 
 def search_l2(
@@ -88,6 +108,48 @@ def search_l2(
             break
     assert chosen is not None
     return L2Search(chosen, tried[best].l2, tuple(tried))
+
+
+def optimum(
+    features: FeatureMatrix,
+    labels: np.ndarray,
+    rows: np.ndarray,
+    *,
+    validation_rows: np.ndarray,
+    loss: SoftmaxLoss,
+    l2: float | None,
+    start: Head | None = None,
+    on_iteration: Callable[[], None] = lambda: None,
+) -> L2Search:
+    """Return the head with the least penalised loss, found by L-BFGS, and its l2.
+
+    Args:
+        features: (N, D).
+        labels: (N,) classes.
+        rows: Rows of the training photos.
+        validation_rows: Rows of the photos that choose the l2 where none is given.
+        loss: What training lowers.
+        l2: The penalty as in `lbfgs.solve`; None: as `search_l2` finds it.
+        start: Saves iterations where an l2 is given, and has no part in the answer.
+        on_iteration: Is called after each iteration.
+
+    Returns:
+        The head, its l2, and what was tried.
+
+    Raises:
+        RetrainError: Features are not finite numbers.
+    """
+    if l2 is None:
+        return search_l2(
+            features,
+            labels,
+            rows,
+            validation_rows=validation_rows,
+            loss=loss,
+            on_iteration=on_iteration,
+        )
+    head = solve(features, labels, rows, loss=loss, l2=l2, start=start, on_iteration=on_iteration)
+    return L2Search(head, l2, ())
 
 
 def _check(

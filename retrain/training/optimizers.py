@@ -84,14 +84,6 @@ class Adam:
         return change
 
 
-RULES: dict[str, Callable[[], Update]] = {"sgd": Descent, "momentum": Momentum, "adam": Adam}
-
-
-def update_rule(solver: str) -> Update:
-    """Return a new rule for one of the solvers `sgd`, `momentum` and `adam`."""
-    return RULES[solver]()
-
-
 def learning_rate(schedule: str, initial: float, step: int, *, steps: int) -> float:
     """Return the learning rate of a step.
 

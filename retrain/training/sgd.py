@@ -10,8 +10,9 @@ from retrain.features.matrix import FeatureMatrix
 from retrain.training.early_stopping import BestWeights, EarlyStopping
 from retrain.training.head import Head, accuracy, cross_entropy
 from retrain.training.loss import SoftmaxLoss, class_weights
-from retrain.training.optimizers import Update, learning_rate, update_rule
+from retrain.training.optimizers import Update, learning_rate
 from retrain.training.sampler import Sampler
+from retrain.training.solvers import DEFAULT, SOLVERS
 from retrain.utils.numerics import softmax
 
 INITIAL_STDDEV = 0.001  # as in retrain.py: truncated normal, redrawn beyond two standard deviations
@@ -29,7 +30,7 @@ class SgdSettings:
         eval_step_interval: Steps between evaluations.
         sampling: A rule of `sampler.Sampler`.
         seed: Of all random choices.
-        solver: One of `optimizers.RULES`.
+        solver: One of `solvers.SOLVERS` that takes steps.
         schedule: `constant` or `cosine`.
         l2: As in `lbfgs.solve`.
         label_smoothing: As in `lbfgs.solve`.
@@ -46,7 +47,7 @@ class SgdSettings:
     eval_step_interval: int
     sampling: str
     seed: int
-    solver: str = "sgd"
+    solver: str = DEFAULT
     schedule: str = "constant"
     l2: float = 0.0
     label_smoothing: float = 0.0
@@ -140,7 +141,7 @@ def train_head(
     loss = SoftmaxLoss(
         class_weights(labels[train_rows], classes, settings.class_weight), settings.label_smoothing
     )
-    update = update_rule(settings.solver)
+    update = SOLVERS[settings.solver].new_rule()
     stopping = EarlyStopping[Head](settings.patience, loss.class_weights)
     for step in range(settings.steps):
         rows = batches.draw(settings.train_batch_size)

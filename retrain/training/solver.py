@@ -6,18 +6,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from retrain.data.split import VALIDATION
 from retrain.features.dataset import Dataset
-from retrain.features.matrix import FeatureMatrix
 from retrain.training.config import BatchConfig, HeadConfig
 from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
-from retrain.training.l2_search import search_l2
-from retrain.training.lbfgs import solve
 from retrain.training.loss import SoftmaxLoss, class_weights
 from retrain.training.sgd import SgdSettings, StepResult, train_head
+from retrain.training.solvers import SOLVERS
 from retrain.training.tensorboard import TrainingSummaries
 from retrain.utils.progress import Meter, progress, shows_bars
 from retrain.utils.settings import ALL
@@ -34,7 +30,7 @@ def train_on(
     on_step: Callable[[int, Head], None] = lambda step, head: None,
     summaries: Path | None = None,
 ) -> tuple[Head, list[CurvePoint]]:
-    """Train the head; return it with the curve of evaluated steps, which is empty for lbfgs.
+    """Train the head; return it with the curve of evaluated steps, which is empty without steps.
 
     Args:
         config: The solver and what it minimises.
@@ -50,65 +46,32 @@ def train_on(
     Raises:
         RetrainError: Training diverges.
     """
-    if config.solver == "lbfgs":
-        rows, validation = dataset.training_rows, dataset.split.rows(VALIDATION)
-        head = solved_head(
-            config,
-            dataset.features,
-            dataset.labels,
-            rows=rows,
-            validation=validation,
-            classes=classes,
-        )
-        return head, []
+    if not config.takes_steps:
+        return _solved_head(config, dataset, classes), []
     return _stepped_head(
         config, batches, dataset, classes=classes, on_step=on_step, summaries=summaries
     )
 
 
-def solved_head(
-    config: HeadConfig,
-    features: FeatureMatrix,
-    labels: np.ndarray,
-    *,
-    rows: np.ndarray,
-    validation: np.ndarray,
-    classes: int,
-) -> Head:
-    """Return the optimal head for `rows` (`--solver lbfgs`).
-
-    Args:
-        config: The penalty and the classes' weights.
-        features: (N, D).
-        labels: (N,) classes.
-        rows: Rows of the training photos.
-        validation: Rows of the photos by which `--l2 auto` is chosen.
-        classes: How many classes there are.
-
-    Returns:
-        The head.
-    """
+def _solved_head(config: HeadConfig, dataset: Dataset, classes: int) -> Head:
+    """Return the optimal head for the training photos; validation photos choose `--l2 auto`."""
+    rows = dataset.training_rows
     loss = SoftmaxLoss(
-        class_weights(labels[rows], classes, config.class_weight), config.label_smoothing
+        class_weights(dataset.labels[rows], classes, config.class_weight), config.label_smoothing
     )
+    closed_form = SOLVERS[config.solver].load_closed_form()
     with progress("Solving", 0, "iterations") as meter:
-        if config.l2_strength is not None:
-            return solve(
-                features,
-                labels,
-                rows,
-                loss=loss,
-                l2=config.l2_strength,
-                on_iteration=meter.advance,
-            )
-        found = search_l2(
-            features,
-            labels,
+        found = closed_form(
+            dataset.features,
+            dataset.labels,
             rows,
-            validation_rows=validation,
+            validation_rows=dataset.split.rows(VALIDATION),
             loss=loss,
+            l2=config.l2_strength,
             on_iteration=meter.advance,
         )
+    if config.l2_strength is not None:
+        return found.head
     for tried in found.tried:
         log.debug(f"l2 {tried.l2:.3g}: validation log loss {tried.loss:.4f}, "
                    f"accuracy {tried.accuracy:.1%}")  # fmt: skip
