@@ -23,7 +23,7 @@ from retrain.data.decoding.memory import Allowance
 from retrain.data.decoding.upright import read_upright
 from retrain.data.looks import look_at
 from retrain.data.read import read_photo
-from retrain.reporting.html.thumbnails import read_thumbnails
+from retrain.reporting.thumbnails import draw_photos
 
 SMALL = Recipe(32, 32)
 
@@ -211,7 +211,7 @@ def test_deep_photos_of_little_range_are_counted_in_one_line(
 def test_thumbnails_and_looks_of_large_photos(three_photos: list[Path]) -> None:
     paths = [str(path) for path in three_photos]
     assert read_upright(paths[1], 100).size == (200, 200)
-    assert all(read_thumbnails(paths, 64, 80))
+    assert all(draw_photos(paths, lambda _, photo: photo.inside(64)))
     assert [look_at(path.read_bytes()).width for path in three_photos] == [40, 4200, 40]
 
 

@@ -22,7 +22,7 @@ from retrain.evaluation.metrics import compute_metrics
 from retrain.features.matrix import FeatureMatrix
 from retrain.reporting.html import page, plots
 from retrain.reporting.html.facts import ReportInputs, ScoredPhotos
-from retrain.reporting.html.thumbnails import read_thumbnails
+from retrain.reporting.thumbnails import data_uri, draw_photos
 from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
 from retrain.utils.numerics import softmax
@@ -260,8 +260,9 @@ def test_thumbnails_are_upright_small_and_keep_their_proportions(tmp_path: Path)
     picture.paste("black", (0, 0, 200, 200))
     picture.save(tmp_path / "turned.jpg", exif=exif, comment=b"x" * 5000)
     Image.new("RGBA", (30, 10), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    turned, clear = read_thumbnails(
-        [str(tmp_path / n) for n in ("turned.jpg", "clear.png")], 80, 60
+    turned, clear = draw_photos(
+        [str(tmp_path / n) for n in ("turned.jpg", "clear.png")],
+        lambda _, photo: data_uri(photo.inside(80), 60),
     )
     assert turned is not None and clear is not None and len(turned) < 2000
     with Image.open(io.BytesIO(base64.b64decode(turned.partition(",")[2]))) as small:

@@ -25,7 +25,7 @@ from retrain.reporting.tensorboard.confusion import draw_confusion
 from retrain.reporting.tensorboard.gallery import surest_mistakes
 from retrain.reporting.tensorboard.projector import write_projector
 from retrain.reporting.tensorboard.summaries import write_test_summaries
-from retrain.reporting.tensorboard.thumbnails import read_inside, read_square
+from retrain.reporting.thumbnails import OpenPhoto
 from retrain.utils.logs import console
 from retrain.utils.text_drawing import printable
 
@@ -207,11 +207,12 @@ def test_thumbnails_are_upright_and_never_stretched(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # its left side is up
     lying.save(tmp_path / "photo.jpg", exif=exif, quality=95)
-    inside = read_inside(str(tmp_path / "photo.jpg"), 90)
+    photo = OpenPhoto((tmp_path / "photo.jpg").read_bytes())
+    inside = photo.inside(90)
     assert inside.size == (30, 90)
     red = np.asarray(inside)[..., 0] > 128
     assert red[:29].all() and not red[31:].any()
-    square = read_square(str(tmp_path / "photo.jpg"), 64)
+    square = photo.square(64)
     assert square.size == (64, 64) and not (np.asarray(square)[..., 0] > 128).any(), "the middle"
 
 

@@ -1,6 +1,7 @@
 """The report's page, put together from its inputs and written."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 from retrain.data.split import SETS
 from retrain.evaluation.audit.audit import KINDS
 from retrain.evaluation.learning_curve import VERDICTS, advice
+from retrain.inference.explain.overlay import overlay
 from retrain.reporting.html import galleries, plots, text
 from retrain.reporting.html.cells import WHOLE, Cell, behind_cells, cells, interleaved_by_cell
 from retrain.reporting.html.facts import ReportInputs
-from retrain.reporting.html.thumbnails import read_overlays, read_thumbnails
+from retrain.reporting.thumbnails import OpenPhoto, data_uri, draw_photos
 from retrain.utils.files import write_bytes
 from retrain.utils.progress import progress
 from retrain.utils.text import percent
@@ -93,8 +95,17 @@ def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]
     }
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """The pictures of a photo that the page needs, as data URIs."""
+
+    behind: str | None = None
+    shown: str | None = None
+    overlay: str | None = None
+
+
 def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
-    """Return the pictures of the page.
+    """Return the pictures of the page, for which each photo is opened once.
 
     `thumbnails`, by path, of the photos shown, and `overlays` with their maps; `behind` the cells,
     those that only open.
@@ -103,30 +114,44 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
         shot for name in ("batch", "mistakes", "uncertain", "suspects") for shot in shown[name]
     ]
     shots += [shot for _, first, second in shown["copies"] for shot in (first, second)]
-    paths = list(dict.fromkeys(shot.path for shot in shots))
+    large = dict.fromkeys([*(shot.path for shot in shots), *inputs.maps])
     rows = interleaved_by_cell(inputs.photos)
-    with progress("Reading for the report", len(paths) + len(rows), "photos") as meter:
-        thumbnails = {}
-        large = read_thumbnails([inputs.full_path(path) for path in paths], *SHOWN)
-        for path, thumbnail in zip(paths, large, strict=True):
-            thumbnails[path] = thumbnail
+    tested = dict.fromkeys(inputs.photos.paths[row] for row in rows)
+    order = [*large, *(path for path in tested if path not in large)]
+    names = {inputs.full_path(path): path for path in order}
+
+    def draw(place: str, photo: OpenPhoto) -> _Drawn:
+        path = names[place]
+        side, quality = BEHIND
+        behind = data_uri(photo.inside(side), quality) if path in tested else None
+        if path not in large:
+            return _Drawn(behind)
+        side, quality = SHOWN
+        shown = photo.inside(side)
+        heat = inputs.maps.get(path)
+        over = None if heat is None else data_uri(overlay(shown, heat), quality)
+        return _Drawn(behind, data_uri(shown, quality), over)
+
+    found: dict[str, _Drawn] = {}
+    behind: dict[int, str | None] = {}
+    room = ROOM
+    with progress("Reading for the report", len(order), "photos") as meter:
+        drawn = draw_photos(names, draw)
+        for path in large:
+            found[path] = next(drawn) or _Drawn()
             meter.advance()
-        behind: dict[int, str | None] = {}
-        room = ROOM
-        small = read_thumbnails(
-            [inputs.full_path(inputs.photos.paths[row]) for row in rows], *BEHIND
-        )
-        for row, thumbnail in zip(rows, small, strict=False):
-            room -= len(thumbnail or "")
+        for row in rows:
+            path = inputs.photos.paths[row]
+            if path not in found:
+                found[path] = next(drawn) or _Drawn()
+                meter.advance()
+            room -= len(found[path].behind or "")
             if room < 0:
                 break
-            behind[row] = thumbnail
-            meter.advance()
-    mapped = [(inputs.full_path(path), heat) for path, heat in inputs.maps.items()]
-    overlays = dict(zip(inputs.maps, read_overlays(mapped, *SHOWN), strict=True))
+            behind[row] = found[path].behind
     return {
-        "thumbnails": thumbnails,
-        "overlays": overlays,
+        "thumbnails": {path: found[path].shown for path in large},
+        "overlays": {path: found[path].overlay for path in inputs.maps},
         "behind": behind_cells(inputs.photos, behind),
     }
 

@@ -19,7 +19,7 @@ from retrain.data.folder import Index
 from retrain.data.split import SETS
 from retrain.errors import counted
 from retrain.features.matrix import FeatureMatrix
-from retrain.reporting.tensorboard.thumbnails import read_all, read_square
+from retrain.reporting.thumbnails import draw_photos
 from retrain.utils.event_file import EventFile
 from retrain.utils.files import atomic_path, cannot_write, write_bytes
 from retrain.utils.progress import progress
@@ -91,7 +91,8 @@ def _write_sprite(path: Path, photos: Sequence[str]) -> None:
     sprite = Image.new("RGB", (columns * THUMBNAIL, high * THUMBNAIL), "white")
     lost = 0
     with progress("Thumbnails", len(photos), "photos") as meter:
-        for number, thumbnail in enumerate(read_all(read_square, photos, THUMBNAIL)):
+        squares = draw_photos(photos, lambda _, photo: photo.square(THUMBNAIL))
+        for number, thumbnail in enumerate(squares):
             if thumbnail is None:
                 lost += 1
             else:

@@ -16,7 +16,7 @@ from retrain.evaluation.metrics import Metrics
 from retrain.reporting.tensorboard.confusion import draw_confusion
 from retrain.reporting.tensorboard.gallery import PHOTO, Mistake, draw_mistake, surest_mistakes
 from retrain.reporting.tensorboard.pr_curves import pr_curve_points, pr_curve_value
-from retrain.reporting.tensorboard.thumbnails import read_all, read_inside
+from retrain.reporting.thumbnails import draw_photos
 from retrain.utils.event_file import EventFile
 from retrain.utils.files import cannot_write
 from retrain.utils.progress import progress
@@ -74,7 +74,7 @@ def write_test_summaries(
             if mistakes:
                 drawn, lost = [], 0
                 chosen = [paths[mistake.row] for mistake in mistakes]
-                photos = read_all(read_inside, chosen, PHOTO)
+                photos = draw_photos(chosen, lambda _, photo: photo.inside(PHOTO))
                 for mistake, path, photo in zip(mistakes, chosen, photos, strict=True):
                     drawn.append(draw_mistake(photo, mistake, labels, name=Path(path).name))
                     lost += photo is None
