@@ -31,7 +31,7 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
         return float((normaliser - of_truth / temperature).mean())
 
     def too_timid(temperature: float) -> bool:
-        """Whether less temperature would lower the log loss: its slope by 1 / T is negative."""
+        """Tell whether less temperature would lower the log loss: its slope by 1 / T is < 0."""
         powers = np.exp(shifted / temperature)
         expected = (powers * shifted).sum(axis=1) / powers.sum(axis=1)
         return float((expected - of_truth).mean()) < 0
