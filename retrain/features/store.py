@@ -130,7 +130,12 @@ class BottleneckStore:
         current = facts.get("decoder", 1) == DECODER
         rows = vectors if held else RowsOnDemand(folder / "vectors.npy")
         listed = _split_keys(keys.tobytes())
-        self._shards.append(_Shard(str(folder), rows, facts["vectors_crc32"], listed, current))
+        start = getattr(vectors, "offset", 0)
+        self._shards.append(
+            _Shard(
+                str(folder), rows, start, vectors.nbytes, facts["vectors_crc32"], listed, current
+            )
+        )
         self._index(len(self._shards) - 1)
         if current:
             self.narrow.update(_split_keys(bytes.fromhex(facts["narrow"])))
@@ -298,6 +303,8 @@ class _Shard:
     Attributes:
         folder: Its path.
         vectors: (n, D) float32 on disk.
+        start: Where the vectors begin in their file, in bytes.
+        size: How many bytes they are.
         crc32: Of the vectors.
         keys: Of the photos.
         current: This decoder read the photos.
@@ -306,15 +313,28 @@ class _Shard:
 
     folder: str
     vectors: Rows
+    start: int
+    size: int
     crc32: int
     keys: list[bytes]
     current: bool
     checked: bool = False
 
     def fits(self) -> bool:
-        """Tell whether the vectors fit their checksum."""
-        vectors = np.load(f"{self.folder}/vectors.npy", mmap_mode="r")
-        self.checked = zlib.crc32(vectors.data) == self.crc32
+        """Tell whether the vectors fit their checksum. May be called in several threads.
+
+        The header was read when the shard was opened: `np.load` parses it as Python, which fails
+        now and then in threads before Python 3.11.8 and 3.12.2 (python/cpython#106905).
+        """
+        content: Any = b""
+        if self.size:
+            try:
+                content = np.memmap(
+                    f"{self.folder}/vectors.npy", np.uint8, "r", self.start, (self.size,)
+                ).data
+            except ValueError:  # cut off since then
+                return False
+        self.checked = zlib.crc32(content) == self.crc32
         return self.checked
 
 

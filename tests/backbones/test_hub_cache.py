@@ -162,7 +162,9 @@ def test_whole_modules_lack_nothing(name: str) -> None:
 FETCH = """
 import sys
 from retrain.backbones.sources.tfhub import fetch_module
-print(fetch_module(sys.argv[1], "ADVICE"))
+from retrain.utils.logs import console
+with console():
+    print(fetch_module(sys.argv[1], "ADVICE"))
 """
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -256,6 +257,7 @@ def test_store_with_more_shards_than_files_may_be_open(tmp_path: Path) -> None:
 import resource
 import numpy as np
 from pathlib import Path
+from typing import Any
 from retrain.features.store import BottleneckStore, StoreIdentity
 from retrain.data.digests import digest_of
 resource.setrlimit(resource.RLIMIT_NOFILE, (48, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
@@ -269,3 +271,22 @@ assert again.damaged == []
 assert (again.matrix(keys).take(np.arange(90))[:, 0] == np.arange(90)).all()
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE_S)
+
+
+def test_no_header_is_parsed_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`np.load` parses a header as Python, and that fails now and then in threads of Python 3.11.7
+    and 3.12.1 (python/cpython#106905)."""
+    store = BottleneckStore(tmp_path, StoreIdentity("m", "f", "r", "f32"), 2)
+    keys = [digest_of(bytes([number])) for number in range(9)]
+    for key in keys:
+        store.publish([key], np.ones((1, 2), np.float32), {})
+    store.refresh()
+    real, threads = np.load, set()
+
+    def load(*given: Any, **more: Any) -> Any:
+        threads.add(threading.current_thread())
+        return real(*given, **more)
+
+    monkeypatch.setattr(np, "load", load)
+    store.check(keys)
+    assert threads <= {threading.main_thread()} and store.damaged == []
