@@ -20,7 +20,7 @@ from retrain.utils.temporary import temporary_name
 
 MAX_UNPACKED_BYTES = 8 << 30
 MAX_RATIO = 200  # unpacked to packed bytes; weights hardly shrink at all
-SMALL_BYTES = 64 << 20  # so much is never a bomb, whatever its ratio
+SMALL_BYTES = 64 << 20  # below it no ratio is refused
 MAX_MEMBERS = 10_000
 MAX_HEADER_BYTES = 1 << 20  # of one tar header with its extensions
 BLOCK_BYTES = 1 << 20
@@ -42,11 +42,11 @@ class _Member:
 
 
 class _Untrusted(Exception):
-    """What an honest archive would not hold."""
+    """The archive holds what an honest one would not; the message says what."""
 
 
 def unpack(archive: Path, folder: Path, origin: str) -> None:
-    """Unpacks a tar (plain, gzip, bzip2, xz) or zip archive as `folder`, whole or not at all.
+    """Unpack a tar (plain, gzip, bzip2, xz) or zip archive as `folder`, whole or not at all.
 
     Only regular files and folders are made, with this process's own rights. If `folder` has
     appeared meanwhile, it stays as it is. `origin` names the archive to the user. Raises
@@ -70,7 +70,7 @@ def unpack(archive: Path, folder: Path, origin: str) -> None:
     except _DAMAGED as error:
         raise _damaged(origin, error) from error
     except OSError as error:
-        if error.errno is None:  # gzip's and bz2's way to say that the content is wrong
+        if error.errno is None:  # raised by gzip and bz2 for wrong content
             raise _damaged(origin, error) from error
         raise cannot_write(folder, error) from error
     finally:
@@ -78,7 +78,10 @@ def unpack(archive: Path, folder: Path, origin: str) -> None:
 
 
 def find_saved_model(folder: Path) -> Path | None:
-    """The folder that holds saved_model.pb: this one, or its only sub-folder, or that one's."""
+    """Return the folder that holds saved_model.pb: this one, its only sub-folder, or that one's.
+
+    None if there is none.
+    """
     while not (folder / SAVED_MODEL).is_file():
         try:
             folders = [path for path in folder.iterdir() if path.is_dir()]
@@ -127,7 +130,7 @@ def _write_members(archive: Path, folder: Path) -> None:
 
 
 def _safe(name: str) -> PurePosixPath:
-    """The name as a path below the folder, on any system."""
+    """Return a member's name as a path below the folder, on any system; raise _Untrusted."""
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     if posix.is_absolute() or windows.anchor or ".." in (*posix.parts, *windows.parts):
         raise _Untrusted(f"holds {name!r}, which lies outside of its folder")
@@ -165,7 +168,7 @@ def _tar_members(archive: Path, magic: bytes) -> Iterator[_Member]:
 
 
 def _decompressed(archive: Path, magic: bytes) -> IO[bytes]:
-    """The tar inside. Not left to tarfile, which does not let its reads be guarded."""
+    """Open the tar inside the archive; tarfile would not let its reads be guarded."""
     if magic.startswith(b"\x1f\x8b"):
         return cast(IO[bytes], gzip.open(archive))
     if magic.startswith(b"BZh"):
@@ -176,7 +179,7 @@ def _decompressed(archive: Path, magic: bytes) -> IO[bytes]:
 
 
 class _Guarded:
-    """A stream that does not let a header's declared length become as much memory."""
+    """A stream that refuses headers whose declared length would fill the memory."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.seek, self.tell, self._read = stream.seek, stream.tell, stream.read
@@ -188,7 +191,10 @@ class _Guarded:
 
 
 def _check_end(stream: IO[bytes], end: int) -> None:
-    """tarfile stops quietly at a header it cannot read, and before gzip's checksum."""
+    """Raise EOFError or _Untrusted unless the tar ends as it should.
+
+    tarfile stops without an error at a header it cannot read, and before gzip's checksum.
+    """
     stream.seek(end)
     if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise EOFError("its end is missing")

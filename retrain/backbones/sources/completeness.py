@@ -17,11 +17,11 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # protobuf's wire types
 
 
 class _Compressed(Exception):
-    """A table whose blocks are compressed: what it lists cannot be read here."""
+    """The table's blocks are compressed, so what it lists cannot be read here."""
 
 
 def lack_of(folder: Path) -> str | None:
-    """What the SavedModel in `folder` lacks, for a sentence; None if it looks whole."""
+    """Say what the SavedModel in `folder` lacks; None if it looks whole."""
     try:
         graph = (folder / "saved_model.pb").read_bytes()
         index = folder / "variables" / "variables.index"
@@ -52,7 +52,7 @@ def lack_of(folder: Path) -> str | None:
 
 
 def _shard_sizes(table: bytes) -> list[int]:
-    """How many bytes each data file of the bundle has at least."""
+    """Return how many bytes each data file of the bundle has at least."""
     if table[-8:] != TABLE_MAGIC:
         raise ValueError("magic")
     footer = table[-FOOTER_BYTES:]
@@ -71,7 +71,7 @@ def _shard_sizes(table: bytes) -> list[int]:
 
 
 def _entries(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of one block; each key shares a prefix with the one before."""
+    """Yield keys and values of one block; each key shares a prefix with the one before."""
     if table[start + size] != UNCOMPRESSED:  # which TensorFlow does not write
         raise _Compressed
     restarts = int.from_bytes(table[start + size - 4 : start + size], "little")
@@ -86,14 +86,14 @@ def _entries(table: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes
 
 
 def _handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
-    """A block's offset and size, and the position behind them."""
+    """Return a block's offset and size, and the position behind them."""
     offset, at = _varint(data, at)
     size, at = _varint(data, at)
     return (offset, size), at
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int]]:
-    """Numbers and values of a protobuf's fields; the value of a text or message is its length.
+    """Yield numbers and values of a protobuf's fields; a text's or message's value is its length.
 
     Raises LookupError or ValueError where the message is cut off.
     """

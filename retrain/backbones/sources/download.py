@@ -1,4 +1,4 @@
-"""Downloading one file over HTTP: tried again where that may help, and never waited for endlessly.
+"""Downloading one file over HTTP: tried again where that may help, with a limit on every wait.
 
 Proxies come from the environment (`https_proxy`, `no_proxy`, ...) as `requests` reads them.
 """
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 CONNECT_S = 3.0  # for looking the name up and connecting, together
 READ_S = 20.0  # between two blocks from the server
 BODY_PAUSES_S = (0.5, 1.0, 2.0)  # before each new try after a body broke off
-STALL_S = 60.0  # for an answer, and for each block: below a kilobyte per second nothing ends
+STALL_S = 60.0  # for an answer, and for each block: slower than 1 kB/s is given up
 BLOCK_BYTES = 1 << 16
 # Retry-After is not respected: it may ask for an hour.
 RETRIES = Retry(
@@ -54,7 +54,7 @@ class NoNetwork(RetrainError):
 
 
 class _Refused(Exception):
-    """Why there is no download, as a part of a sentence."""
+    """There is no download; the message says why, as a part of a sentence."""
 
 
 class _Stalled(_Refused):
@@ -62,11 +62,11 @@ class _Stalled(_Refused):
 
 
 class _BrokenOff(_Refused):
-    """A body that ended before its end: the next try may be luckier."""
+    """A body ended before its end: the next try may be luckier."""
 
 
 def download(url: str, target: Path, advice: str) -> None:
-    """Writes the bytes that an http(s) URL serves to `target`, whole or not at all.
+    """Write the bytes that an http(s) URL serves to `target`, whole or not at all.
 
     They are stored as they are sent: an archive that a server declares as gzip-encoded stays one.
     Another host that it is sent on to is said; a password goes to the host of the URL only.
@@ -87,11 +87,10 @@ def download(url: str, target: Path, advice: str) -> None:
 
 
 def why_unreachable(url: str) -> str | None:
-    """Why the URL's host, or the proxy to it, accepts no connection, for a sentence; None if it
-    does. Takes at most CONNECT_S.
+    """Say why the URL's host, or the proxy to it, accepts no connection; None if it does.
 
-    Without this, a name server or a firewall that swallows packets would cost half a minute: the
-    system's look-up of names has no time-out that we could set.
+    Takes at most CONNECT_S. Without this, a name server or a firewall that swallows packets would
+    cost half a minute: the system's look-up of names has no time-out that we could set.
     """
     try:
         host, port, who = _peer(whole(url))
@@ -111,7 +110,7 @@ def why_unreachable(url: str) -> str | None:
                 else:
                     time.sleep(pause)
 
-    thread = Thread(target=connect, daemon=True)  # a daemon's end is waited for by nobody
+    thread = Thread(target=connect, daemon=True)  # a daemon, so that the process can end without it
     thread.start()
     thread.join(CONNECT_S)
     fault = outcome[0] if outcome else TimeoutError()
@@ -125,7 +124,7 @@ def why_unreachable(url: str) -> str | None:
 
 
 def _peer(url: str) -> tuple[str, int, str]:
-    """Host, port and description of what the first connection goes to. Raises ValueError."""
+    """Return host, port and description of what the first connection goes to; raise ValueError."""
     proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     if proxy:
         parts = urlsplit(requests.utils.prepend_scheme_if_needed(proxy, "http"))
@@ -139,7 +138,7 @@ def _peer(url: str) -> tuple[str, int, str]:
 
 
 def _connect(host: str, port: int) -> None:
-    """Tries the host's first address of each family, since IPv6 may be broken where IPv4 works."""
+    """Try the host's first address of each family, since IPv6 may be broken where IPv4 works."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = {family: address for family, *_, address in reversed(found)}
     for number, (family, address) in enumerate(reversed(addresses.items()), 1):
@@ -163,13 +162,16 @@ def _session() -> requests.Session:
 
 
 class _Transfer:
-    """One file on its way. A new try goes on where the last broke off, if the server can do that
-    and says (by its ETag) that the file is still the same."""
+    """One file on its way.
+
+    A new try goes on where the last broke off, if the server can do that and says (by its ETag)
+    that the file is still the same.
+    """
 
     def __init__(self, session: requests.Session, url: str, file: BinaryIO) -> None:
         self.session, self.url, self.file = session, url, file
         self.tag = ""
-        self.told = ""  # the host that it was said to have moved to
+        self.told = ""  # the host of the last redirect that was logged
 
     def run(self) -> None:
         for pause in (*BODY_PAUSES_S, None):
@@ -194,7 +196,7 @@ class _Transfer:
         response = _in_time(lambda: self._get(headers), "no answer", requests.Response.close)
         try:
             self._take(response, held)
-        except _Stalled:  # the reader that was left behind closes it; we would wait for that
+        except _Stalled:  # the abandoned reader closes it; closing here would wait
             raise
         except BaseException:
             response.close()
@@ -202,7 +204,7 @@ class _Transfer:
         response.close()
 
     def _take(self, response: requests.Response, held: int) -> None:
-        """Adds the body to the `held` bytes, or begins anew where the server does."""
+        """Add the body to the `held` bytes, or begin anew where the server does."""
         self._say_redirect(response)
         if response.status_code != 206:
             held = 0
@@ -257,7 +259,7 @@ class _Transfer:
             raise _BrokenOff(f"{self.file.tell()} of {total} bytes came")
 
     def _check_size(self, size: int) -> None:
-        """Raises _Refused for more than a module can have, OSError for more than the disk has."""
+        """Raise _Refused for more than a module can have, OSError for more than the disk has."""
         if size > MOST_BYTES:
             raise _Refused(f"it is larger than {MOST_BYTES >> 30} GB, which no module is")
         room = shutil.disk_usage(os.path.dirname(os.path.abspath(self.file.name))).free
@@ -266,10 +268,10 @@ class _Transfer:
 
 
 def _in_time(work: Callable[[], T], what: str, discard: Callable[[T], object]) -> T:
-    """What `work` gives, within STALL_S; else _Stalled says that `what` came in that time.
+    """Return what `work` gives within STALL_S; else raise _Stalled, which says that `what` came.
 
     Time-outs of sockets begin again with each byte, so a byte now and then would hold us for ever.
-    The work is left to a thread whose end nobody waits for; what it gives too late is discarded.
+    The work is left to a daemon thread; what it gives too late is discarded.
     """
     outcome: list[T] = []
     fault: list[Exception] = []
@@ -295,7 +297,10 @@ def _in_time(work: Callable[[], T], what: str, discard: Callable[[T], object]) -
 
 
 def _blocks(response: requests.Response) -> Iterator[bytes]:
-    """The body's bytes without undoing its Content-Encoding, which may be the archive's own."""
+    """Yield the body's bytes without undoing its Content-Encoding.
+
+    That may be the archive's own.
+    """
     try:
         yield from response.raw.stream(BLOCK_BYTES, decode_content=False)
     except (HTTPError, OSError) as error:
@@ -303,7 +308,10 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
 
 
 def _check_no_page(response: requests.Response, block: bytes) -> None:
-    """Portals of hotels and sites that have moved answer with a page where a file was asked for."""
+    """Raise _Refused if a web page came in place of a file.
+
+    Portals of hotels and sites that have moved answer so.
+    """
     start = block[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     kind = response.headers.get("Content-Type", "").lower()
     if kind.startswith("text/html") or start.startswith((b"<!doctype html", b"<html")):
@@ -311,7 +319,7 @@ def _check_no_page(response: requests.Response, block: bytes) -> None:
 
 
 def root_of(error: BaseException) -> str:
-    """The first line of the fault at the bottom of those that requests and urllib3 wrapped."""
+    """Return the first line of the error inside those that requests and urllib3 wrapped."""
     while True:
         wrapped = (getattr(error, "reason", None), error.__cause__, *error.args)
         inner = next((one for one in wrapped if isinstance(one, Exception)), None)

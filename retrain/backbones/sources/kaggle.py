@@ -23,7 +23,7 @@ from retrain.utils.progress import progress
 
 log = logging.getLogger(__name__)
 
-STALL_S = 40.0  # without LEAST_BYTES more in the folder: a byte now and then is no download
+STALL_S = 40.0  # the longest time without LEAST_BYTES more in the folder
 LEAST_BYTES = 1 << 16
 POLL_S = 0.2
 SAVED_MODELS = ("tensorFlow2", "tensorFlow1")
@@ -36,15 +36,15 @@ SLUG = r"[A-Za-z0-9][\w.-]*"
 HANDLE = re.compile(rf"({SLUG}/{SLUG})/({SLUG})/({SLUG})(?:/(\d+))?")
 LONG_FORM = re.compile(r"([^/]+/[^/]+)/frameworks/([^/]+)/variations/([^/]+)(?:/versions/(\d+))?")
 PAGE = re.compile(r"https?://(?:www\.)?kaggle\.com/models/([^?#]*)(?:[?#].*)?", re.IGNORECASE)
-# Where these are set, kagglehub takes models from a mounted folder, with no network.
+# With one of these set, kagglehub takes models from a mounted folder, without network.
 NOTEBOOK_VARIABLES = ("KAGGLE_KERNEL_RUN_TYPE", "TBE_RUNTIME_ADDR")
 
 
 def kaggle_handle(text: str) -> str | None:
-    """`owner/model/framework/variation[/version]` in Kaggle's own spelling, from such a handle or
-    from the address of the model's page; None if it is neither.
+    """Return `owner/model/framework/variation[/version]` in Kaggle's own spelling, or None.
 
-    Whether a folder has this name is the caller's question.
+    `text` may be such a handle or the address of the model's page. Whether a folder has this name
+    is the caller's question.
     """
     page = PAGE.fullmatch(text)
     parts = (page[1] if page else text).strip("/") if page else text
@@ -59,11 +59,10 @@ def kaggle_handle(text: str) -> str | None:
 
 
 def fetch_kaggle(handle: str, advice: str) -> Path:
-    """The SavedModel folder of a Kaggle model (a handle as from `kaggle_handle`), downloaded if
-    this version is not yet in kagglehub's cache.
+    """Return the SavedModel folder of a Kaggle model, downloaded if kagglehub has not cached it.
 
-    A handle without a version asks Kaggle which one is the newest. Raises RetrainError; when the
-    download fails, in a line that ends in `advice`.
+    A handle (as from `kaggle_handle`) without a version asks Kaggle which one is the newest. Raises
+    RetrainError; when the download fails, in a line that ends in `advice`.
     """
     framework = handle.split("/")[2]
     if framework not in SAVED_MODELS:
@@ -100,14 +99,14 @@ def _variation_folder(handle: str) -> Path:
 
 
 def _cached(handle: str) -> Path | None:
-    """The folder that kagglehub has marked as complete, if the handle names a version."""
+    """Return the folder that kagglehub has marked as complete, if the handle names a version."""
     folder = _cache_folder() / "models" / handle
     marked = handle.count("/") == 4 and folder.with_name(f"{folder.name}.complete").exists()
     return folder if marked and folder.is_dir() else None
 
 
 def _download(handle: str, folder: Path, advice: str) -> Path:
-    """What kagglehub gives for the handle, while `folder` shows how far it has come."""
+    """Return what kagglehub gives for the handle, while `folder` shows how far it has come."""
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_run_kagglehub, args=(handle, sender), daemon=True)
@@ -131,7 +130,7 @@ def _download(handle: str, folder: Path, advice: str) -> Path:
 
 
 def _follow(receiver: "Connection[object, object]", folder: Path, what: str) -> str | None:
-    """Returns when there is an answer to read; or the reason why it is waited for no longer."""
+    """Wait until there is an answer to read; return the reason if the wait is given up."""
     start = seen = most = _size_below(folder)
     moved = time.monotonic()
     with progress(what, 0, "kB") as meter:
@@ -160,7 +159,7 @@ def _size_below(folder: Path) -> int:
 
 
 def _run_kagglehub(handle: str, sender: "Connection[object, object]") -> None:
-    """Sends (folder, None), or ("", why not): words, or the OSError of a disk that refused."""
+    """Send (folder, None), or ("", why not): words, or the OSError of a disk that refused."""
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)

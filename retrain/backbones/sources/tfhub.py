@@ -1,4 +1,4 @@
-"""TensorFlow Hub's way to fetch a module by its URL, and its folder of fetched modules.
+"""TensorFlow Hub: fetching a module by its URL, and the folder of fetched modules.
 
 The same folders as tensorflow_hub's own, so that what it fetched is found here and the other way
 round, without importing it: that costs TensorFlow's seconds, and it knows no time-outs.
@@ -43,13 +43,13 @@ FOLDER = "tfhub_modules"
 
 
 def hub_cache_folder() -> Path:
-    """Where modules are kept."""
+    """Return the folder where modules are kept."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return Path(chosen) if chosen else user_cache_dir() / FOLDER
 
 
 def cached_module(url: str) -> Path | None:
-    """The SavedModel folder that was fetched from this URL, if it is there and whole.
+    """Return the SavedModel folder that was fetched from this URL, if it is there and whole.
 
     Raises RetrainError if others may have put it there.
     """
@@ -66,7 +66,7 @@ def cached_module(url: str) -> Path | None:
 
 
 def fetch_module(url: str, advice: str) -> Path:
-    """The SavedModel folder of the module behind an http(s) URL, downloaded if not yet cached.
+    """Return the SavedModel folder of the module behind an http(s) URL, downloaded if needed.
 
     If another process is fetching the same URL, its result is waited for. Raises RetrainError;
     when the download fails, in a line that ends in `advice`.
@@ -76,7 +76,7 @@ def fetch_module(url: str, advice: str) -> Path:
     if found is not None:
         return found
     folder = _folder_of(url)
-    with suppress(OSError):  # it is said below
+    with suppress(OSError):  # the check below reports it
         make_own(folder.parent)
     check_folder_can_be_written(folder.parent, CACHE_VARIABLE)
     # Not by tensorflow_hub's `.lock` files, which outlive a killed owner: beside a tensorflow_hub
@@ -133,13 +133,13 @@ def _folder_of(url: str) -> Path:
 
 
 def _compressed(url: str) -> str:
-    """The URL under which a hub serves a module as one archive; others ignore the query."""
+    """Return the URL under which a hub serves a module as one archive; others ignore the query."""
     address, _, query = whole(url).partition("#")[0].partition("?")
     return Handle(f"{address}?{query}{'&' if query else ''}tf-hub-format=compressed")
 
 
 def _descriptor(url: str) -> bytes:
-    """For people who wonder what the folder is; no program reads it."""
+    """Return a text for people who wonder what the folder is; no program reads it."""
     return (
         f"Module: {url}\nDownload Time: {datetime.datetime.today()}\n"
         f"Downloader Hostname: {socket.gethostname()} (PID:{os.getpid()})"
