@@ -9,11 +9,12 @@ import click
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_console
 from retrain.cli.options import logging_options, option
 from retrain.errors import UsageFault
-from retrain.export.config import INT8, ExportConfig
+from retrain.export.config import ExportConfig
+from retrain.export.formats import FORMATS, INT8, format_of
 from retrain.utils.logs import print_result
 from retrain.utils.settings import OUTPUTS
 
-NAMED = {".tflite": "tflite_output_file", ".onnx": "onnx_output_file"}
+SUFFIXES = [one.suffix for one in FORMATS if one.suffix is not None]
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,8 @@ log = logging.getLogger(__name__)
     required=True,
     multiple=True,
     metavar="FILE|DIR",
-    help="A name ending in .tflite or .onnx; any other is the folder for a SavedModel. May be "
-    "given several times.",
+    help=f"A name ending in {' or '.join(SUFFIXES)}; any other is the folder for a SavedModel. "
+    "May be given several times.",
 )
 @option("tflite_quantization", everyday=True)
 @option(
@@ -94,12 +95,12 @@ def _wanted(places: tuple[Path, ...], quantization: str, least: float | None) ->
     """Return the exports that the names ask for; raise UsageFault for two of one kind."""
     found: dict[str, Any] = {}
     for place in places:
-        kind = NAMED.get(place.suffix.lower(), "saved_model_dir")
-        if kind in found:
+        setting = format_of(place).setting
+        if setting in found:
             raise UsageFault(
-                f"--to {found[kind]} and --to {place} are of one format: give one at a time"
+                f"--to {found[setting]} and --to {place} are of one format: give one at a time"
             )
-        found[kind] = place
+        found[setting] = place
     return ExportConfig(
         **found, tflite_quantization=quantization, parity_min_agreement=least, flag="--to"
     )

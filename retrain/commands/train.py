@@ -71,8 +71,9 @@ def train(
     outputs = [config.snapshots.intermediate_output_graphs_dir, extract.features_folder,
                extract.modules_folder, graph.beside(TUNING_FOLDER),
                graph.beside(CNN_FOLDER)]  # fmt: skip
-    others = (config.report.summaries_dir, config.exports.saved_model_dir)
-    outputs += [path for path in others if path is not None]
+    if config.report.summaries_dir is not None:
+        outputs.append(config.report.summaries_dir)
+    outputs += [target.path for target in config.exports.targets() if target.format.suffix is None]
     with (
         unsafe_allowed(allowed=extract.allow_unsafe_module, warn=log.warning),
         run_folder(beside=graph.output_graph) as scratch,

@@ -4,15 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain.errors import UsageFault
+from retrain.export.formats import FLOAT32, FORMATS, TFLITE, ExportFormat
 from retrain.utils.settings import OUTPUTS, Section, real, setting
 
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
-FLOAT32, FLOAT16, DYNAMIC, INT8 = QUANTIZATIONS
-
-# Shares of the photos that must get the frozen graph's own answer. Rounded weights turn a photo
-# whose best two classes are close, now and then, without anything being wrong.
-LEAST_AGREEMENT = {FLOAT32: 1.0, FLOAT16: 0.99, DYNAMIC: 0.97, INT8: 0.97}
-SUFFIXES = {"TFLite": ".tflite", "ONNX": ".onnx"}
+QUANTIZATIONS = tuple(TFLITE.agreement)
 
 
 @dataclass(frozen=True)
@@ -36,16 +31,16 @@ class GraphConfig(Section, group=OUTPUTS, recorded=False):
 
 @dataclass(frozen=True)
 class Target:
-    """One file, or SavedModel folder, to be made.
+    """One file, or folder, to be made.
 
     Attributes:
-        format: SavedModel, TFLite or ONNX.
+        format: Of FORMATS.
         path: Of the file or folder.
         flag: How the user named it.
         numbers: How its weights are kept.
     """
 
-    format: str
+    format: ExportFormat
     path: Path
     flag: str
     numbers: str = FLOAT32
@@ -53,15 +48,16 @@ class Target:
     @property
     def kind(self) -> str:
         """The format as users are told it."""
-        return f"{self.format} {self.numbers}" if self.format == "TFLite" else self.format
+        name = self.format.name
+        return f"{name} {self.numbers}" if self.format.numbers_setting else name
 
 
 @dataclass(frozen=True)
 class ExportConfig(Section, group=OUTPUTS, recorded=False):
     """What a classifier is exported as, besides its frozen graph; None: not as that.
 
-    `parity_min_agreement` None: LEAST_AGREEMENT, by the kind of numbers. `flag`: how the user named
-    the files, if not by a flag for each.
+    `parity_min_agreement` None: the `agreement` of each format, by the kind of numbers. `flag`: how
+    the user named the files, if not by a flag for each.
     """
 
     saved_model_dir: Path | None = setting(
@@ -90,33 +86,37 @@ class ExportConfig(Section, group=OUTPUTS, recorded=False):
 
     def targets(self) -> tuple[Target, ...]:
         """Return what is wanted, in the order in which it is made."""
-        every = (
-            (self.saved_model_dir, "SavedModel", "--saved_model_dir", FLOAT32),
-            (self.tflite_output_file, "TFLite", "--tflite_output_file", self.tflite_quantization),
-            (self.onnx_output_file, "ONNX", "--onnx_output_file", FLOAT32),
-        )
         return tuple(
-            Target(format, path, self.flag or flag, numbers)
-            for path, format, flag, numbers in every
-            if path is not None
+            Target(format, path, self.flag or f"--{format.setting}", self._numbers(format))
+            for format in FORMATS
+            if (path := getattr(self, format.setting)) is not None
         )
 
     def least(self, target: Target) -> float:
         """Return the share of photos that must get the same answer from it."""
         if self.parity_min_agreement is not None:
             return self.parity_min_agreement
-        return LEAST_AGREEMENT[target.numbers]
+        return target.format.agreement[target.numbers]
 
     def check(self) -> None:
         """Raise UsageFault for what contradicts itself."""
-        if self.tflite_quantization != FLOAT32 and self.tflite_output_file is None:
-            raise UsageFault(
-                f"--tflite_quantization {self.tflite_quantization} is for TFLite files: name one"
-            )
+        for format in FORMATS:
+            numbers = self._numbers(format)
+            if numbers != FLOAT32 and getattr(self, format.setting) is None:
+                raise UsageFault(
+                    f"--{format.numbers_setting} {numbers} is for {format.name} files: name one"
+                )
         for target in self.targets():
-            suffix = SUFFIXES.get(target.format)
+            suffix = target.format.suffix
             if suffix and target.path.suffix.lower() != suffix:
                 raise UsageFault(
                     f"{target.flag} {target.path}: such a file is known by its name, give one that "
                     f"ends in {suffix}"
                 )
+
+    def _numbers(self, format: ExportFormat) -> str:
+        """Return how the weights are to be kept in files of a format."""
+        if format.numbers_setting is None:
+            return FLOAT32
+        numbers: str = getattr(self, format.numbers_setting)
+        return numbers

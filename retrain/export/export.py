@@ -14,23 +14,22 @@ from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import FILE as MANIFEST_FILE
 from retrain.artifacts.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
 from retrain.artifacts.safety.tensorflow_graphs import check_graph
-from retrain.artifacts.saved_model import EXTRA
 from retrain.backbones.backbone import reference_pixels
 from retrain.data.decoding.decode import Recipe
 from retrain.data.read import read_photos_ahead
 from retrain.errors import ParityFault
-from retrain.export.config import INT8, ExportConfig, Target
+from retrain.export.config import ExportConfig, Target
+from retrain.export.format_module import Conversion
+from retrain.export.formats import INT8
 from retrain.export.model_card import model_card
-from retrain.export.onnx import onnx_from_graph
 from retrain.export.parity import Parity, compare, graph_scores
 from retrain.export.runtimes import own_scores
-from retrain.export.saved_model import (
-    check_saved_model_dir,
-    saved_model_target,
-    write_saved_model,
+from retrain.utils.files import (
+    cannot_write,
+    check_file_can_be_written,
+    check_folder_can_be_written,
+    write_bytes,
 )
-from retrain.export.tflite import tflite_bytes
-from retrain.utils.files import cannot_write, check_file_can_be_written, write_bytes
 from retrain.utils.optional import require
 from retrain.utils.progress import Meter, progress
 from retrain.utils.temporary import temporary_name
@@ -39,12 +38,7 @@ log = logging.getLogger(__name__)
 
 MOST_CHECKED = 200
 REPRESENTATIVE = 100
-NEEDED = {  # packages, and the extras that bring them
-    "ONNX": (("onnx", "onnx"), ("tf2onnx", "onnx"), ("onnxruntime", "onnx")),
-    "TFLite": (("ai-edge-litert", "tflite"),),
-}
 CARD = "MODEL_CARD.md"
-SAVED_MODEL = "SavedModel"
 
 
 @dataclass(frozen=True)
@@ -64,7 +58,7 @@ class Photos:
 
 @dataclass(frozen=True)
 class Export:
-    """A file, or SavedModel folder, that was made, and whether it answers as the graph does."""
+    """A file, or folder, that was made, and whether it answers as the graph does."""
 
     kind: str
     path: Path
@@ -92,12 +86,14 @@ def check_exports(wanted: ExportConfig) -> None:
     Raises UsageFault or RetrainError if not.
     """
     for target in wanted.targets():
-        if target.format == SAVED_MODEL:
-            check_saved_model_dir(target.path, target.flag)
+        folder = target.format.load_folder()
+        if folder is not None:
+            parent = folder.target_of(target.path).absolute().parent
+            check_folder_can_be_written(parent, target.flag)
         else:
             check_file_can_be_written(target.path, target.flag)
-        for package, extra in NEEDED.get(target.format, ()):
-            require(package, extra, f"making and checking {target.format} files")
+        for package, extra in target.format.needs:
+            require(package, extra, f"making and checking {target.format.name} files")
 
 
 def write_exports(
@@ -130,21 +126,26 @@ def write_exports(
     expected = graph_scores(graph, pixels)
     check_graph(read_graph(graph), graph)
     content = graph.read_bytes()
-    made = []
+    made, files = [], []
     for target in wanted.targets():
         log.info(f"Making {target.kind}")
         with _place_of(target) as (place, path):
-            _write(target, place, content, manifest=manifest, photos=photos, recipe=recipe)
+            needed = photos.representative if target.numbers == INT8 else ()
+            representative = _decoded(needed, REPRESENTATIVE, recipe)
+            conversion = Conversion(content, manifest, target.numbers, representative)
+            target.format.load().write(conversion, place)
             with progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
                 found = own_scores(place, manifest, _counted(pixels, meter))
             parity, least = compare(found, expected), wanted.least(target)
             made.append(Export(target.kind, path, _size(place), what, parity, least))
-            if target.format == SAVED_MODEL:
-                _write_beside(place / EXTRA, manifest, made[-1:])
+            folder = target.format.load_folder()
+            if folder is not None:
+                _write_beside(place / folder.COMPANIONS, manifest, made[-1:])
+            else:
+                files.append(made[-1])
         log.info(f"Checked {target.kind}: {made[-1].sentence()}")
-    files = [export for export in made if export.kind != SAVED_MODEL]
-    for folder in dict.fromkeys(export.path.parent for export in files):
-        _write_beside(folder, manifest, [one for one in files if one.path.parent == folder])
+    for place in dict.fromkeys(export.path.parent for export in files):
+        _write_beside(place, manifest, [one for one in files if one.path.parent == place])
     return tuple(made)
 
 
@@ -165,13 +166,14 @@ def check_agreement(exports: Sequence[Export]) -> None:
 def _place_of(target: Target) -> Iterator[tuple[Path, Path]]:
     """Yield where to write a target, and where that goes at the end.
 
-    A SavedModel has a temporary name until all that belongs into it is there: a server takes a
-    version as soon as it sees its folder.
+    A folder has a temporary name until all that belongs into it is there: a server takes a version
+    as soon as it sees its folder.
     """
-    if target.format != SAVED_MODEL:
+    folder = target.format.load_folder()
+    if folder is None:
         yield target.path, target.path
         return
-    path = saved_model_target(target.path)
+    path = folder.target_of(target.path)
     place = temporary_name(path.absolute())
     try:
         yield place, path
@@ -181,21 +183,6 @@ def _place_of(target: Target) -> Iterator[tuple[Path, Path]]:
             raise cannot_write(path, error) from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _write(
-    target: Target, place: Path, graph: bytes, *, manifest: Manifest, photos: Photos, recipe: Recipe
-) -> None:
-    if target.format == SAVED_MODEL:
-        write_saved_model(graph, manifest, place, extra=_companions(manifest))
-    elif target.format == "ONNX":
-        write_bytes(place, onnx_from_graph(graph, manifest))
-    else:
-        needed = photos.representative if target.numbers == INT8 else ()
-        representative = _decoded(needed, REPRESENTATIVE, recipe)
-        write_bytes(
-            place, tflite_bytes(graph, manifest, target.numbers, representative=representative)
-        )
 
 
 def _decoded(paths: Sequence[str], most: int, recipe: Recipe) -> list[np.ndarray]:
@@ -213,20 +200,10 @@ def _counted(pixels: Sequence[np.ndarray], meter: Meter) -> Iterator[np.ndarray]
         meter.advance()
 
 
-def _companions(manifest: Manifest) -> dict[str, bytes]:
-    return {
-        LABELS_FILE: labels_bytes(manifest.labels),
-        MANIFEST_FILE: manifest_text(manifest).encode() + b"\n",
-    }
-
-
 def _write_beside(folder: Path, manifest: Manifest, exports: Sequence[Export]) -> None:
-    """Write labels, manifest and a model card for the files in the folder.
-
-    In a SavedModel they go to the place that TensorFlow has for them.
-    """
-    for name, text in _companions(manifest).items():
-        write_bytes(folder / name, text)
+    """Write labels, manifest and a model card for the exports, into the folder."""
+    write_bytes(folder / LABELS_FILE, labels_bytes(manifest.labels))
+    write_bytes(folder / MANIFEST_FILE, manifest_text(manifest).encode() + b"\n")
     card = model_card(manifest, exports)
     write_bytes(folder / CARD, card.encode("utf-8", "surrogateescape"))
 

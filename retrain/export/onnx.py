@@ -1,9 +1,11 @@
 """Exporting a frozen graph as an ONNX model. Needs TensorFlow and the extra `onnx`."""
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tensorboard.compat.proto.graph_pb2 import GraphDef
@@ -12,8 +14,27 @@ from retrain.artifacts.manifest import NODE as MANIFEST_KEY
 from retrain.artifacts.manifest import Manifest, manifest_text
 from retrain.artifacts.onnx import import_onnx
 from retrain.errors import RetrainError, one_line
+from retrain.export.format_module import Conversion, Run, unit_pixels
+from retrain.utils.files import write_bytes
 from retrain.utils.optional import require
 from retrain.utils.tensorflow import import_tensorflow
+
+
+def write(conversion: Conversion, path: Path) -> None:
+    """Write an ONNX file, as `onnx_from_graph` makes it; raise RetrainError if it cannot be."""
+    write_bytes(path, onnx_from_graph(conversion.graph, conversion.manifest))
+
+
+def open_runtime(path: Path, manifest: Manifest) -> Run:
+    """Open an ONNX file in onnxruntime; raise RetrainError without it."""
+    require("onnxruntime", "onnx", "running ONNX files")
+    # Since 1.32 importing it opens a session with Microsoft's collector, which it reports to.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    source, result = manifest.input_node, manifest.output_node
+    return lambda batch: session.run([result], {source: unit_pixels(batch)})[0]
 
 
 def onnx_from_graph(graph: bytes, manifest: Manifest) -> bytes:

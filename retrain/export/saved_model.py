@@ -3,59 +3,72 @@
 import errno
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 
 from retrain.artifacts.graphdef import subgraph
 from retrain.artifacts.manifest import Manifest
+from retrain.artifacts.saved_model import EXTRA
 from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError, UsageFault, one_line
+from retrain.export.format_module import Conversion, Run, unit_pixels
 from retrain.export.tf_decode import pixels_of
-from retrain.utils.files import cannot_write, check_folder_can_be_written
+from retrain.utils.files import cannot_write
 from retrain.utils.temporary import temporary_name
 from retrain.utils.tensorflow import import_tensorflow
 
-
-def check_saved_model_dir(folder: Path, flag: str) -> None:
-    """Raise RetrainError unless a new SavedModel can be made at the folder, which `flag` names."""
-    target = saved_model_target(folder)
-    check_folder_can_be_written(target.absolute().parent, flag)
+COMPANIONS = EXTRA  # TensorFlow's place for labels, manifest and model card
 
 
-def saved_model_target(folder: Path) -> Path:
+def write(conversion: Conversion, path: Path) -> None:
+    """Write a SavedModel, as `write_saved_model` does; raise RetrainError if it cannot be."""
+    write_saved_model(conversion.graph, conversion.manifest, path)
+
+
+def open_runtime(path: Path, manifest: Manifest) -> Run:
+    """Open a SavedModel in TensorFlow and return its `serving_default`."""
+    tf = import_tensorflow()
+    loaded = tf.saved_model.load(str(path))
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        answer = loaded.signatures["serving_default"](image=tf.constant(unit_pixels(batch)))
+        return np.asarray(answer["prediction"])
+
+    return run
+
+
+def target_of(path: Path) -> Path:
     """Return where a new SavedModel goes.
 
-    `folder` itself if its name is a number, a version that the user chose, else the next version in
-    it: `folder/1`, `folder/2`, ... Raises UsageFault where something else lies: nothing is
+    `path` itself if its name is a number, a version that the user chose, else the next version in
+    it: `path/1`, `path/2`, ... Raises UsageFault where something else lies: nothing is
     overwritten.
     """
-    if folder.absolute().name.isdecimal():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if path.absolute().name.isdecimal():
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageFault(
-                f"{folder.absolute()} is not empty: take another number for the SavedModel, "
+                f"{path.absolute()} is not empty: take another number for the SavedModel, "
                 "nothing is overwritten"
             )
-        return folder
-    if folder.exists() and not folder.is_dir():
-        raise UsageFault(f"{folder.absolute()} is a file: name a folder for the SavedModel")
+        return path
+    if path.exists() and not path.is_dir():
+        raise UsageFault(f"{path.absolute()} is a file: name a folder for the SavedModel")
     versions = [0]
-    for entry in folder.iterdir() if folder.exists() else ():
+    for entry in path.iterdir() if path.exists() else ():
         if entry.name.isdecimal():
             versions.append(int(entry.name))
         elif not entry.name.startswith("."):
             raise UsageFault(
-                f"{folder.absolute()} holds {entry.name}, which is no version of a SavedModel: "
+                f"{path.absolute()} holds {entry.name}, which is no version of a SavedModel: "
                 "name a new folder, nothing is overwritten"
             )
-    return folder / str(max(versions) + 1)
+    return path / str(max(versions) + 1)
 
 
-def write_saved_model(
-    graph: bytes, manifest: Manifest, folder: Path, *, extra: Mapping[str, bytes]
-) -> None:
+def write_saved_model(graph: bytes, manifest: Manifest, folder: Path) -> None:
     """Write a SavedModel whole or not at all.
 
     Signature `serving_default`, as in TF Hub's retrain.py: `image` [n, H, W, 3] in [0, 1] to
@@ -73,7 +86,6 @@ def write_saved_model(
         graph: The frozen graph's content.
         manifest: The graph's.
         folder: Of the SavedModel.
-        extra: Files for its `assets.extra/`, by name.
 
     Raises:
         RetrainError: The folder cannot be written.
@@ -83,9 +95,6 @@ def write_saved_model(
     try:
         temporary.parent.mkdir(parents=True, exist_ok=True)
         _save(tf, graph, manifest, folder=temporary)
-        for name, content in extra.items():
-            (temporary / "assets.extra").mkdir(exist_ok=True)
-            (temporary / "assets.extra" / name).write_bytes(content)
         os.replace(temporary, folder)
     except OSError as error:
         raise cannot_write(folder, error) from error

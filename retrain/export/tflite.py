@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,31 @@ from retrain.artifacts.manifest import FILE as MANIFEST_FILE
 from retrain.artifacts.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
 from retrain.artifacts.tflite_metadata import TfliteMetadata, with_metadata
 from retrain.errors import RetrainError, one_line
-from retrain.export.config import FLOAT16, FLOAT32, INT8
+from retrain.export.format_module import Conversion, Run
+from retrain.export.formats import FLOAT16, FLOAT32, INT8
+from retrain.utils.files import write_bytes
 from retrain.utils.tensorflow import import_tensorflow, silent_stderr
+
+
+def write(conversion: Conversion, path: Path) -> None:
+    """Write a `.tflite` file, as `tflite_bytes` makes it; raise RetrainError if it cannot be."""
+    content = tflite_bytes(
+        conversion.graph,
+        conversion.manifest,
+        conversion.numbers,
+        representative=conversion.representative,
+    )
+    write_bytes(path, content)
+
+
+def open_runtime(path: Path, manifest: Manifest) -> Run:
+    """Open a `.tflite` file in ai-edge-litert; raise RetrainError without it."""
+    from retrain.backbones.engines.litert import TfliteEngine
+    from retrain.backbones.engines.openvino import GraphFeed
+
+    size = (manifest.height, manifest.width)
+    engine = TfliteEngine(path, GraphFeed(manifest.output_node, manifest.input_node, size))
+    return lambda batch: np.stack([scores for _, scores in engine.run(enumerate(batch))])
 
 
 def tflite_bytes(
@@ -27,7 +51,7 @@ def tflite_bytes(
     Args:
         graph: The frozen graph's content.
         manifest: The graph's.
-        quantization: One of `config.QUANTIZATIONS`.
+        quantization: One of `formats.TFLITE.agreement`.
         representative: Decoded photos (H, W, 3) uint8 that show int8 the range of each layer; the
             others look at none.
 

@@ -13,12 +13,10 @@ from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest, find_manifest
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError, UsageFault
+from retrain.export.config import ExportConfig
+from retrain.export.export import check_exports
 from retrain.export.runtimes import own_scores
-from retrain.export.saved_model import (
-    check_saved_model_dir,
-    saved_model_target,
-    write_saved_model,
-)
+from retrain.export.saved_model import target_of, write_saved_model
 from retrain.utils.tensorflow import import_tensorflow
 
 
@@ -37,9 +35,7 @@ def manifest(trained: Path) -> Manifest:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, graph: bytes, manifest: Manifest) -> Path:
     version = tmp_path_factory.mktemp("served") / "1"
-    write_saved_model(
-        graph, manifest, version, extra={"labels.txt": b"daisy\n", "MODEL_CARD.md": b"#"}
-    )
+    write_saved_model(graph, manifest, version)
     return version
 
 
@@ -88,7 +84,7 @@ def test_labels_that_are_no_utf8_come_out_as_their_bytes(
     graph: bytes, manifest: Manifest, tmp_path: Path
 ) -> None:
     labels = ("margu\udce9rite", *manifest.labels[1:])
-    write_saved_model(graph, replace(manifest, labels=labels), tmp_path / "1", extra={})
+    write_saved_model(graph, replace(manifest, labels=labels), tmp_path / "1")
     photo = sorted(EXAMPLE_FLOWERS.glob("daisy/*.jpg"))[0]
     found, _ = answers(
         import_tensorflow().saved_model.load(str(tmp_path / "1")), [photo.read_bytes()]
@@ -96,9 +92,7 @@ def test_labels_that_are_no_utf8_come_out_as_their_bytes(
     assert b"margu\xe9rite" in found[0].tolist()
 
 
-def test_files_lie_beside_the_graph_and_nothing_else_is_left(folder: Path) -> None:
-    assert (folder / "assets.extra/labels.txt").read_bytes() == b"daisy\n"
-    assert (folder / "assets.extra/MODEL_CARD.md").read_bytes() == b"#"
+def test_nothing_else_is_left_beside_it(folder: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["1"]
 
 
@@ -132,14 +126,14 @@ def test_tensorflows_own_converter_takes_the_default_signature(folder: Path) -> 
 
 def test_versions_are_counted(tmp_path: Path) -> None:
     models = tmp_path / "models"
-    assert saved_model_target(models) == models / "1"
+    assert target_of(models) == models / "1"
     (models / "9").mkdir(parents=True)
     (models / "10").mkdir()
     (models / ".hidden").touch()
-    assert saved_model_target(models) == models / "11"
-    assert saved_model_target(models / "12") == models / "12"
-    assert saved_model_target(models / "9") == models / "9"  # empty
-    check_saved_model_dir(models / "deeper" / "3", "--to")
+    assert target_of(models) == models / "11"
+    assert target_of(models / "12") == models / "12"
+    assert target_of(models / "9") == models / "9"  # empty
+    check_exports(ExportConfig(saved_model_dir=models / "deeper" / "3"))
     assert (models / "deeper").is_dir()
 
 
@@ -154,10 +148,10 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         (tmp_path / "file", "file is a file: name a folder"),
     ):
         with pytest.raises(UsageFault, match=reason):
-            check_saved_model_dir(folder, "--to")
+            check_exports(ExportConfig(saved_model_dir=folder))
     (old / "saved_model.pb").touch()
     with pytest.raises(UsageFault, match="holds saved_model.pb"):
-        saved_model_target(old)
+        target_of(old)
 
 
 def test_a_write_that_fails_leaves_nothing(
@@ -166,5 +160,5 @@ def test_a_write_that_fails_leaves_nothing(
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "kept").touch()
     with pytest.raises(RetrainError, match="cannot write"):
-        write_saved_model(graph, manifest, tmp_path / "1", extra={})
+        write_saved_model(graph, manifest, tmp_path / "1")
     assert [path.name for path in tmp_path.rglob("*")] == ["1", "kept"]

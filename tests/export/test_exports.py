@@ -16,8 +16,9 @@ from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest, find_manifest, parse_manifest
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import ParityFault, UsageFault
-from retrain.export.config import FLOAT16, INT8, ExportConfig
+from retrain.export.config import ExportConfig
 from retrain.export.export import Export, check_agreement
+from retrain.export.formats import FLOAT16, INT8
 from retrain.export.model_card import model_card
 from retrain.export.parity import Parity
 from retrain.inference.classifier import open_classifier

@@ -15,7 +15,8 @@ from retrain.commands.train import train
 from retrain.config import TrainConfig
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
-from retrain.export.config import FLOAT32, QUANTIZATIONS
+from retrain.export.config import QUANTIZATIONS
+from retrain.export.formats import FLOAT32
 from retrain.export.onnx import onnx_from_graph
 from retrain.export.parity import compare
 from retrain.export.runtimes import own_scores

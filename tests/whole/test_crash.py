@@ -70,9 +70,9 @@ def test_onnxruntime_reports_to_nobody(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     (tmp_path / "tmp").mkdir()
     script = (
-        "from pathlib import Path; from retrain.export.runtimes import _onnx\n"
+        "from pathlib import Path; from retrain.export.onnx import open_runtime\n"
         "from types import SimpleNamespace as S\n"
-        "try:\n    _onnx(Path('none.onnx'), S(input_node='a', output_node='b'))\n"
+        "try:\n    open_runtime(Path('none.onnx'), S(input_node='a', output_node='b'))\n"
         "except Exception as error:\n    print(type(error).__name__)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
