@@ -180,10 +180,9 @@ def test_fine_tuning_without_validation_photos_keeps_the_least_training_loss(
 def read_colours_at(tree: Path, size: int) -> np.ndarray:
     """The pixels of the tree's photos in the order of `photos_of`."""
     from retrain.data.decoding.decode import Recipe
-    from retrain.training.scratch.pixels import read_pixels
+    from retrain.data.read import read_photo
 
-    pixels, _ = read_pixels(photos_of(tree).paths, Recipe(size, size))
-    return pixels
+    return np.stack([read_photo(path, Recipe(size, size)) for path in photos_of(tree).paths])
 
 
 @pytest.mark.parametrize(

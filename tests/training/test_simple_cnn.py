@@ -17,6 +17,7 @@ from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest
 from retrain.backbones.backbone import Backbone
 from retrain.data.decoding.decode import Recipe
+from retrain.data.digests import DigestMemo
 from retrain.data.folder import read_tree
 from retrain.errors import RetrainError, UsageFault
 from retrain.export.frozen_graph import graph_bytes
@@ -48,8 +49,8 @@ def _console() -> Iterator[None]:
 
 def read_colours(tree: Path) -> Colours:
     index = read_tree(str(tree), ignore=[])
-    paths = [index.full_path(photo) for photo in index.photos]
-    pixels, broken = read_pixels(paths, Recipe(20, 24))
+    memo = DigestMemo(index, tree.parent / "digests")
+    pixels, broken = read_pixels(index, memo, Recipe(20, 24))
     assert broken == {}
     return pixels, np.array([photo.label for photo in index.photos], np.int32)
 
@@ -280,6 +281,9 @@ def test_what_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
     paths = [index.full_path(photo) for photo in index.photos]
     Path(paths[2]).write_bytes(b"no picture")
     Path(paths[4]).unlink()
-    pixels, broken = read_pixels(paths, Recipe(16, 16))
-    assert broken.keys() == {2, 4} and "not a JPEG" in broken[2]
+    memo = DigestMemo(index, tmp_path / "digests")
+    pixels, broken = read_pixels(index, memo, Recipe(16, 16))
+    bad, gone = (index.photos[row].path for row in (2, 4))
+    assert broken.keys() == {bad, gone} and "not a JPEG" in broken[bad]
+    assert memo.known.keys() == {photo.path for photo in index.photos} - {gone}
     assert (pixels[[2, 4]] == 0).all() and all(pixels[row].any() for row in (0, 1, 3, 5))
