@@ -80,7 +80,7 @@ PHOTOS, RESULTS = "Photos", "Results"
     cls=GroupedOption,
     group=RESULTS,
     everyday=True,
-    type=click.Choice(FORMATS),
+    type=click.Choice(tuple(FORMATS)),
     default=TEXT,
     help="A row for each photo; csv: path,label,score,error,label_2,score_2...",
 )

@@ -13,7 +13,7 @@ from retrain.data.class_names import UNKNOWN
 from retrain.errors import UsageFault, counted
 from retrain.inference.inputs import LIST, count_inputs, is_pattern, list_inputs, may_be_photo
 from retrain.inference.labeller import LabelledPhoto, Labeller, ReadyLabeller
-from retrain.inference.writers import DELIMITERS, TEXT, formatted
+from retrain.inference.writers import FORMATS, formatted
 from retrain.utils.files import (
     atomic_path,
     check_file_can_be_written,
@@ -73,6 +73,7 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
             log.info(f"label-image: photos without a label go into {sorter.unknown}/, because "
                       f"{UNKNOWN!r} is a class of this graph")  # fmt: skip
     inputs = list_inputs(batch.names, batch.sort_into)
+    has_errors = FORMATS[batch.format].has_errors
     done = failed = 0
     # A bar would break up rows on the terminal. One photo is not worth importing the bar for.
     shows_bar = total != 1 and (batch.output is not None or not sys.stdout.isatty())
@@ -87,7 +88,7 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
                 if sorter is not None and row.problem is None:
                     sorter.place(row)
                 yield row
-                if row.problem is not None and batch.format == TEXT:
+                if row.problem is not None and not has_errors:
                     log.info(f"label-image: {row.name}: {row.problem}")
                 done += 1
                 failed += row.problem is not None
@@ -99,7 +100,7 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
             watched(), batch.format, titled=titled, labels=columns, csv_safe=batch.csv_safe
         ):
             write(piece)
-    if failed and batch.format != TEXT:
+    if failed and has_errors:
         log.info(f"label-image: {failed} of {counted(done, 'photo')} could not be labelled: "
                   "the field 'error' says why")  # fmt: skip
     return failed
@@ -157,7 +158,7 @@ def _writer(batch: Batch) -> Iterator[Write]:
     """
     if batch.output is None:
         stdout = sys.stdout  # the stream itself, which a progress bar replaces
-        if batch.format in DELIMITERS and hasattr(stdout, "reconfigure"):
+        if FORMATS[batch.format].raw_names and hasattr(stdout, "reconfigure"):
             stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
         def write(piece: str) -> None:

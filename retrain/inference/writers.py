@@ -13,7 +13,9 @@ that are not UTF-8 come as lone surrogates, as Python's os.fsdecode has them.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from retrain.utils.text import csv_row, printable
@@ -21,9 +23,35 @@ from retrain.utils.text import csv_row, printable
 if TYPE_CHECKING:  # the command's help asks for FORMATS, and is not to load what labels
     from retrain.inference.labeller import LabelledPhoto
 
-TEXT, JSON, JSON_LINES, CSV, TSV = "text", "json", "jsonl", "csv", "tsv"
-FORMATS = (TEXT, JSON, JSON_LINES, CSV, TSV)
-DELIMITERS = {CSV: ",", TSV: "\t"}
+
+@dataclass(frozen=True)
+class Layout:
+    """How rows are laid out.
+
+    Attributes:
+        titled: Text names each photo above its labels.
+        labels: The most labels that a table has columns for.
+        csv_safe: See `text.csv_row`.
+    """
+
+    titled: bool
+    labels: int
+    csv_safe: bool
+
+
+@dataclass(frozen=True)
+class LabelFormat:
+    """A format of rows: all that the command needs to know of it.
+
+    Attributes:
+        write: Yields the rows as pieces of text, each piece as soon as its row is there.
+        has_errors: A row says why its photo has no labels; else the command does, on stderr.
+        raw_names: Names that are not UTF-8 come as their bytes, so stdout must let them pass.
+    """
+
+    write: "Callable[[Iterable[LabelledPhoto], Layout], Iterator[str]]"
+    has_errors: bool = True
+    raw_names: bool = False
 
 
 def formatted(
@@ -46,28 +74,26 @@ def formatted(
     Returns:
         The pieces of text, to be written one after the other.
     """
-    if name == TEXT:
-        return _text(rows, titled=titled)
-    if name == JSON:
-        return _json(rows)
-    if name == JSON_LINES:
-        return (f"{json.dumps(_facts(row))}\n" for row in rows)
-    return _table(rows, DELIMITERS[name], labels, safe=csv_safe)
+    return FORMATS[name].write(rows, Layout(titled, labels, csv_safe))
 
 
-def _text(rows: "Iterable[LabelledPhoto]", *, titled: bool) -> Iterator[str]:
+def _text(rows: "Iterable[LabelledPhoto]", layout: Layout) -> Iterator[str]:
     for number, row in enumerate(rows):
         gap = "\n" if number else ""
-        title = f"{gap}{printable(row.name)}:\n" if titled else ""
+        title = f"{gap}{printable(row.name)}:\n" if layout.titled else ""
         lines = (f"{printable(label)} (score={score:.5f})\n" for label, score in row.labels)
         yield title + "".join(lines)
 
 
-def _json(rows: "Iterable[LabelledPhoto]") -> Iterator[str]:
+def _json(rows: "Iterable[LabelledPhoto]", _: Layout) -> Iterator[str]:
     yield "["
     for number, row in enumerate(rows):
         yield (",\n" if number else "\n") + json.dumps(_facts(row))
     yield "\n]\n"
+
+
+def _json_lines(rows: "Iterable[LabelledPhoto]", _: Layout) -> Iterator[str]:
+    return (f"{json.dumps(_facts(row))}\n" for row in rows)
 
 
 def _facts(row: "LabelledPhoto") -> dict[str, Any]:
@@ -75,13 +101,22 @@ def _facts(row: "LabelledPhoto") -> dict[str, Any]:
     return {"path": row.name, "labels": labels, "error": row.problem}
 
 
-def _table(
-    rows: "Iterable[LabelledPhoto]", delimiter: str, labels: int, *, safe: bool
-) -> Iterator[str]:
+def _table(rows: "Iterable[LabelledPhoto]", layout: Layout, *, delimiter: str) -> Iterator[str]:
+    labels = layout.labels
     further = [f"{name}_{place}" for place in range(2, labels + 1) for name in ("label", "score")]
     yield csv_row(["path", "label", "score", "error", *further], delimiter=delimiter)
     for row in rows:
         cells = [cell for label, score in row.labels[:labels] for cell in (label, f"{score:.5f}")]
         cells += [""] * (2 * labels - len(cells))
         whole = [row.name, *cells[:2], row.problem or "", *cells[2:]]
-        yield csv_row(whole, delimiter=delimiter, safe=safe)
+        yield csv_row(whole, delimiter=delimiter, safe=layout.csv_safe)
+
+
+TEXT, JSON, CSV = "text", "json", "csv"
+FORMATS = {  # in the order of the command's help
+    TEXT: LabelFormat(_text, has_errors=False),
+    JSON: LabelFormat(_json),
+    "jsonl": LabelFormat(_json_lines),
+    CSV: LabelFormat(partial(_table, delimiter=","), raw_names=True),
+    "tsv": LabelFormat(partial(_table, delimiter="\t"), raw_names=True),
+}
