@@ -7,26 +7,17 @@ import os
 import re
 from collections.abc import Sequence
 
-# Formats that Pillow reads here, by the suffixes in use.
-SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjp", ".mpo", ".jps"),
-    "PNG": (".png", ".apng"),
-    "WEBP": (".webp",),
-    "BMP": (".bmp", ".dib", ".rle"),
-    "GIF": (".gif", ".giff"),
-    "TIFF": (".tif", ".tiff", ".gtiff", ".btf", ".dng", ".nef", ".nrw", ".cr2", ".arw", ".pef"),
-}
+from retrain.data.decoding.foreign_formats import HEAD
+from retrain.data.decoding.formats import FORMATS, format_of, has_suffix_of_format
+
 # Formats of Pillow's that are variants of another: phones' JPEGs with two pictures in them.
 VARIANTS = {"MPO": "JPEG", "DIB": "BMP"}
 # Pictures that cannot be read; they are reported, so that nobody misses them unawares.
-UNREAD_SUFFIXES = (
+UNREAD_SUFFIXES = frozenset({
     ".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".jxl", ".psd", ".ppm", ".pgm",
     ".pbm", ".tga", ".pcx", ".cr3", ".crw", ".orf", ".rw2", ".raf", ".sr2", ".srw", ".x3f", ".3fr",
     ".dcm",
-)  # fmt: skip
-PICTURE_SUFFIXES = frozenset(
-    (*(suffix for variants in SUFFIXES.values() for suffix in variants), *UNREAD_SUFFIXES)
-)
+})  # fmt: skip
 
 # What lies beside photos. Such a file is used if it is a photo all the same; if not, nobody misses
 # one.
@@ -65,7 +56,7 @@ NUMBERED_LITTER = re.compile(r"found\.\d{3}|albumart_\{.*\}.*\.jpg")
 # A class may have such a name; beside photos, the folder holds their small copies.
 THUMBNAILS = frozenset({"thumb", "thumbs", "thumbnail"})
 
-FIRST_BYTES = 32
+# Of pictures, be they broken or of formats that are not read.
 SIGNATURES = re.compile(
     rb"\xff\xd8\xff|\x89PNG|GIF8|BM.{4}\0{4}|II[*+]\0|MM\0[*+]|RIFF.{4}WEBP|8BPS|"
     rb".{4}ftyp(?:hei|hev|mif|msf|avi|crx)|\0\0\0\x0c(?:jP|JXL) |\xff\x4f\xff\x51|\xff\x0a",
@@ -97,7 +88,8 @@ def is_side_file(path: str) -> bool:
 
 def is_picture_name(path: str) -> bool:
     """Tell whether a name says that the file is a picture."""
-    return _suffix(path) in PICTURE_SUFFIXES
+    suffix = _suffix(path)
+    return suffix in UNREAD_SUFFIXES or has_suffix_of_format(suffix)
 
 
 def is_picture(path: str | os.PathLike[str]) -> bool:
@@ -110,14 +102,16 @@ def is_picture(path: str | os.PathLike[str]) -> bool:
         return is_picture_name(name)
     try:
         with open(path, "rb") as file:
-            return SIGNATURES.match(file.read(FIRST_BYTES)) is not None
+            head = file.read(HEAD)
+        return SIGNATURES.match(head) is not None or format_of(head) is not None
     except OSError:  # it may be one
         return True
 
 
 def suffix_fits(path: str, content: str) -> bool:
     """Tell whether a file with content of a format, by Pillow's name, may have this name."""
-    return _suffix(path) in SUFFIXES.get(VARIANTS.get(content, content), ())
+    found = FORMATS.get(VARIANTS.get(content, content))
+    return found is not None and _suffix(path) in found.suffixes
 
 
 def _suffix(path: str) -> str:

@@ -10,7 +10,8 @@ from typing import BinaryIO
 from retrain.data.decoding import memory
 from retrain.data.decoding.faults import BadPhoto, Changed
 from retrain.data.decoding.foreign_formats import HEAD
-from retrain.data.decoding.open import format_of, no_photo
+from retrain.data.decoding.formats import format_of
+from retrain.data.decoding.open import no_photo
 from retrain.data.decoding.png import has_odd_key, may_have_odd_key
 from retrain.data.decoding.tiff import photo_page
 from retrain.data.digests import digest_of, digest_of_file

@@ -29,6 +29,7 @@ import PIL
 
 from retrain._version import __version__
 from retrain.data.decoding.decode import DECODER
+from retrain.data.decoding.formats import decoder_identities, first_identities
 from retrain.data.digests import DIGEST_BYTES
 from retrain.errors import RetrainError
 from retrain.features.matrix import FeatureMatrix, Rows, RowsOnDemand
@@ -59,7 +60,7 @@ class StoreIdentity:
 class BottleneckStore:
     """Features by key (the 16-byte digest of a photo's bytes), for one identity.
 
-    `failed` holds the reasons for photos that this version of Pillow and of our decoder could not
+    `failed` holds the reasons for photos that today's decoders (`decoder_identities`) could not
     decode; `narrow` the photos of 16 bits whose values fill little of their range; `damaged` names
     the shards that were left out because their checksums do not hold.
 
@@ -141,7 +142,10 @@ class BottleneckStore:
             self.narrow.update(_split_keys(bytes.fromhex(facts["narrow"])))
             self._unchanged.update(_split_keys(bytes.fromhex(facts["unchanged"])))
         # Without a digest, damage would not show: these are decoded again.
-        if current and facts["pillow"] == PIL.__version__ and whole is not None:
+        decoders = facts.get("decoders")
+        if decoders is None:
+            decoders = first_identities(facts["pillow"], facts.get("decoder", 1))
+        if decoders == decoder_identities(PIL.__version__, DECODER) and whole is not None:
             self.failed |= {bytes.fromhex(key): why for key, why in facts["failed"].items()}
 
     def _index(self, number: int) -> None:
@@ -271,6 +275,7 @@ class BottleneckStore:
             "retrain": __version__,
             "pillow": PIL.__version__,
             "decoder": DECODER,
+            "decoders": decoder_identities(PIL.__version__, DECODER),
             "narrow": b"".join(key for key in keys if key in self.narrow).hex(),
             "unchanged": b"".join(unchanged).hex(),
             "failed": {key.hex(): why for key, why in failed.items()},

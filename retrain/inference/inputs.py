@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from retrain.data.decoding.foreign_formats import HEAD
-from retrain.data.decoding.open import format_of
+from retrain.data.decoding.formats import format_of
 from retrain.data.file_kinds import is_litter, is_picture_name, litter_among
 from retrain.errors import one_line
 from retrain.inference.path_list import read_paths

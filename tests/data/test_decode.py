@@ -9,7 +9,7 @@ from PIL import Image
 
 from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
 from retrain.data.decoding.faults import BadPhoto
-from retrain.data.decoding.open import FORMATS
+from retrain.data.decoding.formats import FORMATS
 from retrain.errors import RetrainError
 
 SMALL = Recipe(8, 8)

@@ -107,7 +107,7 @@ def test_no_photo_is_looked_at_twice(filled: Path, paths: dict[bytes, str]) -> N
 def test_a_store_that_cannot_be_written_serves_what_was_read_rightly(
     filled: Path, paths: dict[bytes, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(BottleneckStore, "_write", refuse)

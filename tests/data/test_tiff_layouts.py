@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from tiff_files import DEFLATE, LZW, PACKBITS, RAW, directory, tiff, tiff_of
 
+from retrain.data.decoding import formats, tiff_samples
 from retrain.data.decoding import open as opening
-from retrain.data.decoding import tiff_samples
 from retrain.data.decoding.decode import (
     Recipe,
     decode,
@@ -193,7 +193,7 @@ def test_a_large_picture_is_read_in_pieces(planar: bool, monkeypatch: pytest.Mon
     for how in PACKED.values():
         if how == PACKED["one strip"]:
             continue
-        monkeypatch.setattr(opening, "PILLOWS_OWN", 0)
+        monkeypatch.setattr(formats, "PILLOWS_OWN", 0)
         assert_pixels(tiff(values, 12, RGB, planar=planar, **how), eight(values, 12))
 
 

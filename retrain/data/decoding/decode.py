@@ -17,8 +17,9 @@ from retrain.data.digests import digest_of
 from retrain.errors import RetrainError
 
 # The decoder's version. A larger one reads some files otherwise than before;
-# `read.read_otherwise_before` tells which; the features of all others stay valid. 2: TIFF of odd
-# depths and planes, its largest page; single transparent colours in PNG of other than 8 bits.
+# `photo_file.read_otherwise_before` tells which; the features of all others stay valid, and files
+# that failed are tried again. 2: TIFF of odd depths and planes, its largest page; single
+# transparent colours in PNG of other than 8 bits.
 DECODER = 2
 
 
