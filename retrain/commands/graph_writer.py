@@ -87,12 +87,11 @@ class Exporter:
             write_checkpoint(snapshots.checkpoint_path, head, step)
         log.info(f"Saved intermediate graph {path}")
 
-    def write_final(self, calibration: Calibration, assessment: Assessment) -> bytes:
-        """Write the graph of the calibrated head and its labels; returns the graph's bytes."""
+    def write_final(self, calibration: Calibration, assessment: Assessment) -> None:
+        """Write the graph of the calibrated head, and its labels."""
         content = self._bytes(calibration.head, self.manifest((calibration, assessment)))
         write_bytes(self.config.graph.output_graph, content)
         write_bytes(self.config.graph.output_labels, labels_bytes(self.labels))
-        return content
 
 
 def library_versions() -> str:

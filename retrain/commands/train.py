@@ -97,7 +97,7 @@ def _train(
     data, network = config.data, config.network
     logs = config.report.summaries_dir
     summaries = new_run_folder(logs) if logs else None
-    tuning = None
+    tuning, exporter = None, None
     if config.extract.from_scratch:
         dataset, head, curve = from_scratch(config, outputs, summaries, folder=scratch)
         audited = None
@@ -125,12 +125,13 @@ def _train(
                 config, dataset, len(labels), summaries=summaries, folder=scratch
             )
         else:
+            exporter = Exporter(config, dataset, labels)  # writes graphs on the way
             head, curve = train_on(
                 config.head,
                 config.batches,
                 dataset,
                 classes=len(labels),
-                on_step=Exporter(config, dataset, labels).after_step,
+                on_step=exporter.after_step,
                 summaries=summaries,
             )
             if config.snapshots.checkpoint_path:
@@ -142,7 +143,8 @@ def _train(
             if tuning is not None:
                 print_result(tuning.sentence())
     laps.end("training")
-    exporter = Exporter(config, dataset, labels)
+    if exporter is None or exporter.dataset is not dataset:  # the backbone was trained, too
+        exporter = Exporter(config, dataset, labels)
     calibration = calibrate(config.evaluation, dataset, head, labels=labels)
     assessment = assess(config.batches, dataset, labels, head=head, calibration=calibration)
     exporter.write_final(calibration, assessment)

@@ -5,7 +5,7 @@ largest probability, the lowest of several.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -148,30 +148,6 @@ def metrics_to_json(metrics: Metrics) -> dict[str, Any]:
     text = json.dumps(asdict(metrics), default=np.ndarray.tolist)
     plain: dict[str, Any] = json.loads(text, parse_constant=lambda _: None)
     return plain
-
-
-def metrics_from_json(plain: Mapping[str, Any]) -> Metrics:
-    """Convert the result of `metrics_to_json` back.
-
-    Raises KeyError or TypeError for anything else.
-    """
-    classes = tuple(
-        ClassMetrics(**{**each, "recall_interval": Interval(**each["recall_interval"])})
-        for each in plain["classes"]
-    )
-    intervals = {
-        name: None if plain[name] is None else Interval(**plain[name])
-        for name in ("accuracy_interval", "macro_f1_interval")
-    }
-    return Metrics(
-        **{
-            **plain,
-            **intervals,
-            "classes": classes,
-            "confusion": np.array(plain["confusion"], np.int64).reshape(len(classes), len(classes)),
-            "reliability": tuple(ReliabilityBin(**each) for each in plain["reliability"]),
-        }
-    )
 
 
 def _class_metrics(confusion: np.ndarray, labels: Sequence[str]) -> tuple[ClassMetrics, ...]:

@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from platformdirs import user_cache_path
+
 from retrain.errors import RetrainError, UsageFault, one_line
 from retrain.utils.new_folders import make_folder
 from retrain.utils.temporary import temporary_name
@@ -171,19 +173,18 @@ def open_files_allowed(wanted: int) -> int:
 def user_cache_dir() -> Path:
     """Return the folder of features and frozen modules when no flag says otherwise.
 
-    `RETRAIN_CACHE_DIR`, else the system's cache folder for this user (XDG on Linux). A user without
-    a home folder, as in a container that runs under a bare number, has a folder in the system's
-    folder for temporary files. Raises RetrainError if that folder is another's.
+    `RETRAIN_CACHE_DIR`, else the system's cache folder for this user: on Linux
+    `$XDG_CACHE_HOME/retrain` or `~/.cache/retrain`. A user without a home folder, as in a container
+    that runs under a bare number, has a folder in the system's folder for temporary files. Raises
+    RetrainError if that folder is another's.
     """
     if chosen := os.environ.get("RETRAIN_CACHE_DIR"):
         return home_expanded(chosen)
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    if base.startswith("~") and os.path.expanduser("~") == "~":
-        return _homeless_cache_dir()
-    return Path(os.path.expanduser(base)) / "retrain"
+    with suppress(RuntimeError):  # platformdirs' for no home folder; older ones leave the "~"
+        folder = user_cache_path("retrain", appauthor=False)
+        if folder.is_absolute():
+            return folder
+    return _homeless_cache_dir()
 
 
 def home_expanded(path: str) -> Path:

@@ -4,18 +4,15 @@ The same folders as tensorflow_hub's own, so that what it fetched is found here 
 round, without importing it: that costs TensorFlow's seconds, and it knows no time-outs.
 
     $TFHUB_CACHE_DIR, or tfhub_modules in the user's cache folder
-        <sha1 of the URL>/                  what the archive held, sealed (kept.seal_folder)
-        <sha1 of the URL>.descriptor.txt
+        <sha1 of the URL>/    what the archive held, sealed (kept.seal_folder)
 
 tensorflow_hub's own default, /tmp/tfhub_modules, can be made by anyone before we come: what is
 there is only taken where the folder belongs to this user.
 """
 
-import datetime
 import hashlib
 import logging
 import os
-import socket
 import tempfile
 from contextlib import suppress
 from itertools import count
@@ -30,7 +27,6 @@ from retrain.utils.files import (
     check_folder_can_be_written,
     scratch_folder,
     user_cache_dir,
-    write_bytes,
 )
 from retrain.utils.kept import damage_in, is_sealed, seal_folder
 from retrain.utils.lock import folder_lock
@@ -101,7 +97,6 @@ def _fetch(url: str, folder: Path, advice: str) -> Path:
         if module is None or lack is not None:
             raise RetrainError(f"{url} is no whole TF2 SavedModel: {lack}; {advice}")
         _seal(unpacked)
-        write_bytes(folder.with_name(f"{folder.name}.descriptor.txt"), _descriptor(url))
         try:
             if os.path.lexists(folder):
                 aside = _free_name(folder)
@@ -136,14 +131,6 @@ def _compressed(url: str) -> str:
     """Return the URL under which a hub serves a module as one archive; others ignore the query."""
     address, _, query = whole(url).partition("#")[0].partition("?")
     return Handle(f"{address}?{query}{'&' if query else ''}tf-hub-format=compressed")
-
-
-def _descriptor(url: str) -> bytes:
-    """Return a text for people who wonder what the folder is; no program reads it."""
-    return (
-        f"Module: {url}\nDownload Time: {datetime.datetime.today()}\n"
-        f"Downloader Hostname: {socket.gethostname()} (PID:{os.getpid()})"
-    ).encode()
 
 
 def _free_name(folder: Path) -> Path:
