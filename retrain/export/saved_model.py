@@ -74,12 +74,11 @@ def write_saved_model(graph: bytes, manifest: Manifest, folder: Path) -> None:
     Signature `serving_default`, as in TF Hub's retrain.py: `image` [n, H, W, 3] in [0, 1] to
     `prediction` [n, C], probabilities in the order of the labels.
 
-    Signature `serving_bytes`: `image_bytes`, n whole files as strings (JPEG, PNG, GIF, BMP and,
-    where the TensorFlow that runs it can, WebP), to `labels` [n, C] strings and `scores` [n, C],
-    both best first. A file that cannot be decoded (TIFF and animated WebP cannot) fails the whole
-    request. Pixels differ by at most 1 of 255 from those of training (`decode.decode`), in
-    the mean by less than 0.25, because Pillow may resize downwards first; the scores of the
-    example photos by at most 0.03, in the mean less than 0.001
+    Signature `serving_bytes`: `image_bytes`, n whole JPEG or PNG files as strings, to `labels`
+    [n, C] strings and `scores` [n, C], both best first. A file of another kind, or one that cannot
+    be decoded, fails the whole request. Pixels differ by at most 1 of 255 from those of training
+    (`decode.decode`), in the mean by less than 0.25, because Pillow may resize downwards first; the
+    scores of the example photos by at most 0.03, in the mean less than 0.001
     (`tests/export/test_serving_bytes.py`).
 
     Args:

@@ -8,61 +8,32 @@ from collections.abc import Callable
 from typing import Any
 
 from retrain.data.decoding.decode import Recipe
-from retrain.export.tf_exif import (
-    Octets,
-    exif_orientation,
-    gif_on_white,
-    jpeg_exif,
-    png_exif,
-    webp_exif,
-)
+from retrain.export.tf_exif import Octets, exif_orientation, jpeg_exif, png_exif
 from retrain.utils.tensorflow import import_tensorflow
 
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"GIF8")  # JPEG, PNG, WebP, BMP, GIF
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG"  # how such files begin
 
 
 def pixels_of(content: Any, recipe: Recipe) -> Any:
-    """Decode the picture in `content` (a scalar string) into [height, width, 3] float32.
+    """Decode the JPEG or PNG in `content` (a scalar string) into [height, width, 3] float32.
 
-    The values are whole numbers 0..255, as `decode.decode` gives them.
+    The values are whole numbers 0..255, as `decode.decode` gives them. Any other content fails when
+    the graph runs, with a line that says so.
     """
     tf = import_tensorflow()
+    is_jpeg, is_png = (tf.strings.substr(content, 0, len(m)) == m for m in (JPEG, PNG))
+    known = tf.debugging.Assert(is_jpeg | is_png, ["this is neither a JPEG nor a PNG file"])
+    with tf.control_dependencies([known]):
+        content = tf.identity(content)
     octets = Octets(content)
-    kind = sum(
-        number * tf.cast(tf.strings.substr(content, 0, len(magic)) == magic, tf.int32)
-        for number, magic in enumerate(MAGIC, start=1)
-    )
-    nowhere = tf.constant(-1, tf.int64)
-    exif = tf.switch_case(
-        kind,
-        [
-            lambda: nowhere,
-            lambda: jpeg_exif(octets),
-            lambda: png_exif(octets),
-            lambda: webp_exif(octets),
-        ],
-        default=lambda: nowhere,
-    )
+    exif = tf.cond(is_jpeg, lambda: jpeg_exif(octets), lambda: png_exif(octets))
     orientation = tf.cond(exif >= 0, lambda: exif_orientation(octets, exif), lambda: tf.constant(1))
-    picture = tf.switch_case(
-        kind,
-        [
-            lambda: _decoded(content),
-            lambda: _jpeg(content, recipe, turned=orientation >= 5),
-            lambda: _png(content, octets),
-            lambda: _webp(content, octets),
-            lambda: _bmp(content, octets),
-            lambda: _decoded(gif_on_white(content, octets)),
-        ],
+    picture = tf.cond(
+        is_jpeg,
+        lambda: _jpeg(content, recipe, turned=orientation >= 5),
+        lambda: _png(content, octets),
     )
     return _resized(_upright(picture, orientation), recipe)
-
-
-def _decoded(content: Any, channels: int = 3) -> Any:
-    """Decode a picture by its content; fails on what is none. 0 channels: as many as there are."""
-    picture = import_tensorflow().io.decode_image(content, channels, expand_animations=False)
-    picture.set_shape([None, None, channels or None])
-    return picture
 
 
 def _jpeg(content: Any, recipe: Recipe, turned: Any) -> Any:
@@ -91,40 +62,6 @@ def _png(content: Any, octets: Octets) -> Any:
     opaque = tf.bitwise.left_shift(tf.constant(1, tf.int64), octets.at(24)) - 1
     alpha = tf.cast(rgba[:, :, 3:], tf.int64)
     return _on_white(rgba[:, :, :3], tf.where(alpha != opaque, alpha, 255))
-
-
-def _webp(content: Any, octets: Octets) -> Any:
-    """Decode a WebP picture and put it on white.
-
-    Animations are refused: TensorFlow 2.21 writes beyond its memory when it decodes one.
-    """
-    tf = import_tensorflow()
-    animated = octets.are(12, b"VP8X") & (octets.at(20) // 2 % 2 == 1)
-    refused = tf.debugging.Assert(~animated, ["an animated WebP cannot be decoded"])
-    with tf.control_dependencies([refused]):
-        picture = _decoded(tf.identity(content), channels=0)
-    return tf.cond(
-        tf.shape(picture)[2] == 4,
-        lambda: _on_white(picture[:, :, :3], picture[:, :, 3:]),
-        lambda: picture[:, :, :3],
-    )
-
-
-def _bmp(content: Any, octets: Octets) -> Any:
-    """Decode a BMP.
-
-    TensorFlow gives the numbers of a palette's colours; the palette is four bytes a colour, blue
-    first, behind the header. The fourth byte of 32-bit pixels means nothing.
-    """
-    tf = import_tensorflow()
-    picture = tf.io.decode_bmp(content)
-    palette = 14 + octets.little(14, 4)
-
-    def coloured() -> Any:
-        places = palette + 4 * tf.cast(picture, tf.int64) + tf.constant([2, 1, 0], tf.int64)
-        return tf.cast(octets.at(places), tf.uint8)
-
-    return tf.cond(tf.shape(picture)[2] == 1, coloured, lambda: picture[:, :, :3])
 
 
 def _on_white(colours: Any, alpha: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Finding, with TensorFlow operations, what lies in a picture's file beside its pixels.
+"""Finding, with TensorFlow operations, the EXIF of a JPEG or PNG file and what it says.
 
 Places are int64 scalars, counted in bytes from the start of the file.
 """
@@ -10,7 +10,6 @@ from retrain.utils.tensorflow import import_tensorflow
 
 ORIENTATION, SHORT = 0x0112, 3
 START_OF_SCAN, APP1 = 0xDA, 0xE1
-EXTENSION, GRAPHIC_CONTROL, IMAGE = 0x21, 0xF9, 0x2C
 
 
 class Octets:
@@ -101,67 +100,3 @@ def png_exif(octets: Octets) -> Any:
         return tf.where(ends, octets.count, after), tf.where(known, place + 8, -1)
 
     return _walk(octets, 8, step)
-
-
-def webp_exif(octets: Octets) -> Any:
-    """Return where a WebP file's EXIF begins; -1 for none."""
-    tf = import_tensorflow()
-
-    def step(place: Any) -> tuple[Any, Any]:
-        size = octets.little(place + 4, 4)
-        prefix = tf.where(octets.are(place + 8, b"Exif\0\0"), tf.constant(6, tf.int64), 0)
-        known = octets.are(place, b"EXIF")
-        return place + 8 + size + size % 2, tf.where(known, place + 8 + prefix, -1)
-
-    return _walk(octets, 12, step)
-
-
-def gif_on_white(content: Any, octets: Octets) -> Any:
-    """Return the same GIF with its first frame's transparent colour opaque and white."""
-    tf = import_tensorflow()
-    flags = octets.at(10)
-    image = _walk(octets, 13 + _palette_size(flags), _gif_step(octets, IMAGE))
-    control = _walk(octets, 13 + _palette_size(flags), _gif_step(octets, EXTENSION))
-    own = octets.at(image + 9) >= 0x80
-    palette = tf.where(own, image + 10, tf.constant(13, tf.int64))
-    colour = palette + 3 * octets.at(control + 6)
-    transparent = (control >= 0) & (control < image) & (octets.at(control + 3) % 2 == 1)
-    return tf.cond(
-        transparent,
-        lambda: _replaced(_replaced(content, control + 3, b"\0"), colour, b"\xff\xff\xff"),
-        lambda: content,
-    )
-
-
-def _palette_size(flags: Any) -> Any:
-    tf = import_tensorflow()
-    return tf.where(
-        flags >= 0x80, 3 * tf.bitwise.left_shift(tf.constant(2, tf.int64), flags % 8), 0
-    )
-
-
-def _gif_step(octets: Octets, wanted: int) -> Callable[[Any], tuple[Any, Any]]:
-    """Return a step to the first image or, of the extensions, the first that controls a frame."""
-    tf = import_tensorflow()
-
-    def step(place: Any) -> tuple[Any, Any]:
-        kind = octets.at(place)
-        known = kind == wanted
-        if wanted == EXTENSION:
-            known &= octets.at(place + 1) == GRAPHIC_CONTROL
-        (end,) = tf.while_loop(
-            lambda block: octets.at(block) > 0,
-            lambda block: (block + 1 + octets.at(block),),
-            (place + 2,),
-        )
-        return tf.where(kind == EXTENSION, end + 1, octets.count), tf.where(known, place, -1)
-
-    return step
-
-
-def _replaced(content: Any, place: Any, text: bytes) -> Any:
-    tf = import_tensorflow()
-    before = tf.strings.substr(content, tf.constant(0, tf.int64), place)
-    rest = tf.strings.length(content)
-    after = tf.strings.substr(content, place + len(text), tf.cast(rest, tf.int64))
-    return tf.strings.join([before, text, after])

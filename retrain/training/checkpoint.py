@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from retrain.errors import RetrainError, one_line
+from retrain.training.early_stopping import EarlyStopping
 from retrain.utils.files import atomic_path
 from retrain.utils.kept import Say, damaged, has_broken_seal, make_way, seal_file
 
@@ -16,41 +17,27 @@ Arrays = dict[str, list[np.ndarray]]
 
 
 @dataclass
-class TrainingProgress:
-    """How far a training is.
+class TrainingProgress(EarlyStopping):
+    """How far a training is, beside the lowest loss on its selection photos so far.
 
     Attributes:
         epoch: The epoch at work, from 1.
         done: Training photos of this epoch that are trained.
         step: Steps in all.
         loss: The sum over the photos of this epoch so far.
-        least: The lowest loss on the selection photos so far.
-        best_epoch: The epoch after which that was; 0 is the start.
-        in_vain: Epochs since then.
     """
 
     epoch: int = 1
     done: int = 0
     step: int = 0
     loss: float = 0.0
-    least: float = float("inf")
-    best_epoch: int = 0
-    in_vain: int = 0
 
     def over(self, epochs: int, patience: int) -> bool:
         """Tell whether training ends: after `epochs`, or `patience` of them in vain.
 
         An epoch in vain does not lower the loss. A patience of 0 is endless.
         """
-        return self.epoch > epochs or 0 < patience <= self.in_vain
-
-    def judge(self, epoch: int, loss: float) -> bool:
-        """Record the loss on the selection photos; tell whether it is the lowest so far."""
-        self.in_vain += 1
-        if not loss < self.least:
-            return False
-        self.least, self.in_vain, self.best_epoch = loss, 0, epoch
-        return True
+        return self.epoch > epochs or self.stops(patience)
 
 
 @dataclass

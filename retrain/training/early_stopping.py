@@ -1,14 +1,9 @@
 """Early stopping: keep the best head of a training, and end when it no longer improves."""
 
-from copy import deepcopy
+import math
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
-
-from retrain.training.loss import log_loss
-
-AnyHead = TypeVar("AnyHead")
 
 
 @dataclass(frozen=True)
@@ -39,37 +34,36 @@ class BestWeights:
         return f"Kept {unit} {self.number} of {last}: {why}{without}"
 
 
-class EarlyStopping(Generic[AnyHead]):
-    """Keeps the head with the lowest loss, and is `over` when it stays the best for too long.
+@dataclass
+class EarlyStopping:
+    """The lowest loss of a training so far, and whether it is time to end.
 
-    L. Prechelt, "Early Stopping - But When?", 1998: his criterion UP, counting evaluations since
-    the best one.
+    Counting evaluations since the best one is criterion UP of L. Prechelt, "Early Stopping - But
+    When?", 1998.
+
+    Attributes:
+        least: The lowest loss so far.
+        best_epoch: The epoch, or step, after which that was; 0 is the start.
+        in_vain: Evaluations since then.
     """
 
-    def __init__(self, patience: int, class_weights: np.ndarray, by: str = "validation") -> None:
-        """Start without a head.
+    least: float = math.inf
+    best_epoch: int = 0
+    in_vain: int = 0
 
-        `patience`: how many evaluations in a row without a lower loss end the training; 0: never.
-        `by`: the name of the set whose photos are evaluated, the same ones each time.
-        """
-        self.patience, self.class_weights, self.by = patience, class_weights, by
-        self.best: AnyHead | None = None
-        self.kept: BestWeights | None = None
-        self.over = False
-        self._in_vain = 0
+    def judge(self, epoch: int, loss: float) -> bool:
+        """Record the loss on the selection photos; tell whether it is the lowest so far."""
+        self.in_vain += 1
+        if not loss < self.least:
+            return False
+        self.least, self.in_vain, self.best_epoch = loss, 0, epoch
+        return True
 
-    def look(self, step: int, head: AnyHead, logits: np.ndarray, *, truth: np.ndarray) -> None:
-        """Record a head and its logits (n, C) for photos of classes `truth` (n,).
+    def stops(self, patience: int) -> bool:
+        """Tell whether `patience` evaluations in a row lowered nothing; 0 is endless."""
+        return 0 < patience <= self.in_vain
 
-        Args:
-            step: The number of the step.
-            head: The head, which is copied if it is the best so far.
-            logits: (n, C) for the photos.
-            truth: (n,) their classes.
-        """
-        found = log_loss(logits, truth, self.class_weights)
-        self._in_vain += 1
-        if found < (self.kept.loss if self.kept is not None else np.inf):
-            self._in_vain = 0
-            self.best, self.kept = deepcopy(head), BestWeights(step, found, self.by)
-        self.over = 0 < self.patience <= self._in_vain
+    def kept(self, by: str) -> BestWeights | None:
+        """Return which weights are kept by the photos of the set `by`; None if there are none."""
+        best = BestWeights(self.best_epoch, self.least, by)
+        return best if math.isfinite(self.least) else None

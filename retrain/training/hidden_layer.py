@@ -11,7 +11,7 @@ from retrain.errors import RetrainError
 from retrain.features.matrix import FeatureMatrix
 from retrain.training.early_stopping import EarlyStopping, SelectionSet
 from retrain.training.head import Head
-from retrain.training.loss import class_weights
+from retrain.training.loss import class_weights, log_loss
 from retrain.training.sampler import Sampler
 from retrain.training.sgd import BatchResult, SgdSettings, StepResult
 from retrain.utils.tensorflow import deterministic_operations, import_keras
@@ -90,7 +90,7 @@ def train_hidden(
     targets = np.eye(classes, dtype=np.float32)
     judges = SelectionSet.of(train_rows, validation_rows)
     patience = settings.patience if len(validation_rows) else 0
-    stopping = EarlyStopping[HiddenHead](patience, weights, judges.name)
+    stopping, best = EarlyStopping(), None
     with deterministic_operations():
         model = _model(features.shape[1], classes, settings, rng=start)
         for step in range(settings.steps):
@@ -110,12 +110,14 @@ def train_hidden(
                 if len(seen):
                     checked = BatchResult.of(found.logits(features.take(seen)), labels[seen])
                 logits = _all_logits(found, features, judges.rows)
-                stopping.look(step, found, logits, truth=labels[judges.rows])
-                on_evaluation(StepResult(step, found.head, trained, checked, stopping.kept))
+                if stopping.judge(step, log_loss(logits, labels[judges.rows], weights)):
+                    best = found
+                kept = stopping.kept(judges.name)
+                on_evaluation(StepResult(step, found.head, trained, checked, kept))
             on_step(step, found)
-            if stopping.over:
+            if stopping.stops(patience):
                 break
-        return stopping.best or _read(model)
+        return best or _read(model)
 
 
 def hidden_features(features: FeatureMatrix, layer: HiddenLayer) -> FeatureMatrix:

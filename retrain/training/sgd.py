@@ -1,6 +1,7 @@
 """Softmax regression by gradient descent on random batches, as in TF Hub's retrain.py."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from retrain.errors import RetrainError
 from retrain.features.matrix import FeatureMatrix
 from retrain.training.early_stopping import BestWeights, EarlyStopping
 from retrain.training.head import Head, accuracy, cross_entropy
-from retrain.training.loss import SoftmaxLoss, class_weights
+from retrain.training.loss import SoftmaxLoss, class_weights, log_loss
 from retrain.training.optimizers import Update, learning_rate
 from retrain.training.sampler import Sampler
 from retrain.training.solvers import DEFAULT, SOLVERS
@@ -142,7 +143,7 @@ def train_head(
         class_weights(labels[train_rows], classes, settings.class_weight), settings.label_smoothing
     )
     update = SOLVERS[settings.solver].new_rule()
-    stopping = EarlyStopping[Head](settings.patience, loss.class_weights)
+    stopping, best = EarlyStopping(), None
     for step in range(settings.steps):
         rows = batches.draw(settings.train_batch_size)
         batch, truth = features.take(rows), labels[rows]
@@ -169,12 +170,15 @@ def train_head(
                 else None
             )
             if checked is not None and settings.patience:
-                stopping.look(step, head, checked.logits, truth=labels[seen])
-            on_evaluation(StepResult(step, head, trained, checked, stopping.kept))
+                found = log_loss(checked.logits, labels[seen], loss.class_weights)
+                if stopping.judge(step, found):
+                    best = deepcopy(head)
+            kept = stopping.kept("validation")
+            on_evaluation(StepResult(step, head, trained, checked, kept))
         on_step(step, head)
-        if stopping.over:
+        if stopping.stops(settings.patience):
             break
-    return stopping.best or head
+    return best or head
 
 
 def _take_step(

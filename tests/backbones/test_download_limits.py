@@ -51,7 +51,7 @@ def test_a_body_without_an_end_is_refused(
     hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "larger than 16 GB" in fault_of(f"{hub.url}/endless", tmp_path / "new")  # it says so
-    monkeypatch.setattr(download_module, "MOST_BYTES", 1 << 19)
+    monkeypatch.setattr(download_module, "MAX_MODULE_BYTES", 1 << 19)
     assert len(hub.module) > 1 << 19
     assert "which no module is" in fault_of(f"{hub.url}/unsized", tmp_path / "new")
 
@@ -59,7 +59,7 @@ def test_a_body_without_an_end_is_refused(
 def test_what_the_disk_cannot_hold_is_not_begun(
     hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download_module, "MOST_BYTES", 1 << 62)
+    monkeypatch.setattr(download_module, "MAX_MODULE_BYTES", 1 << 62)
     assert "the disk is full" in fault_of(f"{hub.url}/endless", tmp_path / "new")
 
 

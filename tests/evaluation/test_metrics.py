@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from retrain.evaluation.intervals import Interval, wilson
 from retrain.evaluation.metrics import (
     Metrics,
     compute_metrics,
-    metrics_from_json,
     metrics_to_json,
     most_confused,
     worst_classes,
@@ -131,25 +130,17 @@ def test_reliability_is_scikit_learns_calibration_curve(case: Case) -> None:
 
 @settings(max_examples=MEASURED)
 @given(cases())
-def test_json_round_trip(case: Case) -> None:
+def test_json_has_the_same_figures(case: Case) -> None:
     found = measured(*case)
     plain = json.loads(json.dumps(metrics_to_json(found), allow_nan=False))
-    back = metrics_from_json(plain)
-    assert np.array_equal(back.confusion, found.confusion)
-    assert back.confusion.dtype == found.confusion.dtype
-    same = replace(back, confusion=found.confusion) == found
-    assert same
+    assert plain["confusion"] == found.confusion.tolist()
+    assert plain["classes"] == [asdict(each) for each in found.classes]
+    assert plain["accuracy"] == found.accuracy
 
 
 def test_a_figure_that_is_no_number_is_null_in_json() -> None:
     found = replace(answering([0, 1], [0, 0], 2), log_loss=float("nan"))
     assert metrics_to_json(found)["log_loss"] is None
-
-
-@pytest.mark.parametrize("wrong", [{}, {"classes": [], "confusion": []}, {"classes": [{}]}])
-def test_json_of_something_else_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises((KeyError, TypeError)):
-        metrics_from_json(wrong)
 
 
 def test_no_photos_give_no_figures_and_all_the_classes() -> None:
@@ -160,9 +151,6 @@ def test_no_photos_give_no_figures_and_all_the_classes() -> None:
     assert all(each.too_few and each.recall_interval == Interval(0, 1) for each in found.classes)
     assert [each.accuracy for each in found.reliability] == [None] * 15
     assert (most_confused(found, 5), worst_classes(found, 5)) == ([], [])
-    back = metrics_from_json(metrics_to_json(found))
-    same = replace(back, confusion=found.confusion) == found
-    assert same and back.confusion.shape == (3, 3)
 
 
 def test_figures_of_a_known_answer() -> None:

@@ -8,7 +8,7 @@ import pytest
 from retrain.errors import RetrainError
 from retrain.features.matrix import FeatureMatrix
 from retrain.training import sgd
-from retrain.training.early_stopping import EarlyStopping
+from retrain.training.early_stopping import BestWeights, EarlyStopping
 from retrain.training.head import Head, cross_entropy
 from retrain.training.lbfgs import solve
 from retrain.training.loss import SoftmaxLoss, class_weights, log_loss
@@ -209,17 +209,15 @@ def test_without_validation_photos_training_goes_to_its_end() -> None:
 
 
 def test_patience_counts_evaluations_since_the_best() -> None:
-    stopping = EarlyStopping(2, np.ones(2, np.float32))
-    over = []
-    for step, surety in enumerate([0.0, 1.0, 0.5, 2.0, 1.0, 1.5]):
-        head = Head(np.full((1, 2), step, np.float32), np.zeros(2, np.float32))
-        stopping.look(step, head, np.array([[surety, 0.0]], np.float32), truth=np.array([0]))
-        head.weights[:] = -1  # as training goes on
-        over.append(stopping.over)
+    stopping = EarlyStopping()
+    lowered, over = [], []
+    for step, loss in enumerate([3.0, 2.0, 2.5, 1.0, 1.0, np.nan]):
+        lowered.append(stopping.judge(step, loss))
+        over.append(stopping.stops(2))
+    assert lowered == [True, True, False, True, False, False]
     assert over == [False, False, False, False, False, True]
-    assert stopping.kept is not None and stopping.kept.number == 3
-    assert stopping.best is not None
-    assert np.array_equal(stopping.best.weights, np.full((1, 2), 3))
+    assert stopping.kept("validation") == BestWeights(3, 1.0, "validation")
+    assert not stopping.stops(0) and EarlyStopping().kept("validation") is None
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

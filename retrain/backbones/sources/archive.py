@@ -18,6 +18,7 @@ from retrain.errors import RetrainError, one_line
 from retrain.utils.files import cannot_write
 from retrain.utils.temporary import temporary_name
 
+MAX_MODULE_BYTES = 16 << 30  # of what is downloaded as a module; they have up to a few gigabytes
 MAX_UNPACKED_BYTES = 8 << 30
 MAX_RATIO = 200  # unpacked to packed bytes; weights hardly shrink at all
 SMALL_BYTES = 64 << 20  # below it no ratio is refused

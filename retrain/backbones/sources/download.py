@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from retrain._version import __version__
-from retrain.backbones.sources.completeness import MOST_BYTES
+from retrain.backbones.sources.archive import MAX_MODULE_BYTES
 from retrain.backbones.sources.handles import Handle, whole, without_secrets
 from retrain.errors import RetrainError, one_line
 from retrain.utils.files import atomic_path
@@ -72,7 +72,7 @@ def download(url: str, target: Path, advice: str) -> None:
     Another host that it is sent on to is said; a password goes to the host of the URL only.
     Raises RetrainError, in a line that ends in `advice` and holds no secret of the URL: within
     CONNECT_S if there is no network, within STALL_S when less than a block comes in that time, and
-    for more than MOST_BYTES.
+    for more than MAX_MODULE_BYTES.
     """
     url = Handle(url)
     try:
@@ -260,8 +260,8 @@ class _Transfer:
 
     def _check_size(self, size: int) -> None:
         """Raise _Refused for more than a module can have, OSError for more than the disk has."""
-        if size > MOST_BYTES:
-            raise _Refused(f"it is larger than {MOST_BYTES >> 30} GB, which no module is")
+        if size > MAX_MODULE_BYTES:
+            raise _Refused(f"it is larger than {MAX_MODULE_BYTES >> 30} GB, which no module is")
         room = shutil.disk_usage(os.path.dirname(os.path.abspath(self.file.name))).free
         if size - self.file.tell() > room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

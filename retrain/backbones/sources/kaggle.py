@@ -13,8 +13,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from retrain.backbones.sources.archive import find_saved_model
-from retrain.backbones.sources.completeness import MOST_BYTES, lack_of
+from retrain.backbones.sources.archive import MAX_MODULE_BYTES, find_saved_model
 from retrain.errors import RetrainError, one_line
 from retrain.utils.files import cannot_write, home_expanded
 from retrain.utils.lock import folder_lock
@@ -81,10 +80,10 @@ def fetch_kaggle(handle: str, advice: str) -> Path:
         with folder_lock(folder, handle):
             module = _cached(handle) or _download(handle, folder, advice)
     saved_model = find_saved_model(module)
-    lack = lack_of(saved_model) if saved_model else "it holds no saved_model.pb"
-    if saved_model is None or lack is not None:
+    if saved_model is None:
         raise RetrainError(
-            f"the Kaggle model {handle} in {module} is no whole TF2 SavedModel: {lack}; {advice}"
+            f"the Kaggle model {handle} in {module} is no TF2 SavedModel: it holds no "
+            f"saved_model.pb; {advice}"
         )
     return saved_model
 
@@ -136,8 +135,8 @@ def _follow(receiver: "Connection[object, object]", folder: Path, what: str) -> 
     with progress(what, 0, "kB") as meter:
         while not receiver.poll(POLL_S):
             size = _size_below(folder)
-            if size - start > MOST_BYTES:
-                return f"it is larger than {MOST_BYTES >> 30} GB, which no module is"
+            if size - start > MAX_MODULE_BYTES:
+                return f"it is larger than {MAX_MODULE_BYTES >> 30} GB, which no module is"
             if abs(size - seen) >= LEAST_BYTES:
                 seen, moved = size, time.monotonic()
             elif time.monotonic() - moved > STALL_S:

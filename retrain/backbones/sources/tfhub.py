@@ -19,7 +19,6 @@ from itertools import count
 from pathlib import Path
 
 from retrain.backbones.sources.archive import find_saved_model, unpack
-from retrain.backbones.sources.completeness import lack_of
 from retrain.backbones.sources.handles import Handle, whole
 from retrain.errors import RetrainError
 from retrain.utils.files import (
@@ -93,9 +92,8 @@ def _fetch(url: str, folder: Path, advice: str) -> Path:
         download(_compressed(url), archive, advice)
         unpack(archive, unpacked, url)
         module = find_saved_model(unpacked)
-        lack = _lack(unpacked)
-        if module is None or lack is not None:
-            raise RetrainError(f"{url} is no whole TF2 SavedModel: {lack}; {advice}")
+        if module is None:
+            raise RetrainError(f"{url} is no TF2 SavedModel: it holds no saved_model.pb; {advice}")
         _seal(unpacked)
         try:
             if os.path.lexists(folder):
@@ -110,10 +108,10 @@ def _fetch(url: str, folder: Path, advice: str) -> Path:
 
 
 def _lack(folder: Path) -> str | None:
-    module = find_saved_model(folder)
-    if module is None:
+    """Says why the module in a folder cannot be used; None if it can, as far as its seal tells."""
+    if find_saved_model(folder) is None:
         return "it holds no saved_model.pb"
-    return lack_of(module) or (damage_in(folder) if is_sealed(folder) else None)
+    return damage_in(folder) if is_sealed(folder) else None
 
 
 def _seal(folder: Path) -> None:

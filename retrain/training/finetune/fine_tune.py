@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -18,7 +17,7 @@ from retrain.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from retrain.training.early_stopping import BestWeights, SelectionSet
+from retrain.training.early_stopping import SelectionSet
 from retrain.training.finetune.checks import check_can_be_tuned
 from retrain.training.finetune.config import TuningPhotos, TuningSettings, usual_rate
 from retrain.training.finetune.freeze import tuned_backbone
@@ -232,11 +231,9 @@ class _Training:
 
     def say_kept(self) -> None:
         """Log which epoch's weights became the result, and why."""
-        standing = self.standing
-        if not math.isfinite(standing.least):  # an older version's checkpoint has no best weights
-            return
-        kept = BestWeights(standing.best_epoch, standing.least, self.judges.name)
-        log.info(kept.sentence("epoch", standing.epoch - 1))
+        kept = self.standing.kept(self.judges.name)
+        if kept is not None:  # an older version's checkpoint has no best weights
+            log.info(kept.sentence("epoch", self.standing.epoch - 1))
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(self.standing, {**self.model.state(), "best": self.best})

@@ -21,7 +21,7 @@ from retrain.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from retrain.training.early_stopping import BestWeights, SelectionSet
+from retrain.training.early_stopping import SelectionSet
 from retrain.training.head import Head
 from retrain.training.loss import class_weights, log_loss
 from retrain.training.scratch.network import NAME, check_size, freeze_network, new_network
@@ -205,14 +205,10 @@ class _Training:
 
     def end(self) -> None:
         """Go back to the best weights."""
-        if not self.best:  # an older version's checkpoint has no best weights
-            return
-        self.model.set_weights(self.best)
-        log.info(self._kept.sentence("epoch", self.standing.epoch - 1))
-
-    @property
-    def _kept(self) -> BestWeights:
-        return BestWeights(self.standing.best_epoch, self.standing.least, self.judges.name)
+        kept = self.standing.kept(self.judges.name)
+        if kept is not None and self.best:  # an older version's checkpoint has no best weights
+            self.model.set_weights(self.best)
+            log.info(kept.sentence("epoch", self.standing.epoch - 1))
 
     @property
     def _over(self) -> bool:
@@ -239,7 +235,8 @@ class _Training:
                 f"{settings.learning_rate:g}: give a smaller one"
             )
         self._judge(epoch, checked or trained)
-        result = StepResult(epoch, self.head, trained, checked, self._kept)
+        kept = self.standing.kept(self.judges.name)
+        result = StepResult(epoch, self.head, trained, checked, kept)
         self.standing.epoch += 1
         self.on_epoch(result)
         if epoch % math.ceil(settings.epochs / LINES) == 0 or self._over:
