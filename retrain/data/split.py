@@ -150,7 +150,7 @@ def group_numbers(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> np.n
             if low != high:
                 parent[high] = low
     roots = [find(key) for key in keys] if parent else keys
-    # The digest's last half, because shards are filled in the order of its first.
+    # The digest's last half: any other choice would move photos of earlier runs to other sets.
     packed = np.frombuffer(b"".join(roots), ">u8").reshape(-1, 2)
     return packed[:, 1] * (100.0 / 2**64)
 
