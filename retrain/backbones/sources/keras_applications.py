@@ -3,16 +3,73 @@
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
 
-from retrain.backbones.sources.catalogue import KerasApplication
+from retrain.backbones.backbone import Backbone
+from retrain.backbones.freeze.input_config import InputConfig
+from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
+from retrain.backbones.sources.local import local_backbone
+from retrain.backbones.sources.remote import recalled
+from retrain.backbones.sources.source import INSTEAD, Source
 from retrain.errors import RetrainError, one_line
 from retrain.utils.tensorflow import import_keras, import_tensorflow
 
 WEIGHTS_HOST = "https://storage.googleapis.com"  # where Keras gets them
+
+
+@dataclass(frozen=True)
+class KerasApplication(Source):
+    """`keras.applications.<network>`; `alpha`: the width of a MobileNet, None for others."""
+
+    network: str
+    alpha: float | None = None
+
+    def find(
+        self, wanted: InputConfig, store: FrozenStore, name: str | None = None
+    ) -> Backbone | None:
+        return recalled(self._handle(name), wanted, store)
+
+    def fetch(
+        self,
+        wanted: InputConfig,
+        store: FrozenStore,
+        name: str | None = None,
+        *,
+        advice: str = INSTEAD,
+    ) -> Backbone:
+        """Build it with Keras for pictures of `wanted.usual_size`, which must be square."""
+        from retrain.backbones.sources.download import NoNetwork, why_unreachable
+
+        called, size = name or self.network, wanted.usual_size
+        assert size is not None and size[0] == size[1]
+        unreachable = why_unreachable(WEIGHTS_HOST)  # asked before TensorFlow's seconds
+        if unreachable is not None:
+            raise NoNetwork(f"cannot download {called}: {unreachable}; {advice}")
+        folder = store.folder / "built" / f"{called}-keras"
+        if not store.whole(folder):
+            store.make(
+                f"Building {called} with Keras",
+                folder,
+                lambda built: build_keras_application(self, size[0], built),
+            )
+        backbone = local_backbone(folder, wanted, store, name=called)
+        store.remember(self._handle(name), fingerprint_of(folder), folder)
+        return backbone
+
+    def describe(self) -> str:
+        return f"keras.applications.{self.network}"
+
+    @property
+    def alias(self) -> str | None:
+        return self.network if self.alpha is None else None
+
+    def _handle(self, name: str | None) -> str:
+        """What the module is remembered by once it was fetched."""
+        return f"keras:{name or self.network}"
 
 
 def build_keras_application(application: KerasApplication, size: int, folder: Path) -> None:
@@ -24,7 +81,7 @@ def build_keras_application(application: KerasApplication, size: int, folder: Pa
     damaged.
     """
     tf = import_tensorflow()
-    constructor = getattr(import_keras().applications, application.name)
+    constructor = getattr(import_keras().applications, application.network)
     width = {} if application.alpha is None else {"alpha": application.alpha}
     with redirect_stdout(sys.stderr):
         try:
@@ -36,7 +93,7 @@ def build_keras_application(application: KerasApplication, size: int, folder: Pa
                 **width,
             )
         except Exception as error:  # Keras raises plain Exception when a download fails
-            fault = _weights_fault(application.name, error)
+            fault = _weights_fault(application.network, error)
             if fault is None:
                 raise
             raise fault from error

@@ -1,14 +1,18 @@
 """Modules that lie on this machine: SavedModel folders, archives of them, Keras and ONNX files."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
 from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.archive import find_saved_model, unpack
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
-from retrain.errors import RetrainError
+from retrain.backbones.sources.source import INSTEAD, Source
+from retrain.errors import RetrainError, UsageFault
+from retrain.utils.files import home_expanded
 from retrain.utils.kept import damage_in, is_sealed
 
 log = logging.getLogger(__name__)
@@ -16,6 +20,42 @@ log = logging.getLogger(__name__)
 SOURCE_FILE = "source.txt"  # beside a frozen graph: where the module itself lies
 KERAS = (".keras", ".h5", ".hdf5")
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip", ".tar.bz2", ".tar.xz")
+
+
+@dataclass(frozen=True)
+class LocalModule(Source):
+    """A SavedModel's folder, an archive of one, a Keras or an ONNX file."""
+
+    path: Path
+    handles: ClassVar[str] = "folder, .tar.gz, .keras, .h5, .onnx"
+
+    @classmethod
+    def of_handle(cls, handle: str) -> Self | None:
+        path = home_expanded(handle)
+        if "://" in handle or not path.exists():
+            return None
+        if not path.is_dir() and not is_module_file(path):
+            raise UsageFault(
+                f"module {path.absolute()} is neither a folder nor a .tar.gz, .keras, .h5 or "
+                ".onnx file: give a SavedModel folder or one of these"
+            )
+        return cls(path)
+
+    def find(self, wanted: InputConfig, store: FrozenStore, name: str | None = None) -> Backbone:
+        return local_backbone(self.path, wanted, store, name=name)
+
+    def fetch(
+        self,
+        wanted: InputConfig,
+        store: FrozenStore,
+        name: str | None = None,
+        *,
+        advice: str = INSTEAD,
+    ) -> Backbone:
+        return self.find(wanted, store, name)
+
+    def describe(self) -> str:
+        return str(self.path)
 
 
 def local_backbone(

@@ -2,57 +2,110 @@
 
 import logging
 import re
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.archive import find_saved_model
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
 from retrain.backbones.sources.handles import lacks_secret
-from retrain.backbones.sources.kaggle import fetch_kaggle
-from retrain.backbones.sources.local import local_backbone
+from retrain.backbones.sources.kaggle import fetch_kaggle, kaggle_handle
+from retrain.backbones.sources.local import is_module_file, local_backbone
+from retrain.backbones.sources.source import INSTEAD, Source
 from retrain.backbones.sources.tfhub import fetch_module
-from retrain.errors import RetrainError
+from retrain.errors import RetrainError, UsageFault
+from retrain.utils.files import home_expanded
 
 log = logging.getLogger(__name__)
 
-INSTEAD = (
-    "without network, download it elsewhere and give its folder or .tar.gz to --tfhub_module, or "
-    "take a module that is here (`retrain modules list`)"
-)
+
+@dataclass(frozen=True)
+class Remote(Source):
+    """A module that is downloaded once, and remembered by its handle."""
+
+    handle: str
+
+    @abstractmethod
+    def download(self, advice: str) -> Path:
+        """Return the folder of the module, downloaded unless it is kept."""
+
+    def find(
+        self, wanted: InputConfig, store: FrozenStore, name: str | None = None
+    ) -> Backbone | None:
+        return recalled(self.handle, wanted, store)
+
+    def fetch(
+        self,
+        wanted: InputConfig,
+        store: FrozenStore,
+        name: str | None = None,
+        *,
+        advice: str = INSTEAD,
+    ) -> Backbone:
+        module = self.download(advice)
+        backbone = local_backbone(module, wanted, store, name=name or _name_of(self.handle))
+        saved_model = find_saved_model(module) or module
+        fingerprint, before = fingerprint_of(saved_model), store.recall(self.handle)
+        if before is not None and before.fingerprint != fingerprint:
+            log.warning(
+                f"{saved_model} holds another module than was fetched before from the same place: "
+                "its features are computed anew"
+            )
+        store.remember(self.handle, fingerprint, saved_model)
+        return backbone
+
+    def describe(self) -> str:
+        return self.handle
 
 
-def remote_backbone(
-    handle: str,
-    *,
-    on_kaggle: bool,
-    wanted: InputConfig,
-    store: FrozenStore,
-    name: str | None = None,
-    advice: str = INSTEAD,
-) -> Backbone:
-    """The backbone of a URL or Kaggle handle, fetched and frozen once.
+@dataclass(frozen=True)
+class HubUrl(Remote):
+    """The URL of a module: of TF Hub, in its TF2 or TF1 format, or of an archive elsewhere."""
 
-    `advice` ends the one line that says why it could not be fetched (RetrainError).
-    """
-    known = recalled(handle, wanted, store)
-    if known is not None:
-        return known
-    if lacks_secret(handle) and not on_kaggle:
-        raise RetrainError(
-            f"module {handle} is not kept here, and its query was left out where this was "
-            "written: give the whole URL to --tfhub_module"
-        )
-    module = (fetch_kaggle if on_kaggle else fetch_module)(handle, advice)
-    backbone = local_backbone(module, wanted, store, name=name or _name_of(handle))
-    saved_model = find_saved_model(module) or module
-    fingerprint, before = fingerprint_of(saved_model), store.recall(handle)
-    if before is not None and before.fingerprint != fingerprint:
-        log.warning(
-            f"{saved_model} holds another module than was fetched before from the same place: its "
-            "features are computed anew"
-        )
-    store.remember(handle, fingerprint, saved_model)
-    return backbone
+    handles: ClassVar[str] = "hub URL"
+
+    @classmethod
+    def of_handle(cls, handle: str) -> Self | None:
+        if "://" not in handle:
+            return None
+        if not handle.startswith(("http://", "https://")):
+            raise UsageFault(
+                f"module {handle}: only http:// and https:// can be fetched; copy it to a local "
+                "folder and give that"
+            )
+        return cls(handle)
+
+    def download(self, advice: str) -> Path:
+        if lacks_secret(self.handle):
+            raise RetrainError(
+                f"module {self.handle} is not kept here, and its query was left out where this "
+                "was written: give the whole URL to --tfhub_module"
+            )
+        return fetch_module(self.handle, advice)
+
+    @property
+    def address(self) -> str:
+        return self.handle
+
+
+@dataclass(frozen=True)
+class KaggleModel(Remote):
+    """`owner/model/framework/variation[/version]`, or the address of a Kaggle model's page."""
+
+    handles: ClassVar[str] = "Kaggle handle"
+
+    @classmethod
+    def of_handle(cls, handle: str) -> Self | None:
+        if "://" not in handle and is_module_file(home_expanded(handle)):
+            return None
+        found = kaggle_handle(handle)
+        return cls(found) if found is not None else None
+
+    def download(self, advice: str) -> Path:
+        return fetch_kaggle(self.handle, advice)
 
 
 def recalled(handle: str, wanted: InputConfig, store: FrozenStore) -> Backbone | None:

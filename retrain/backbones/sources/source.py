@@ -1,0 +1,80 @@
+"""Source: what every place to have a module from can do."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+from retrain.backbones.backbone import Backbone
+from retrain.backbones.freeze.input_config import InputConfig
+from retrain.backbones.sources.cache import FrozenStore
+
+BUNDLED_STATE, DOWNLOAD = "bundled", "download"
+INSTEAD = (
+    "without network, download it elsewhere and give its folder or .tar.gz to --tfhub_module, or "
+    "take a module that is here (`retrain modules list`)"
+)
+
+
+class Source(ABC):
+    """One module in one place.
+
+    A kind of place is a class. Where a user's handle can mean it, it is listed in
+    resolve.SOURCES and has `of_handle`; where modules of the catalogue come from it, they name
+    it in their entries. Nobody else asks which kind a source is.
+    """
+
+    handles: ClassVar[str] = ""  # the handles that mean it, as the help of --tfhub_module says
+
+    @classmethod
+    def of_handle(cls, handle: str) -> Self | None:
+        """Return the source that a user's handle means; None for one that means something else.
+
+        Raise UsageFault for a handle of this kind that cannot be right.
+        """
+        return None
+
+    @abstractmethod
+    def find(
+        self, wanted: InputConfig, store: FrozenStore, name: str | None = None
+    ) -> Backbone | None:
+        """Return the backbone if it can be had without network; None: it has to be fetched.
+
+        `name`: what to call the module when it is frozen; None: as its place calls it.
+        """
+
+    @abstractmethod
+    def fetch(
+        self,
+        wanted: InputConfig,
+        store: FrozenStore,
+        name: str | None = None,
+        *,
+        advice: str = INSTEAD,
+    ) -> Backbone:
+        """Return the backbone that `find` did not, fetched and frozen once.
+
+        Raises RetrainError; where the network is at fault, in a line that ends in `advice`, and
+        NoNetwork where there is none.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return where the module comes from, for `retrain modules info`."""
+
+    def state(self) -> str:
+        """Return how a module never fetched can be had, in one or two words for a list."""
+        return DOWNLOAD
+
+    @property
+    def offline(self) -> bool:
+        """Whether a module that was never fetched can be had without network."""
+        return False
+
+    @property
+    def address(self) -> str | None:
+        """The URL that means this module, if there is one."""
+        return None
+
+    @property
+    def alias(self) -> str | None:
+        """What the place itself calls the module, where users know it by that name too."""
+        return None
