@@ -12,7 +12,7 @@ from retrain.backbones.sources.source import BUNDLED_STATE, INSTEAD, Source
 
 @dataclass(frozen=True)
 class Bundled(Source):
-    """Comes with retrain, in `backbones/bundled/<folder>`."""
+    """A module that comes with retrain, in `backbones/bundled/<folder>`."""
 
     folder: str
 
@@ -31,14 +31,18 @@ class Bundled(Source):
         *,
         advice: str = INSTEAD,
     ) -> Backbone:
+        """Return the backbone, fetched and frozen once."""
         return self.find(wanted, store, name)
 
     def describe(self) -> str:
+        """Say where the module comes from."""
         return "comes with retrain"
 
     def state(self) -> str:
+        """Say how the module can be had."""
         return BUNDLED_STATE
 
     @property
     def offline(self) -> bool:
+        """Whether it can be had without network."""
         return True

@@ -1,4 +1,4 @@
-"""The modules that have a name: what is known of each, and where it can be had.
+"""The catalogue: modules that have a name, what is known of each, and their sources.
 
 All were trained on ImageNet's 1000 classes (ILSVRC 2012). A name stands for a network and the size
 of its input; its sources may hold weights of different trainings, always with features of the same
@@ -7,6 +7,7 @@ width, so a run tells them apart by their fingerprints. Names are TF Hub's where
 Parameters: all weights with the classifier of 1000 classes, moving averages included, counted in
 Keras' networks and in the packages' files; Inception v1 and v2 from TF-slim's tests, EfficientNet-
 Lite 3 and 4 as published.
+
 Top-1, always of the first source's weights, from these tables:
 MobileNet v1 https://github.com/tensorflow/models/blob/master/research/slim/nets/mobilenet_v1.md
 MobileNet v2, v3 https://github.com/tensorflow/models/tree/master/research/slim/nets/mobilenet
@@ -39,10 +40,16 @@ APACHE, BSD, MIT = "Apache-2.0", "BSD-3-Clause", "MIT"
 class Entry:
     """A named module.
 
-    `size`: side of the square input in pixels. `input_range`: what 0 and 255 become before the
-    network, which may then subtract a mean of its own; modules themselves take values in [0, 1].
-    `parameters` in millions. `top1`: accuracy on ImageNet in percent. `licence`: SPDX, of the
-    first source's weights. `sources`: in the order in which they are tried.
+    Attributes:
+        name: As the catalogue spells it.
+        size: Side of the square input in pixels.
+        input_range: What 0 and 255 become before the network, which may then subtract a mean of its
+            own; modules themselves take values in [0, 1].
+        feature_width: How many numbers a feature vector has.
+        parameters: In millions.
+        top1: Accuracy on ImageNet in percent.
+        licence: SPDX, of the first source's weights.
+        sources: In the order in which they are tried.
     """
 
     name: str
@@ -56,7 +63,7 @@ class Entry:
 
 
 def find(name: str) -> Entry | None:
-    """The module of that name, however it is spelled.
+    """Return the module of that name, however it is spelled, or None.
 
     Case, `-` and `_` make no difference. The names of older scripts are known
     (`mobilenet_0.50_160`, `mobilenet_1.0_224_quantized`), and so are those of Keras
@@ -66,17 +73,17 @@ def find(name: str) -> Entry | None:
 
 
 def find_by_url(url: str) -> Entry | None:
-    """The module that a URL of TF Hub is of, whatever version of it."""
+    """Return the module of a TF Hub URL, of any version, or None."""
     return _BY_URL.get(_without_version(url))
 
 
 def entries() -> tuple[Entry, ...]:
-    """All of them, family by family; the ones for quantised training last."""
+    """Return all modules, family by family; the ones for quantised training last."""
     return _ENTRIES
 
 
 def nearest(name: str) -> str | None:
-    """The name that looks most like a mistyped one, if any does."""
+    """Return the name that looks most like a mistyped one, or None."""
     from difflib import get_close_matches
 
     near = get_close_matches(_key(name), _BY_KEY, n=1, cutoff=0.7)
@@ -147,7 +154,10 @@ def _mobilenet_v2() -> Iterator[Entry]:
 
 
 def _mobilenet_v3() -> Iterator[Entry]:
-    """Hub only: without its top, Keras' network ends before the last layer of features."""
+    """Yield MobileNet v3, from the hub only.
+
+    Without its top, Keras' network ends before the last layer of features.
+    """
     for name, features, parameters, top1 in (
         ("mobilenet_v3_large_100_224", 1280, 5.51, 75.2),
         ("mobilenet_v3_large_075_224", 1280, 4.01, 73.3),
@@ -158,7 +168,7 @@ def _mobilenet_v3() -> Iterator[Entry]:
 
 
 def _efficientnet_lite() -> Iterator[Entry]:
-    """Pixels become (x - 127) / 128."""
+    """Yield EfficientNet-Lite, for which pixels become (x - 127) / 128."""
     for variant, size, parameters, top1 in (
         (0, 224, 4.69, 75.1),
         (1, 240, 5.47, 76.7),

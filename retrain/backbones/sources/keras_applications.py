@@ -1,4 +1,4 @@
-"""Makes modules in TF Hub's form of Keras' networks and the weights that Keras offers for them."""
+"""Keras' networks with the weights that Keras offers for them, as modules in TF Hub's form."""
 
 import sys
 from collections.abc import Callable
@@ -31,6 +31,7 @@ class KerasApplication(Source):
     def find(
         self, wanted: InputConfig, store: FrozenStore, name: str | None = None
     ) -> Backbone | None:
+        """Return the backbone if it is on this machine, or None."""
         return recalled(self._handle(name), wanted, store)
 
     def fetch(
@@ -41,12 +42,15 @@ class KerasApplication(Source):
         *,
         advice: str = INSTEAD,
     ) -> Backbone:
-        """Build it with Keras for pictures of `wanted.usual_size`, which must be square."""
+        """Build the module with Keras for square pictures of `wanted.usual_size`.
+
+        Returns the backbone.
+        """
         from retrain.backbones.sources.download import NoNetwork, why_unreachable
 
         called, size = name or self.network, wanted.usual_size
         assert size is not None and size[0] == size[1]
-        unreachable = why_unreachable(WEIGHTS_HOST)  # asked before TensorFlow's seconds
+        unreachable = why_unreachable(WEIGHTS_HOST)  # before TensorFlow's import
         if unreachable is not None:
             raise NoNetwork(f"cannot download {called}: {unreachable}; {advice}")
         folder = store.folder / "built" / f"{called}-keras"
@@ -61,19 +65,21 @@ class KerasApplication(Source):
         return backbone
 
     def describe(self) -> str:
+        """Say where the module comes from."""
         return f"keras.applications.{self.network}"
 
     @property
     def alias(self) -> str | None:
+        """What Keras calls the module."""
         return self.network if self.alpha is None else None
 
     def _handle(self, name: str | None) -> str:
-        """What the module is remembered by once it was fetched."""
+        """Return the handle that the module is remembered by once it was fetched."""
         return f"keras:{name or self.network}"
 
 
 def build_keras_application(application: KerasApplication, size: int, folder: Path) -> None:
-    """Writes the network with ImageNet's weights as a TF2 SavedModel into `folder`.
+    """Write the network with ImageNet's weights as a TF2 SavedModel into `folder`.
 
     It maps float32 [batch, size, size, 3] in [0, 1] to the pooled features [batch, D]. Keras
     downloads the weights, unless they lie where it keeps them (`~/.keras/models`); its progress
@@ -102,13 +108,13 @@ def build_keras_application(application: KerasApplication, size: int, folder: Pa
 
 
 def preprocessing_of(constructor: Callable[..., Any]) -> Callable[[Any], Any]:
-    """What Keras' network wants done to RGB values from 0 to 255: its family's own function."""
+    """Return the function of a network's family that prepares RGB values from 0 to 255."""
     preprocess: Callable[[Any], Any] = import_module(constructor.__module__).preprocess_input
     return preprocess
 
 
 def as_hub_module(model: Any, preprocess: Callable[[Any], Any], size: int) -> Any:
-    """What to save: `__call__(images, training=False)` and its variables, as TF Hub has them.
+    """Return what to save: `__call__(images, training=False)` and variables, as TF Hub has them.
 
     `model` is a Keras model from what `preprocess` returns to [batch, D].
     https://www.tensorflow.org/hub/reusable_saved_models
@@ -117,7 +123,7 @@ def as_hub_module(model: Any, preprocess: Callable[[Any], Any], size: int) -> An
     root = tf.train.Checkpoint()
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def call(images: Any, training: bool = False) -> Any:
+    def call(images: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002 -- TF Hub's form
         return model(preprocess(255.0 * images), training=training)
 
     images = tf.TensorSpec([None, size, size, 3], tf.float32, name="images")
@@ -131,7 +137,7 @@ def as_hub_module(model: Any, preprocess: Callable[[Any], Any], size: int) -> An
 
 
 def _weights_fault(name: str, error: Exception) -> RetrainError | None:
-    """What is wrong with the weights, if that is what the error is about."""
+    """Return the error to raise if `error` is about the weights; else None."""
     variables: dict[str, Any] = {}
     for frame, _ in walk_tb(error.__traceback__):
         variables |= frame.f_locals  # Keras' messages do not name the file, nor always the URL

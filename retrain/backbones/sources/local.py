@@ -1,4 +1,4 @@
-"""Modules that lie on this machine: SavedModel folders, archives of them, Keras and ONNX files."""
+"""Modules on this machine: SavedModel folders, archives of them, Keras and ONNX files."""
 
 import logging
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ class LocalModule(Source):
 
     @classmethod
     def of_handle(cls, handle: str) -> Self | None:
+        """Read a handle of this kind; return None for another."""
         path = home_expanded(handle)
         if "://" in handle or not path.exists():
             return None
@@ -42,6 +43,7 @@ class LocalModule(Source):
         return cls(path)
 
     def find(self, wanted: InputConfig, store: FrozenStore, name: str | None = None) -> Backbone:
+        """Return the backbone if it is on this machine, or None."""
         return local_backbone(self.path, wanted, store, name=name)
 
     def fetch(
@@ -52,9 +54,11 @@ class LocalModule(Source):
         *,
         advice: str = INSTEAD,
     ) -> Backbone:
+        """Return the backbone, fetched and frozen once."""
         return self.find(wanted, store, name)
 
     def describe(self) -> str:
+        """Say where the module comes from."""
         return str(self.path)
 
 
@@ -66,10 +70,20 @@ def local_backbone(
     name: str | None = None,
     fingerprint: str | None = None,
 ) -> Backbone:
-    """The backbone of a module's folder or file, frozen when it is new to `store`.
+    """Return the backbone of a module's folder or file, frozen when it is new to `store`.
 
-    `name`: what to call it; else the folder's or file's own name. `fingerprint`: what to know it
-    by; else its content. Raises RetrainError.
+    Args:
+        path: The module's folder or file.
+        wanted: The user's settings of its input.
+        store: Where frozen modules are kept.
+        name: What to call it; None: the folder's or file's own name.
+        fingerprint: What to know it by; None: its content.
+
+    Returns:
+        The backbone.
+
+    Raises:
+        RetrainError: There is no module that can be used.
     """
     module = _module_in(path, store)
     fingerprint = fingerprint or fingerprint_of(module)
@@ -107,7 +121,7 @@ def local_backbone(
 
 
 def source_of(backbone: Backbone) -> Path:
-    """The SavedModel folder or file that the backbone was frozen from. Raises RetrainError."""
+    """Return the SavedModel folder or file that a backbone was frozen from; raise RetrainError."""
     if backbone.folder.name == "assets.extra":  # bundled: within its SavedModel
         return backbone.folder.parent
     record = backbone.folder / SOURCE_FILE
@@ -128,12 +142,12 @@ def source_of(backbone: Backbone) -> Path:
 
 
 def is_module_file(path: Path) -> bool:
-    """Whether the name says that it is a module: an archive, a Keras or an ONNX file."""
+    """Tell whether a name is that of a module's file: an archive, a Keras or an ONNX file."""
     return path.name.lower().endswith((*ARCHIVES, *KERAS, ONNX))
 
 
 def _module_in(path: Path, store: FrozenStore) -> Path:
-    """The SavedModel folder or single file to read."""
+    """Return the SavedModel folder or single file to read, unpacked if it is an archive."""
     if path.is_dir():
         return _saved_model_in(path, path)
     if not path.name.lower().endswith(ARCHIVES):

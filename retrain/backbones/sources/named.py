@@ -20,12 +20,14 @@ class NamedModule(Source):
 
     @classmethod
     def of_handle(cls, handle: str) -> Self | None:
+        """Read a handle of this kind; return None for another."""
         entry = find(handle)
         return cls(entry) if entry is not None else None
 
     def find(
         self, wanted: InputConfig, store: FrozenStore, name: str | None = None
     ) -> Backbone | None:
+        """Return the backbone if it is on this machine, or None."""
         wanted = self._with_size(wanted)
         found = (source.find(wanted, store, self.entry.name) for source in self.entry.sources)
         return next((backbone for backbone in found if backbone is not None), None)
@@ -38,7 +40,7 @@ class NamedModule(Source):
         *,
         advice: str | None = None,
     ) -> Backbone:
-        """Return the backbone of the first source that gives it.
+        """Return the backbone from the first source that gives it.
 
         Raises RetrainError in one line that says how to get it, and which modules need no network.
         """
@@ -59,6 +61,7 @@ class NamedModule(Source):
         raise RetrainError("; ".join(faults[:1] + [f"also tried: {fault}" for fault in faults[1:]]))
 
     def describe(self) -> str:
+        """Say where the module comes from."""
         return "; ".join(source.describe() for source in self.entry.sources)
 
     def _with_size(self, wanted: InputConfig) -> InputConfig:
@@ -74,5 +77,5 @@ class NamedModule(Source):
 
 
 def offline_names() -> list[str]:
-    """The names that need no network and were not fetched: bundled, or from installed packages."""
+    """List the names that need no network: bundled, or from installed packages."""
     return [entry.name for entry in entries() if any(source.offline for source in entry.sources)]

@@ -35,6 +35,7 @@ class Remote(Source):
     def find(
         self, wanted: InputConfig, store: FrozenStore, name: str | None = None
     ) -> Backbone | None:
+        """Return the backbone if it is on this machine, or None."""
         return recalled(self.handle, wanted, store)
 
     def fetch(
@@ -45,6 +46,7 @@ class Remote(Source):
         *,
         advice: str = INSTEAD,
     ) -> Backbone:
+        """Return the backbone, fetched and frozen once."""
         module = self.download(advice)
         backbone = local_backbone(module, wanted, store, name=name or _name_of(self.handle))
         saved_model = find_saved_model(module) or module
@@ -58,6 +60,7 @@ class Remote(Source):
         return backbone
 
     def describe(self) -> str:
+        """Say where the module comes from."""
         return self.handle
 
 
@@ -69,6 +72,7 @@ class HubUrl(Remote):
 
     @classmethod
     def of_handle(cls, handle: str) -> Self | None:
+        """Read a handle of this kind; return None for another."""
         if "://" not in handle:
             return None
         if not handle.startswith(("http://", "https://")):
@@ -79,6 +83,7 @@ class HubUrl(Remote):
         return cls(handle)
 
     def download(self, advice: str) -> Path:
+        """Return the module's folder, downloaded unless it is kept."""
         if lacks_secret(self.handle):
             raise RetrainError(
                 f"module {self.handle} is not kept here, and its query was left out where this "
@@ -88,6 +93,7 @@ class HubUrl(Remote):
 
     @property
     def address(self) -> str:
+        """The URL that means this module."""
         return self.handle
 
 
@@ -99,24 +105,29 @@ class KaggleModel(Remote):
 
     @classmethod
     def of_handle(cls, handle: str) -> Self | None:
+        """Read a handle of this kind; return None for another."""
         if "://" not in handle and is_module_file(home_expanded(handle)):
             return None
         found = kaggle_handle(handle)
         return cls(found) if found is not None else None
 
     def download(self, advice: str) -> Path:
+        """Return the module's folder, downloaded unless it is kept."""
         return fetch_kaggle(self.handle, advice)
 
 
 def recalled(handle: str, wanted: InputConfig, store: FrozenStore) -> Backbone | None:
-    """The backbone of a handle that was fetched before, if nothing has to be fetched again."""
+    """Return the backbone of a handle that was fetched before, or None if it has to be fetched."""
     memory = store.recall(handle)
     return store.find(memory.fingerprint, wanted) if memory else None
 
 
 def _name_of(handle: str) -> str:
-    """`https://tfhub.dev/google/imagenet/inception_v3/feature_vector/5` is
-    `imagenet-inception_v3-feature_vector-5`."""
+    """Return a short name for a handle.
+
+    `https://tfhub.dev/google/imagenet/inception_v3/feature_vector/5` becomes
+    `imagenet-inception_v3-feature_vector-5`.
+    """
     path = re.sub(r"^https?://[^/]*/|[?#].*$", "", handle)
     path = re.sub(r"\.(tar\.gz|tgz|tar|zip)$", "", path)
     return re.sub(r"[^A-Za-z0-9._]+", "-", "/".join(path.split("/")[-4:])).strip("-") or "module"

@@ -1,4 +1,4 @@
-"""From the handle that a user gives to a backbone that can run."""
+"""Resolving the handle that a user gives to a backbone that can run."""
 
 import logging
 from dataclasses import replace
@@ -24,8 +24,9 @@ SOURCES: tuple[type[Source], ...] = (NamedModule, LocalModule, KaggleModel, HubU
 
 
 def resolve(handle: str, wanted: InputConfig, model_dir: Path) -> Backbone:
-    """The backbone for a catalogue name, folder, archive, Keras or ONNX file, URL, Kaggle handle.
+    """Return the backbone for a handle.
 
+    A handle is a catalogue name, folder, archive, Keras or ONNX file, URL or Kaggle handle.
     Names come before files: `./resnet50` is a folder called so. A module is fetched and frozen
     once, into `model_dir`. Raises UsageFault for a handle that means nothing and RetrainError for
     a module that cannot be had or used.
@@ -37,7 +38,7 @@ def resolve(handle: str, wanted: InputConfig, model_dir: Path) -> Backbone:
 
 
 def described(backbone: Backbone) -> str:
-    """What was found out about a module, for the user to read."""
+    """Return the facts about a module in a sentence for the user."""
     info = backbone.info
     low, high = info.input_range
     exports = "; it makes ONNX classifiers only, no .pb and no SavedModel"
@@ -59,7 +60,7 @@ def _resolve(handle: str, wanted: InputConfig, store: FrozenStore) -> Backbone:
             "module"
         )
     known = find_by_url(handle)
-    if known is not None:  # TF Hub's older modules do not say their size
+    if known is not None:  # TF Hub's older modules do not tell their size
         wanted = replace(wanted, usual_size=(known.size, known.size))
     found = source.find(wanted, store)
     return found if found is not None else source.fetch(wanted, store)

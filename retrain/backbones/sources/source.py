@@ -26,9 +26,9 @@ class Source(ABC):
 
     @classmethod
     def of_handle(cls, handle: str) -> Self | None:
-        """Return the source that a user's handle means; None for one that means something else.
+        """Read a user's handle; return None for one that means something else.
 
-        Raise UsageFault for a handle of this kind that cannot be right.
+        Raises UsageFault for a handle of this kind that cannot be right.
         """
         return None
 
@@ -52,16 +52,26 @@ class Source(ABC):
     ) -> Backbone:
         """Return the backbone that `find` did not, fetched and frozen once.
 
-        Raises RetrainError; where the network is at fault, in a line that ends in `advice`, and
-        NoNetwork where there is none.
+        Args:
+            wanted: The user's settings of the module's input.
+            store: Where frozen modules are kept.
+            name: What to call the module when it is frozen; None: as its place calls it.
+            advice: Ends the line that says why the network is at fault.
+
+        Returns:
+            The backbone.
+
+        Raises:
+            RetrainError: The module cannot be fetched or used; NoNetwork, which is one, where there
+                is none.
         """
 
     @abstractmethod
     def describe(self) -> str:
-        """Return where the module comes from, for `retrain modules info`."""
+        """Say where the module comes from, for `retrain modules show`."""
 
     def state(self) -> str:
-        """Return how a module never fetched can be had, in one or two words for a list."""
+        """Say, in one or two words for `retrain modules list`, how the module can be had."""
         return DOWNLOAD
 
     @property
