@@ -36,6 +36,17 @@ TINY = "mobilenet_v1_025_128"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+# What a test asks for that takes seconds: whole commands, or what these leave.
+WHOLE_COMMANDS = {"run", "trained"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests of whole commands as slow; files whose every test is say so themselves."""
+    for item in items:
+        if WHOLE_COMMANDS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The photos, weights and old artefacts beside the checkout; tests that need them may skip."""

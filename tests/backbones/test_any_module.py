@@ -22,7 +22,10 @@ from retrain.utils.logs import console
 from retrain.utils.tensorflow import import_tensorflow
 
 # Keras writes files in a way that NumPy 2 warns of.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 Kind = tuple[str, tuple[int, int], tuple[float, float], Callable[[np.ndarray], np.ndarray]]
 

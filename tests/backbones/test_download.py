@@ -19,6 +19,8 @@ from retrain.errors import RetrainError
 from retrain.utils import progress
 from retrain.utils.logs import console
 
+pytestmark = pytest.mark.slow
+
 SOON_S = 5 * download_module.CONNECT_S  # the system would wait minutes; machines are loaded
 ADVICE = "get it elsewhere and give its folder"
 

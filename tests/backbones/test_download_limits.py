@@ -12,6 +12,8 @@ from retrain.backbones.sources.download import download
 from retrain.errors import RetrainError
 from retrain.utils.logs import console
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "hunter2pass"
 
 

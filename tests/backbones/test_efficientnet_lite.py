@@ -26,6 +26,8 @@ from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
 from retrain.utils.tensorflow import import_tensorflow
 
+pytestmark = pytest.mark.slow
+
 
 def weights_of(variant: int) -> Path:
     path = installed_weights(variant)

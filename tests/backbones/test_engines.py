@@ -18,6 +18,8 @@ from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
 from retrain.utils.logs import console
 
+pytestmark = pytest.mark.slow
+
 PHOTOS = sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::5]
 
 

@@ -9,6 +9,8 @@ from conftest import TINY, Run
 from retrain.backbones.bundled import BUNDLED_FOLDER
 from retrain.utils.tensorflow import import_tensorflow
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tf() -> Any:

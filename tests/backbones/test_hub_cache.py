@@ -19,6 +19,8 @@ from retrain.backbones.sources.tfhub import cached_module, fetch_module, hub_cac
 from retrain.errors import RetrainError
 from retrain.utils.logs import console
 
+pytestmark = pytest.mark.slow
+
 ADVICE = "get it elsewhere and give its folder"
 
 

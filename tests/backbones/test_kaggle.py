@@ -15,6 +15,8 @@ from retrain.backbones.sources.kaggle import fetch_kaggle, kaggle_handle
 from retrain.errors import RetrainError
 from retrain.utils.logs import console
 
+pytestmark = pytest.mark.slow
+
 MODEL = "google/mobilenet-v2/tensorFlow2/035-128-feature-vector"
 ADVICE = "get it elsewhere and give its folder"
 

@@ -21,6 +21,8 @@ from retrain.backbones.freeze.saved_model import read_saved_model
 from retrain.backbones.sources.keras_applications import as_hub_module, preprocessing_of
 from retrain.utils.tensorflow import import_tensorflow
 
+pytestmark = pytest.mark.slow
+
 CAFFE_MEANS = np.array([103.939, 116.779, 123.68])  # blue, green, red
 TORCH_MEANS, TORCH_STDS = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 FAMILIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {

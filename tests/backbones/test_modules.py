@@ -20,6 +20,8 @@ from retrain.backbones.sources.cache import fingerprint_of
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.utils.tensorflow import import_tensorflow
 
+pytestmark = pytest.mark.slow
+
 SOURCES = {
     "mobilenet_v1_100_224": "mobilenet_v1_1.0_224_frozen.pb",
     "mobilenet_v1_025_128": "mobilenet_v1_0.25_128_frozen.pb",

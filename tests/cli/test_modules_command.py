@@ -13,6 +13,8 @@ from retrain.backbones.sources.efficientnet_lite import installed_weights
 from retrain.backbones.sources.resolve import resolve
 from retrain.errors import UsageFault
 
+pytestmark = pytest.mark.slow
+
 OFFLINE = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
 
 

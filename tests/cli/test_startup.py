@@ -8,6 +8,8 @@ import pytest
 from conftest import EXAMPLE_FLOWERS, TINY
 from run_commands import PATIENCE_S
 
+pytestmark = pytest.mark.slow
+
 PHOTO = next((EXAMPLE_FLOWERS / "daisy").glob("*.jpg"))
 
 # Runs a command in this process, then prints which modules it imported and where it connected.

@@ -22,6 +22,8 @@ from retrain.utils.files import home_expanded, run_folder, user_cache_dir
 from retrain.utils.logs import console
 from retrain.utils.progress import progress
 
+pytestmark = pytest.mark.slow
+
 PHOTO = next((EXAMPLE_FLOWERS / "daisy").glob("*.jpg"))
 SHORT = ("--tfhub_module", TINY, "--how_many_training_steps", 20, "--no-report",
          "--summaries_dir", "")  # fmt: skip

@@ -3,7 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
 from conftest import Run
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_fifth_of_the_flowers_is_named_right(shared: Path, run: Run, tmp_path: Path) -> None:

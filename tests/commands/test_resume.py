@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from conftest import TINY, Run, age, write_picture
 from run_commands import PATIENCE_S
 
 from retrain.features.extractor import UNIT
+
+pytestmark = pytest.mark.slow
 
 CLASSES, PHOTOS = 2, 700  # more than two shards
 

@@ -14,6 +14,8 @@ from retrain.evaluation.audit.audit import Audit, leaks, run_audit
 from retrain.features.config import ExtractConfig
 from retrain.features.dataset import prepare
 
+pytestmark = pytest.mark.slow
+
 
 def audited(root: Path, session_cache: Path, module: str = DEFAULT_MODULE) -> Audit:
     age(root)

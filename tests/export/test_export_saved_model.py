@@ -19,6 +19,8 @@ from retrain.export.runtimes import own_scores
 from retrain.export.saved_model import target_of, write_saved_model
 from retrain.utils.tensorflow import import_tensorflow
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def graph(trained: Path) -> bytes:

@@ -24,6 +24,8 @@ from retrain.export.parity import Parity
 from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
 
+pytestmark = pytest.mark.slow
+
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 200, "--summaries_dir", "")
 
 # What somebody else's program does with a file, knowing nothing of retrain.

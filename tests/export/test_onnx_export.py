@@ -18,6 +18,8 @@ from retrain.export.onnx import onnx_from_graph
 from retrain.inference.spec.resolve import onnx_manifest
 from retrain.training.head import Head
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def manifest(trained: Path) -> Manifest:

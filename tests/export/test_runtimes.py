@@ -23,6 +23,8 @@ from retrain.export.tflite import tflite_bytes
 from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
 
+pytestmark = pytest.mark.slow
+
 SCORES = """
 import sys
 from pathlib import Path

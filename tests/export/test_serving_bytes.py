@@ -15,6 +15,8 @@ from retrain.data.decoding.decode import Recipe, decode, pillow_warnings_ignored
 from retrain.export.tf_decode import pixels_of
 from retrain.utils.tensorflow import import_tensorflow
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(96, 128)
 LARGEST, MEAN = 1, 0.25  # of 255
 ORIENTATION = 0x0112

@@ -22,6 +22,8 @@ from retrain.export.parity import compare
 from retrain.export.runtimes import own_scores
 from retrain.export.tflite import tflite_bytes
 
+pytestmark = pytest.mark.slow
+
 
 def manifest_of(graph: Path) -> Manifest:
     manifest = find_manifest(read_graph(graph))

@@ -18,6 +18,8 @@ from retrain.inference.compiled_cache import CompiledCache
 from retrain.inference.spec.resolve import describe_graph
 from retrain.inference.spec.spec import Overrides
 
+pytestmark = pytest.mark.slow
+
 PHOTO = next((EXAMPLE_FLOWERS / "tulips").glob("*.jpg"))
 
 

@@ -23,6 +23,8 @@ from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
 from retrain.inference.spec.spec import InputSpec, Overrides
 
+pytestmark = pytest.mark.slow
+
 PHOTOS = sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::35]
 
 

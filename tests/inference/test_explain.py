@@ -22,6 +22,8 @@ from retrain.inference.spec.resolve import describe_graph
 from retrain.inference.spec.spec import InputSpec, Overrides
 from retrain.utils.numerics import softmax
 
+pytestmark = pytest.mark.slow
+
 DAISY = sorted((EXAMPLE_FLOWERS / "daisy").iterdir())[0]
 
 onnx = pytest.importorskip("onnx")

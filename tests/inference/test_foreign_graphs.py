@@ -16,6 +16,8 @@ from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
 from retrain.inference.spec.spec import Overrides
 
+pytestmark = pytest.mark.slow
+
 # What TensorFlow Lite cannot convert, or SavedModels cannot say.
 NO_FLITE = {
     "half", "double", "nothing said, convolution", "scores [C]", "channels first, sizes open",

@@ -16,6 +16,8 @@ from conftest import EXAMPLE_FLOWERS, Run
 from PIL import Image
 from run_commands import PATIENCE_S
 
+pytestmark = pytest.mark.slow
+
 MANY, BROKEN = 2000, 20
 COMMAND = [sys.executable, "-c", "import retrain.cli.label_image as m; m.main()"]
 PEAK = """

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from board_server import ask, tensorboard
 from conftest import TINY, Run
+
+pytestmark = pytest.mark.slow
 
 SCALARS = {"accuracy_1", "cross_entropy_1"} | {
     f"final_retrain_ops/{variable}/summaries/{statistic}_1"

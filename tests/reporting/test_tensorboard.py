@@ -29,6 +29,8 @@ from retrain.reporting.thumbnails import OpenPhoto
 from retrain.utils.logs import console
 from retrain.utils.text_drawing import printable
 
+pytestmark = pytest.mark.slow
+
 # More than ASCII, a byte that is no UTF-8 as Python reads it from a folder's name, a tab.
 CLASSES = ("Löwenzahn 茶", "gr\udcfcn", "sun\tflowers")
 SHOWN = ("Löwenzahn 茶", r"gr\udcfcn", r"sun\tflowers")

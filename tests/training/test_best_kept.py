@@ -27,6 +27,8 @@ from retrain.training.sgd import StepResult
 from retrain.utils.logs import console
 from retrain.utils.progress import Meter
 
+pytestmark = pytest.mark.slow
+
 EPOCHS, SPIKE = 20, 19
 PLAIN = np.ones(3, np.float32)
 

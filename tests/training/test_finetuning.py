@@ -35,6 +35,8 @@ from retrain.training.head import Head, accuracy, cross_entropy
 from retrain.utils.logs import console
 from retrain.utils.tensorflow import bfloat16_operations, import_tensorflow
 
+pytestmark = pytest.mark.slow
+
 MODULE = BUNDLED_FOLDER / TINY
 
 SETTINGS = TuningSettings(epochs=5, batch_size=4, learning_rate=2e-3, patience=0, seed=5)

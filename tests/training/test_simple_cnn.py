@@ -33,6 +33,8 @@ from retrain.training.sgd import StepResult
 from retrain.utils.logs import console
 from retrain.utils.numerics import softmax
 
+pytestmark = pytest.mark.slow
+
 FAST = CnnSettings(epochs=6, batch_size=8, seed=1)
 NONE = np.arange(0)
 

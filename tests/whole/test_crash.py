@@ -11,6 +11,8 @@ from types import ModuleType
 import pytest
 from conftest import REPO, write_colour_tree
 
+pytestmark = pytest.mark.slow
+
 KILLS, STEPS = 4, 50
 
 

@@ -17,6 +17,8 @@ from retrain.cli.evaluate import command as evaluate
 from retrain.cli.label_image import label_image
 from retrain.cli.train import retrain
 
+pytestmark = pytest.mark.slow
+
 HUB_FLAGS = """image_dir output_graph intermediate_output_graphs_dir intermediate_store_frequency
 output_labels summaries_dir how_many_training_steps learning_rate testing_percentage
 validation_percentage eval_step_interval train_batch_size test_batch_size validation_batch_size

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from fuzz import caches, graphs, worker
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
