@@ -14,12 +14,13 @@ from PIL import Image
 from retrain.data.config import DataConfig
 from retrain.data.decoding.decode import Recipe
 from retrain.data.digests import digest_of
-from retrain.data.looks import look_at
+from retrain.data.looks import Look, look_at
 from retrain.errors import RetrainError
-from retrain.evaluation.audit.audit import KINDS, Audit, leaks, run_audit
+from retrain.evaluation.audit.audit import Audit, leaks, run_audit
 from retrain.evaluation.audit.balance import balance
+from retrain.evaluation.audit.checks import CHECKS
 from retrain.evaluation.audit.duplicates import exact_duplicates, near_duplicates
-from retrain.evaluation.audit.files import complaints, looks_at
+from retrain.evaluation.audit.files import looks_at, misnamed, one_colour, too_large, too_small
 from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
 from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
@@ -179,6 +180,19 @@ def noise(width: int, height: int) -> Image.Image:
     return Image.fromarray(pixels.astype(np.uint8))
 
 
+JUDGES = {
+    "tiny": too_small,
+    "oversized": too_large,
+    "blank": one_colour,
+    "mis_suffixed": misnamed,
+}
+
+
+def complaints(name: str, look: Look) -> list[tuple[str, str]]:
+    told = [(kind, judge(name, look, NETWORK)) for kind, judge in JUDGES.items()]
+    return [(kind, detail) for kind, detail in told if detail]
+
+
 @pytest.mark.parametrize(
     ("name", "picture", "kinds"),
     [
@@ -196,14 +210,14 @@ def test_odd_files(name: str, picture: Image.Image, kinds: list[str], tmp_path: 
     picture.save(tmp_path / name)
     look = look_at((tmp_path / name).read_bytes())
     assert (look.width, look.height) == picture.size
-    assert [kind for kind, _ in complaints(name, look, NETWORK)] == kinds
+    assert [kind for kind, _ in complaints(name, look)] == kinds
 
 
 def test_a_suffix_that_does_not_name_the_content(tmp_path: Path) -> None:
     for name in ("photo.jpg", "photo", "photo.txt"):
         noise(100, 100).save(tmp_path / name, format="PNG")
         look = look_at((tmp_path / name).read_bytes())
-        ((kind, detail),) = complaints(name, look, NETWORK)
+        ((kind, detail),) = complaints(name, look)
         assert kind == "mis_suffixed" and "a PNG file" in detail
 
 
@@ -318,7 +332,7 @@ def test_the_table_has_a_row_for_each_finding(faulty: Audit, tmp_path: Path) -> 
     assert [(row["kind"], row["path"], row["other"]) for row in rows] == [
         (finding.kind, finding.path, finding.other) for finding in faulty.findings
     ]
-    order = [list(KINDS).index(row["kind"]) for row in rows]
+    order = [list(CHECKS).index(row["kind"]) for row in rows]
     assert order == sorted(order)
     assert float(rows[0]["score"]) == 1.0
 
@@ -328,14 +342,14 @@ def test_the_json_counts_what_it_lists(faulty: Audit, tmp_path: Path) -> None:
     told = json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))
     assert told["leaks"] == 2 and told["photos"] == faulty.photos
     assert sum(told["counts"].values()) == len(told["findings"]) == len(faulty.findings)
-    assert set(told["counts"]) == set(KINDS)
+    assert set(told["counts"]) == set(CHECKS)
 
 
 def test_the_summary_starts_with_the_leaks_and_stays_short(faulty: Audit) -> None:
     lines = audit_lines(faulty)
     assert lines[0].startswith("ERROR: 2 pairs of equal pictures in two sets")
     assert "test/red/a-again.jpg and train/red/a.jpg" in lines[1]
-    assert len(lines) <= 5 * (len(KINDS) + 1)
+    assert len(lines) <= 5 * (len(CHECKS) + 1)
 
 
 def test_nothing_odd_is_said_in_one_line(faulty: Audit) -> None:

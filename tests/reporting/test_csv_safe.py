@@ -11,8 +11,9 @@ from conftest import COLOURS, Run, write_picture
 
 from retrain.data.summary import report_aside
 from retrain.data.walk import SetAside
-from retrain.evaluation.audit.audit import Audit, Finding
+from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.audit.balance import Balance
+from retrain.evaluation.audit.finding import Finding
 from retrain.evaluation.audit.listing import write_audit_csv
 from retrain.inference.labeller import LabelledPhoto
 from retrain.inference.writers import formatted

@@ -15,8 +15,9 @@ from conftest import EXAMPLE_FLOWERS
 from PIL import Image
 from run_commands import PATIENCE_S
 
-from retrain.evaluation.audit.audit import Audit, Finding
+from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.audit.balance import balance
+from retrain.evaluation.audit.finding import Finding
 from retrain.evaluation.learning_curve import LearningCurve, advice, learning_curve
 from retrain.evaluation.metrics import compute_metrics
 from retrain.features.matrix import FeatureMatrix

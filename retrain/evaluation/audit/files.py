@@ -51,19 +51,35 @@ def looks_at(paths: Mapping[bytes, str], features: Path) -> dict[bytes, Look]:
     return looks | new
 
 
-def complaints(path: str, look: Look, recipe: Recipe) -> list[tuple[str, str]]:
-    """List (kind, detail) of all that is odd about a file; `recipe` knows the network's input."""
-    found = []
-    shortest = min(look.width, look.height)
-    size = f"{look.width}x{look.height} pixels"
-    if shortest < max(LEAST_SIDE, min(recipe.height, recipe.width) // MOST_ENLARGED):
-        found.append(("tiny", f"{size}, enlarged to {recipe.width}x{recipe.height}"))
-    if look.width * look.height > MOST_PIXELS:
-        found.append(("oversized", f"{size}, reduced to {recipe.width}x{recipe.height}"))
-    if look.spread < BLANK_SPREAD:
-        found.append(("blank", f"one colour (standard deviation {look.spread:.1f} of 255)"))
+def too_small(_: str, look: Look, recipe: Recipe) -> str:
+    """Say how much a photo is enlarged for the network; empty if that does no harm."""
+    least = max(LEAST_SIDE, min(recipe.height, recipe.width) // MOST_ENLARGED)
+    if min(look.width, look.height) >= least:
+        return ""
+    return f"{_size(look)}, enlarged to {recipe.width}x{recipe.height}"
+
+
+def too_large(_: str, look: Look, recipe: Recipe) -> str:
+    """Say how much a photo is reduced for the network; empty if that takes little time."""
+    if look.width * look.height <= MOST_PIXELS:
+        return ""
+    return f"{_size(look)}, reduced to {recipe.width}x{recipe.height}"
+
+
+def one_colour(_: str, look: Look, __: Recipe) -> str:
+    """Say how little a photo's colours differ; empty if there is something to be seen."""
+    if look.spread >= BLANK_SPREAD:
+        return ""
+    return f"one colour (standard deviation {look.spread:.1f} of 255)"
+
+
+def misnamed(path: str, look: Look, _: Recipe) -> str:
+    """Say which format a file has that is named for another; empty if its suffix fits."""
+    if suffix_fits(path, look.format):
+        return ""
     suffix = PurePath(path).suffix
-    if not suffix_fits(path, look.format):
-        named = f"named {suffix}" if suffix else "named without a suffix"
-        found.append(("mis_suffixed", f"a {look.format} file {named}"))
-    return found
+    return f"a {look.format} file " + (f"named {suffix}" if suffix else "named without a suffix")
+
+
+def _size(look: Look) -> str:
+    return f"{look.width}x{look.height} pixels"

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from retrain.errors import counted
-from retrain.evaluation.audit.audit import KINDS, Audit, Finding, leaks
+from retrain.evaluation.audit.audit import Audit, leaks
 from retrain.evaluation.audit.balance import Balance
+from retrain.evaluation.audit.checks import CHECKS
+from retrain.evaluation.audit.finding import Finding
 from retrain.utils.files import write_bytes
 from retrain.utils.text import csv_row
 
@@ -53,7 +55,7 @@ def audit_to_json(audit: Audit) -> dict[str, Any]:
         "classes": list(audit.classes),
         "balance": {**asdict(audit.balance), "ratio": audit.balance.ratio},
         "leaks": len(leaks(audit)),
-        "counts": {kind: kinds[kind] for kind in KINDS},
+        "counts": {kind: kinds[kind] for kind in CHECKS},
         "findings": [asdict(finding) for finding in audit.findings],
     }
 
@@ -73,15 +75,15 @@ def audit_lines(audit: Audit) -> list[str]:
         pictures = counted(len(leaking), "pair") + " of equal pictures in two sets"
         lines.append(f"ERROR: {pictures}, which flatters the accuracy")
         lines += _worst(leaking)
-    for kind, meaning in KINDS.items():
+    for kind, check in CHECKS.items():
         found = [f for f in audit.of_kind(kind) if f.severity != "error"]
-        if kind == "suspected_label":
+        if not check.lists_notes:
             found = [f for f in found if f.severity == "warning"]
         if found:
             severities = {finding.severity for finding in found}
             severity = "warning" if "warning" in severities else "note"
             name = kind.replace("_", " ")
-            lines.append(f"{severity}: {name} ({meaning}): {len(found)}")
+            lines.append(f"{severity}: {name} ({check.meaning}): {len(found)}")
             found.sort(key=lambda finding: finding.severity != "warning")
             lines += _worst(found)
     if not lines:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrain.evaluation.audit.audit import Audit, Finding, leaks
+from retrain.evaluation.audit.audit import Audit, leaks
+from retrain.evaluation.audit.finding import Finding
 from retrain.reporting.html.facts import ScoredPhotos
 from retrain.utils.text import percent
 

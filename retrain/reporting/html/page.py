@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from retrain.data.split import SETS
-from retrain.evaluation.audit.audit import KINDS
+from retrain.evaluation.audit.checks import CHECKS
 from retrain.evaluation.learning_curve import VERDICTS, advice
 from retrain.inference.explain.overlay import overlay
 from retrain.reporting.html import galleries, plots, text
@@ -24,7 +24,6 @@ SHOWN = 160, 60  # side in pixels and JPEG quality of photos on the page itself
 BEHIND = 80, 40  # the same for photos behind the cells
 ROOM = 8_000_000  # bytes for the photos behind the cells: a page of 5,000 stays below 10 MB
 PAIRS = 40  # of classes, in the list beside a large matrix
-REMARKED = ("outlier", "broken", "blank", "tiny", "oversized", "mis_suffixed", "imbalance")
 REMARKS = 12  # at most, of one kind
 
 
@@ -182,9 +181,9 @@ def _tables(inputs: ReportInputs) -> dict[str, Any]:
     answers = advice(curve, inputs.labels) if curve else []
     verdicts = list(VERDICTS)
     remarks = [
-        (KINDS[kind], audit_findings[:REMARKS], len(audit_findings) - REMARKS)
-        for kind in REMARKED
-        if inputs.audit and (audit_findings := inputs.audit.of_kind(kind))
+        (check.meaning, audit_findings[:REMARKS], len(audit_findings) - REMARKS)
+        for kind, check in CHECKS.items()
+        if not check.has_gallery and inputs.audit and (audit_findings := inputs.audit.of_kind(kind))
     ]
     return {
         "totals": [] if inputs.counts is None else inputs.counts.sum(axis=0).tolist(),

@@ -1,0 +1,148 @@
+"""The checks of the audit, one function each: a new check is a function here, and nothing else.
+
+Their order is that of the findings, on the terminal, in the tables and in the report.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from retrain.data.decoding.decode import Recipe
+from retrain.data.looks import Look
+from retrain.evaluation.audit.balance import balance
+from retrain.evaluation.audit.evidence import Evidence
+from retrain.evaluation.audit.files import misnamed, one_colour, too_large, too_small
+from retrain.evaluation.audit.finding import Finding
+from retrain.evaluation.audit.outliers import outliers
+from retrain.evaluation.audit.suspects import suspected_labels
+
+SEED = 0  # of the folds, so that the same photos get the same audit
+
+Find = Callable[[Evidence], Iterator[Finding]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One kind of finding.
+
+    Attributes:
+        meaning: The kind in words.
+        find: Yields its findings, the worst first.
+        has_gallery: The report shows its photos, so that it is not among the remarks.
+        lists_notes: The terminal lists its notes, too, not only warnings and errors.
+    """
+
+    meaning: str
+    find: Find
+    has_gallery: bool = False
+    lists_notes: bool = True
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(
+    meaning: str, *, has_gallery: bool = False, lists_notes: bool = True
+) -> Callable[[Find], Find]:
+    """Register a function as the check whose kind is its name; see `Check`."""
+
+    def register(find: Find) -> Find:
+        CHECKS[find.__name__] = Check(meaning, find, has_gallery, lists_notes)
+        return find
+
+    return register
+
+
+@check("the same bytes twice", has_gallery=True)
+def exact_duplicate(evidence: Evidence) -> Iterator[Finding]:
+    """Find photos with the same bytes."""
+    for row, other, similarity in evidence.copies:
+        yield evidence.pair("exact_duplicate", row, other, similarity=similarity)
+
+
+@check("the same picture twice, saved anew", has_gallery=True)
+def near_duplicate(evidence: Evidence) -> Iterator[Finding]:
+    """Find photos of the same picture, but for those that their names tie to one set."""
+    for row, other, similarity in evidence.near_copies:
+        if not evidence.siblings(row, other):
+            yield evidence.pair("near_duplicate", row, other, similarity=similarity)
+
+
+@check("label probably wrong", has_gallery=True, lists_notes=False)
+def suspected_label(evidence: Evidence) -> Iterator[Finding]:
+    """Find labels that a head which never saw the photo finds improbable."""
+    groups, classes = evidence.groups(), evidence.index.classes
+    features = evidence.features.take(np.arange(len(evidence.keys)))
+    for suspect in suspected_labels(features, evidence.labels, groups, seed=SEED):
+        yield evidence.photo(
+            "suspected_label",
+            "warning" if suspect.confident else "note",
+            suspect.row,
+            detail=f"looks like {classes[suspect.suggested]!r}",
+            suggested=classes[suspect.suggested],
+            score=suspect.score,
+        )
+
+
+@check("like no other photo")
+def outlier(evidence: Evidence) -> Iterator[Finding]:
+    """Find photos far from all others."""
+    unique = evidence.unique
+    for found in outliers(evidence.neighbours, evidence.labels[unique]):
+        yield evidence.photo(
+            "outlier",
+            "note",
+            int(unique[found.row]),
+            detail="far from every other photo",
+            score=found.score,
+        )
+
+
+@check("cannot be used")
+def broken(evidence: Evidence) -> Iterator[Finding]:
+    """Find the files that were set aside."""
+    for file in evidence.index.aside:
+        yield Finding("broken", "warning", file.reason, file.path)
+
+
+@check("nothing to be seen")
+def blank(evidence: Evidence) -> Iterator[Finding]:
+    """Find photos of one colour."""
+    yield from _odd_files(evidence, "blank", "warning", judge=one_colour)
+
+
+@check("far smaller than the network's input")
+def tiny(evidence: Evidence) -> Iterator[Finding]:
+    """Find photos that are much enlarged."""
+    yield from _odd_files(evidence, "tiny", "warning", judge=too_small)
+
+
+@check("so large that it only costs time")
+def oversized(evidence: Evidence) -> Iterator[Finding]:
+    """Find photos that are slow to read."""
+    yield from _odd_files(evidence, "oversized", "note", judge=too_large)
+
+
+@check("the suffix names another format")
+def mis_suffixed(evidence: Evidence) -> Iterator[Finding]:
+    """Find files named for another format."""
+    yield from _odd_files(evidence, "mis_suffixed", "note", judge=misnamed)
+
+
+@check("classes of very different size")
+def imbalance(evidence: Evidence) -> Iterator[Finding]:
+    """Find classes with far fewer photos than others."""
+    shares = balance(evidence.index.classes, evidence.index.counts())
+    if sentence := shares.sentence():
+        yield Finding("imbalance", "warning", sentence, label=shares.smallest)
+
+
+def _odd_files(
+    evidence: Evidence, kind: str, severity: str, *, judge: Callable[[str, Look, Recipe], str]
+) -> Iterator[Finding]:
+    """Yield a finding for each photo of which `judge` has something to say."""
+    for row, photo in enumerate(evidence.index.photos):
+        look = evidence.look_of[evidence.keys[row]]
+        if detail := judge(photo.path, look, evidence.recipe):
+            yield evidence.photo(kind, severity, row, detail=detail)
