@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ from retrain.data.looks import Look, look_at
 from retrain.errors import RetrainError
 from retrain.evaluation.audit.audit import Audit, leaks, run_audit
 from retrain.evaluation.audit.balance import balance
-from retrain.evaluation.audit.checks import CHECKS
+from retrain.evaluation.audit.checks import CHECKS, Check
 from retrain.evaluation.audit.duplicates import exact_duplicates, near_duplicates
+from retrain.evaluation.audit.evidence import Evidence
 from retrain.evaluation.audit.files import looks_at, misnamed, one_colour, too_large, too_small
+from retrain.evaluation.audit.finding import Finding
 from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
 from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
@@ -350,6 +353,24 @@ def test_the_summary_starts_with_the_leaks_and_stays_short(faulty: Audit) -> Non
     assert lines[0].startswith("ERROR: 2 pairs of equal pictures in two sets")
     assert "test/red/a-again.jpg and train/red/a.jpg" in lines[1]
     assert len(lines) <= 5 * (len(CHECKS) + 1)
+
+
+def test_a_new_check_is_told_everywhere(
+    tmp_path: Path, session_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first(evidence: Evidence) -> Iterator[Finding]:
+        yield evidence.photo("first", "note", 0, detail="comes first")
+
+    monkeypatch.setitem(CHECKS, "first", Check("before all others", first))
+    for label in ("red", "blue"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for number in range(6):
+            noise(100 + number, 100).save(tmp_path / "photos" / label / f"{number}.png")
+    audit = audit_of(tmp_path / "photos", session_cache)
+    assert [f.path for f in audit.of_kind("first")] == ["blue/0.png"]
+    assert "note: first (before all others): 1" in audit_lines(audit)
+    write_audit_json(audit, tmp_path / "audit.json")
+    assert json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))["counts"]["first"] == 1
 
 
 def test_nothing_odd_is_said_in_one_line(faulty: Audit) -> None:
