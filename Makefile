@@ -2,13 +2,19 @@
 VENV ?= .venv
 export VENV
 
-.PHONY: test fast lint docs bench
+.PHONY: test fast coverage lint docs bench
 
 test:  ## every check: style, types, layers, all tests
 	scripts/test
 
 fast:  ## the same without slow tests, in about a minute
 	scripts/test --fast
+
+coverage:  ## lines and branches that the tests reach, in their processes too (slow)
+	$(VENV)/bin/python -m coverage erase
+	$(VENV)/bin/python -m coverage run -m pytest
+	$(VENV)/bin/python -m coverage combine --quiet
+	$(VENV)/bin/python -m coverage report --skip-covered
 
 lint:  ## style, types and layers only
 	$(VENV)/bin/ruff check .

@@ -1,5 +1,6 @@
 """Shared fixtures: tiny trees of pictures, a run of the commands, folders kept for the session."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -59,10 +60,15 @@ def shared() -> Path:
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache folder for all tests, whichever process runs them, so that the example photos are
     computed once."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
+    folder = for_all_workers(tmp_path_factory) / "cache"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def for_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The session's temporary folder, the same in each of pytest-xdist's processes."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(autouse=True)
@@ -148,15 +154,27 @@ def colour_tree(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
-    """A folder with the outputs of one run on the example flowers with the tiny module."""
+    """A folder with the outputs of one run on the example flowers with the tiny module, which all
+    processes read: whichever asks first makes it, and nobody changes it."""
+    folder = for_all_workers(tmp_path_factory) / "trained"
+    made = folder.with_suffix(".made")
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            train_flowers(folder, session_cache)
+            made.touch()
+    return folder
+
+
+def train_flowers(folder: Path, cache: Path) -> None:
     from retrain.commands.train import train
     from retrain.config import TrainConfig
 
-    folder = tmp_path_factory.mktemp("trained")
+    folder.mkdir(exist_ok=True)
     config = TrainConfig.from_flat(
         image_dir=str(EXAMPLE_FLOWERS),
         tfhub_module=TINY,
-        bottleneck_dir=session_cache / "bottlenecks",
+        bottleneck_dir=cache / "bottlenecks",
         how_many_training_steps=500,
         output_graph=folder / "output_graph.pb",
         output_labels=folder / "output_labels.txt",
@@ -164,4 +182,3 @@ def trained(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Pa
         intermediate_output_graphs_dir=folder / "intermediate_graph",
     )
     train(config)
-    return folder

@@ -135,7 +135,7 @@ def contents(arrays: list[np.ndarray]) -> Counter[bytes]:
     return Counter(np.sort(array.ravel()).tobytes() for array in arrays)
 
 
-@pytest.mark.parametrize("variant", [0, 2])
+@pytest.mark.parametrize("variant", [0, 1, 2])
 def test_each_weight_is_used_once(variant: int, lite0: Path, tmp_path: Path, tf: Any) -> None:
     weights, folder = weights_of(variant), lite0
     if variant > 0:

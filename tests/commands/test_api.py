@@ -12,6 +12,8 @@ import retrain
 from retrain.config import SETTINGS
 from retrain.errors import RetrainError, UsageFault
 
+pytestmark = pytest.mark.slow
+
 
 def test_train_and_load(colour_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                         monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip

@@ -25,6 +25,8 @@ from retrain.data.looks import look_at
 from retrain.data.read import read_photo
 from retrain.reporting.thumbnails import draw_photos
 
+pytestmark = pytest.mark.slow
+
 SMALL = Recipe(32, 32)
 
 

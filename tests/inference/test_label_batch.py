@@ -216,7 +216,7 @@ def test_an_empty_list_is_no_fault(graph: tuple[str, str], run: Run) -> None:
     assert closed.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("form", ["text", "json", "csv"])
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "csv", "tsv"])
 def test_a_closed_pipe_ends_it_quietly_amid_its_work(
     form: str, many: Path, graph: tuple[str, str]
 ) -> None:

@@ -12,6 +12,8 @@ from retrain.errors import RetrainError
 from retrain.inference.labeller import LabelledPhoto
 from retrain.inference.sorting import Sorter, folder_names
 
+pytestmark = pytest.mark.slow
+
 
 def photo(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Damaged input, the short form of scripts/fuzz: every kind, a few seeds of each."""
+"""Damaged input, the short form of scripts/fuzz: every kind, with one seed that retrains too."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_damaged_pictures_are_used_or_set_aside(folder: Path) -> None:
 
 def test_damaged_graphs_are_run_or_refused(folder: Path) -> None:
     kinds = [f"graphs/{kind}" for kind in graphs.WHOLE]
-    assert faults(folder, [(kind, seed) for kind in kinds for seed in range(1, 5)]) == []
+    assert faults(folder, [(kind, seed) for kind in kinds for seed in [3]]) == []
 
 
 def test_damaged_caches_change_nothing(folder: Path) -> None:
