@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from retrain.backbones.bundled import DEFAULT_MODULE
+from retrain.backbones.engines.table import AUTO, ENGINES
 from retrain.backbones.freeze.input_config import (
     InputConfig,
     check_range,
@@ -82,7 +83,7 @@ class ExtractConfig(Section, group=MODULE):
     engine: str = setting(
         "auto",
         help="What runs the module; auto: TensorFlow on a GPU, else OpenVINO.",
-        choices=("auto", "openvino", "tensorflow"),
+        choices=(AUTO, *ENGINES),
         recorded=False,
     )
     precision: str = setting(

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from run_commands import PATIENCE_S
 from retrain.backbones.backbone import INFO_FILE, REFERENCE_FILE, Backbone, read_backbone
 from retrain.backbones.bundled import bundled_backbone
 from retrain.backbones.engines.engine import Engine, choose_engine
+from retrain.backbones.engines.table import ENGINES, EngineEntry
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
 from retrain.utils.logs import console
@@ -112,3 +114,21 @@ for _ in range(30):
     del engine
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE_S)
+
+
+def test_an_engine_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--engine` knows it, `auto` asks it first, and its answers are compared with the reference."""
+    module = ModuleType("a_new_engine")
+    module.open_backbone = lambda backbone, precision: SimpleNamespace(  # type: ignore[attr-defined]
+        name="new",
+        run=lambda photos: ((token, np.ones(256, np.float32)) for token, _ in photos),
+    )
+    monkeypatch.setitem(sys.modules, "a_new_engine", module)
+    entry = EngineEntry("New", "a_new_engine")
+    monkeypatch.setattr("retrain.backbones.engines.engine.ENGINES", {"new": entry, **ENGINES})
+    backbone = bundled_backbone(TINY)
+    with pytest.raises(RetrainError, match="^New's features of .* differ from TensorFlow's by "):
+        choose_engine("new", backbone, "f32")
+    with console() as talk:
+        assert choose_engine("auto", backbone, "f32").name.startswith("OpenVINO")
+    assert talk.warnings[0].endswith("using OpenVINO, which is slower")

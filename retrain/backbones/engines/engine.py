@@ -1,22 +1,25 @@
-"""Choosing the engine for a backbone: OpenVINO, or TensorFlow as the reference."""
+"""Choosing the engine for a backbone, from those in the table."""
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from retrain.backbones.backbone import FEATURE_NODE, Backbone
-from retrain.errors import RetrainError, UsageFault, one_line
+from retrain.backbones.backbone import Backbone
+from retrain.backbones.engines.table import AUTO, ENGINES, EngineEntry
+from retrain.errors import RetrainError, UsageFault
 
 log = logging.getLogger(__name__)
 
 Token = TypeVar("Token")
 
-F32_TOLERANCE = 1e-3  # of the largest feature; measured differences are near 1e-5
-BF16_TOLERANCE = 0.15  # bf16 keeps 8 bits in each of some thirty layers
+# Of the largest feature. Measured differences are near 1e-5 in f32; bf16 keeps 8 bits in each of
+# some thirty layers.
+TOLERANCES = {"f32": 1e-3, "bf16": 0.15}
 
 
 class Engine(Protocol):
@@ -33,59 +36,55 @@ class Engine(Protocol):
 
 
 def choose_engine(wanted: str, backbone: Backbone, precision: str) -> Engine:
-    """Return the engine for `auto`, `openvino` or `tensorflow`, at precision `f32` or `bf16`.
+    """Return the engine that is wanted, or the best one for this machine and module.
 
-    `auto` is TensorFlow where there is an NVIDIA GPU, else OpenVINO. OpenVINO is first compared
-    with TensorFlow's own answers, recorded when the module was frozen; if it cannot read the graph
-    or its answers differ, `auto` falls back to TensorFlow and `openvino` raises RetrainError.
-    A module that came in ONNX is run by OpenVINO only.
+    Args:
+        wanted: A name in ENGINES, or `auto`: the first of them that can run the module, on a
+            machine with an NVIDIA GPU the one for that.
+        backbone: The module.
+        precision: `f32` or `bf16`.
+
+    Raises:
+        UsageFault: The wanted engine does not run modules that came in ONNX.
+        RetrainError: It cannot run this one, or its answers are not those of the reference,
+            which were recorded when the module was frozen.
     """
-    if backbone.is_onnx:
-        if wanted == "tensorflow":
+    able = {name: one for name, one in ENGINES.items() if one.runs_onnx or not backbone.is_onnx}
+    if wanted != AUTO:
+        if wanted not in able:
             raise UsageFault(
-                f"TensorFlow cannot run the ONNX module {backbone.info.name}: leave out "
-                "--engine tensorflow"
+                f"{ENGINES[wanted].title} cannot run the ONNX module {backbone.info.name}: leave "
+                f"out --engine {wanted}"
             )
-        return _checked_openvino(backbone, precision)
-    if wanted == "tensorflow" or (wanted == "auto" and _nvidia_gpu_present()):
-        return _tensorflow(backbone, precision)
-    try:
-        return _checked_openvino(backbone, precision)
-    except RetrainError as error:
-        if wanted == "openvino":
-            raise
-        log.warning(f"{error}; using TensorFlow, which is slower")
-        return _tensorflow(backbone, precision)
+        return _opened(ENGINES[wanted], backbone, precision)
+    if _nvidia_gpu_present():
+        able = {name: one for name, one in able.items() if one.on_gpu} or able
+    for entry, then in pairwise(able.values()):
+        try:
+            return _opened(entry, backbone, precision)
+        except RetrainError as error:
+            log.warning(f"{error}; using {then.title}, which is slower")
+    return _opened([*able.values()][-1], backbone, precision)
 
 
-def _tensorflow(backbone: Backbone, precision: str) -> Engine:
-    from retrain.backbones.engines.tensorflow import TensorFlowEngine
+def _opened(entry: EngineEntry, backbone: Backbone, precision: str) -> Engine:
+    """Open an engine; one that is not the reference is compared with it."""
+    engine: Engine = import_module(entry.module).open_backbone(backbone, precision)
+    if not entry.is_reference:
+        _check_answers(engine, entry.title, backbone, tolerance=TOLERANCES[precision])
+    return engine
 
-    return TensorFlowEngine(backbone.graph_path, FEATURE_NODE, precision)
 
-
-def _checked_openvino(backbone: Backbone, precision: str) -> Engine:
-    from retrain.backbones.engines.openvino import GraphFeed, OpenVinoEngine, compile_graph
-
-    try:
-        feed = GraphFeed(FEATURE_NODE)
-        engine = OpenVinoEngine(
-            compile_graph(backbone.graph_path, feed, precision, streams=os.cpu_count() or 1)
-        )
-    except RuntimeError as error:
-        raise RetrainError(
-            f"OpenVINO cannot run {backbone.info.name}: {one_line(error)}"
-        ) from error
+def _check_answers(engine: Engine, title: str, backbone: Backbone, *, tolerance: float) -> None:
     own = "ONNX's reference" if backbone.is_onnx else "TensorFlow's"
     pixels, expected = backbone.read_reference()
     given = np.stack([vector for _, vector in sorted(engine.run(enumerate(pixels)),
                                                      key=lambda pair: pair[0])])  # fmt: skip
     gap = float(np.abs(given - expected).max() / np.abs(expected).max())
-    if not gap <= (F32_TOLERANCE if precision == "f32" else BF16_TOLERANCE):
+    if not gap <= tolerance:
         raise RetrainError(
-            f"OpenVINO's features of {backbone.info.name} differ from {own} by {gap:.1%}"
+            f"{title}'s features of {backbone.info.name} differ from {own} by {gap:.1%}"
         )
-    return engine
 
 
 def _nvidia_gpu_present() -> bool:

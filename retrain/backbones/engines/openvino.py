@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from retrain.backbones.backbone import FEATURE_NODE, Backbone
 from retrain.backbones.engines.openvino_model import import_openvino, read_part
-from retrain.errors import counted
+from retrain.errors import RetrainError, counted, one_line
 
 Token = TypeVar("Token")
 
@@ -94,6 +95,22 @@ def load_compiled(content: bytes, precision: str, streams: int) -> Any:
 
 def _settings(precision: str, streams: int) -> dict[str, Any]:
     return {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": streams}
+
+
+def open_backbone(backbone: Backbone, precision: str) -> "OpenVinoEngine":
+    """Return the engine of a frozen module, at precision `f32` or `bf16`, on all cores.
+
+    Raises RetrainError if OpenVINO cannot run its graph.
+    """
+    try:
+        feed = GraphFeed(FEATURE_NODE)
+        return OpenVinoEngine(
+            compile_graph(backbone.graph_path, feed, precision, streams=os.cpu_count() or 1)
+        )
+    except RuntimeError as error:
+        raise RetrainError(
+            f"OpenVINO cannot run {backbone.info.name}: {one_line(error)}"
+        ) from error
 
 
 class OpenVinoEngine:

@@ -8,12 +8,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from retrain.artifacts.safety.tensorflow_graphs import check_graph
-from retrain.backbones.backbone import INPUT_NODE
+from retrain.backbones.backbone import FEATURE_NODE, INPUT_NODE, Backbone
 from retrain.utils.tensorflow import import_tensorflow
 
 Token = TypeVar("Token")
 
 GPU_BATCH = 32
+
+
+def open_backbone(backbone: Backbone, precision: str) -> "TensorFlowEngine":
+    """Return the engine of a frozen module, at precision `f32` or `bf16`."""
+    return TensorFlowEngine(backbone.graph_path, FEATURE_NODE, precision)
 
 
 class TensorFlowEngine:
