@@ -117,7 +117,7 @@ for _ in range(30):
 
 
 def test_an_engine_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--engine` knows it, `auto` asks it first, and its answers are compared with the reference."""
+    """`auto` asks it first, and its answers are compared with those of the reference."""
     module = ModuleType("a_new_engine")
     module.open_backbone = lambda backbone, precision: SimpleNamespace(  # type: ignore[attr-defined]
         name="new",
