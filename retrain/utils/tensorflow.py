@@ -1,5 +1,6 @@
 """Importing TensorFlow and Keras: late, and without their messages."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -21,7 +22,16 @@ def import_tensorflow() -> Any:
         import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
+    logging.getLogger("absl").addFilter(_matters)
     return tf
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    """Tell whether a message of TensorFlow's loader is one that users can do something about.
+
+    It shows a trace if a SavedModel's `fingerprint.pb` cannot be read, which it does not need.
+    """
+    return not record.getMessage().startswith("Fingerprint was found")
 
 
 def import_keras() -> Any:

@@ -126,3 +126,16 @@ def test_without_the_package_the_pip_line_is_named(
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(RetrainError, match=r'pip install "retrain\[onnx\]"'):
         resolve(str(path), InputConfig(), tmp_path / "modules")
+
+
+@pytest.mark.parametrize("declared", [7, 2**31])
+def test_an_output_of_another_width_than_declared(declared: int, tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "tiny.onnx")
+    model = onnx.load(str(path))
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = declared
+    onnx.save(model, str(path))
+    with pytest.raises(RetrainError) as caught:
+        resolve(str(path), InputConfig(), tmp_path / "modules")
+    assert f"holds {declared} numbers for a picture, and gives 8: export it again" in str(
+        caught.value
+    )

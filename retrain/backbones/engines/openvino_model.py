@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from retrain.artifacts.variables_index import check_variables_index
+
 FROZEN_GRAPH = ".pb"
 
 
@@ -40,6 +42,7 @@ def read_part(
 
     Raises:
         KeyError: A node is missing.
+        RetrainError: A SavedModel's variables are damaged.
         RuntimeError: OpenVINO's, for a graph that it cannot read, or that needs inputs that are not
             `fixed`.
     """
@@ -49,6 +52,8 @@ def read_part(
         whole = _part_of_frozen_graph(graph, [input_node, *fixed], output)
         result = whole.output(0).get_node().input_value(0)
     else:
+        if graph.is_dir():
+            check_variables_index(graph)
         whole = ov.Core().read_model(graph)
         result = _tensor_called(whole, output)
     inputs = []

@@ -1,5 +1,6 @@
 """Freezing ONNX files: an ONNX graph of the same form as the frozen TensorFlow ones."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,11 @@ def freeze_onnx(
 
     pixels = reference_pixels(height, width)[:1]  # one: the reference implementation is slow
     expected = _reference_answer(model, pixels, path)
+    if expected.shape != (1, shape[1]):
+        raise RetrainError(
+            f"{path.absolute()} says that its output {output.name} holds {shape[1]} numbers for a "
+            f"picture, and gives {math.prod(expected.shape[1:])}: export it again"
+        )
     np.savez_compressed(folder / REFERENCE_FILE, pixels=pixels, features=expected)
     write_info(
         folder,
