@@ -179,8 +179,13 @@ def _no_such_option(given: str, names: Sequence[str]) -> str:
     return f"No such option: {given}.{hint}"
 
 
-def begin(name: str) -> None:
+ONLY_SHOWS = {*HELP, "--help-all", "--version"}  # no work, and so no threads
+
+
+def begin(name: str, arguments: Sequence[str]) -> None:
     """Make the process's surroundings fit for a command, or end the process in one line.
+
+    The threads of a run are tried once a process, and not for a command that shows its help.
 
     To be called before NumPy is imported: without a thread to be had, its OpenBLAS sends this
     process the signal of Ctrl-C.
@@ -188,7 +193,8 @@ def begin(name: str) -> None:
     open_missing_streams()
     try:
         check_current_folder()
-        check_threads()
+        if ONLY_SHOWS.isdisjoint(arguments):
+            check_threads()
     except RetrainError as error:
         _complain(name, str(error))
         sys.exit(error.exit_code)
@@ -202,7 +208,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoRet
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    begin(command.name or "retrain")
+    begin(command.name or "retrain", given)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # no error for names that it cannot show
             stream.reconfigure(errors="backslashreplace")

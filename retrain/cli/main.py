@@ -20,8 +20,8 @@ SUBCOMMANDS = {
 
 def main() -> None:
     """Run the command as the console script."""
-    begin("retrain")
     arguments = sys.argv[1:]
+    begin("retrain", arguments)
     word = arguments[0] if arguments else ""
     if word in SUBCOMMANDS:
         run(import_module(SUBCOMMANDS[word]).command, arguments[1:])

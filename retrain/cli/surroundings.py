@@ -5,6 +5,7 @@ import functools
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 from threading import Event, Thread
 
 from retrain.errors import RetrainError
@@ -72,6 +73,7 @@ def check_current_folder() -> None:
 
 
 @functools.cache  # once in a process
+@cache
 def check_threads() -> None:
     """Raise RetrainError if the system does not let this process have the threads of a run.
 

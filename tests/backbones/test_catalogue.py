@@ -157,6 +157,7 @@ def test_figures_are_plausible() -> None:
         assert entry.sources
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

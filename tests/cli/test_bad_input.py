@@ -197,6 +197,7 @@ def test_odd_names_survive_to_the_labels(tmp_path: Path, run: Run) -> None:
     assert labels == sorted(names)
 
 
+@pytest.mark.slow
 def test_full_disk_keeps_what_was_there(colour_tree: Path, tmp_path: Path) -> None:
     """A real full disk: a small tmpfs for the outputs, mounted in a private namespace."""
     script = f"""

@@ -92,6 +92,7 @@ def in_graph() -> Callable[[bytes], np.ndarray]:
     return lambda content: decoder(tf.constant(content)).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bits", "colour"), KEYED)
 def test_the_exported_decoder_sees_the_same_transparent_colour(
     bits: int, colour: int, in_graph: Callable[[bytes], np.ndarray]

@@ -51,6 +51,7 @@ def evaluation(folder: Path) -> dict[str, object]:
     return facts
 
 
+@pytest.mark.slow
 def test_evaluation_json_agrees_with_the_predictions(flowers_run: Path) -> None:
     """Computed anew by scikit-learn from the other file."""
     facts = evaluation(flowers_run)

@@ -21,6 +21,8 @@ from retrain.evaluation.metrics import (
     worst_classes,
 )
 
+pytestmark = pytest.mark.slow
+
 Case = tuple[np.ndarray, np.ndarray]
 MEASURED = 50  # each draws a bootstrap
 

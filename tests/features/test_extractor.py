@@ -22,6 +22,8 @@ from retrain.data.looks import look_at
 from retrain.data.read import Wanted, read_once
 from retrain.features.extractor import UNIT, Extractor, Receipt, Work
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def paths(tmp_path: Path) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
 from retrain.utils.numerics import softmax
 
+pytestmark = pytest.mark.slow
+
 
 def draw(path: Path, seed: int) -> None:
     """A small picture with shapes of its own."""

@@ -30,6 +30,8 @@ from retrain.training.hidden_layer import (
 from retrain.training.sgd import StepResult
 from retrain.utils.numerics import softmax
 
+pytestmark = pytest.mark.slow
+
 FAST = HiddenSettings(
     steps=150,
     learning_rate=0.01,

@@ -112,6 +112,7 @@ PROBLEMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROBLEMS)
 @pytest.mark.parametrize("weighting", ["none", "balanced"])
 @pytest.mark.parametrize("strength", [1e4, 1.0, 1e-2, 1e-4])

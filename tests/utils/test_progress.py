@@ -77,6 +77,7 @@ def test_debug_tells_where_features_are(colour_tree: Path, run: Run, tmp_path: P
     assert "features in" not in run("retrain", *command).stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_bars_and_no_step_lines(colour_tree: Path, tmp_path: Path) -> None:
     (colour_tree / "red" / "[red]bad.jpg").write_text("no")  # brackets mean something to rich
     control, terminal = pty.openpty()
