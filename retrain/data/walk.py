@@ -32,7 +32,7 @@ class Walker:
         """Return names of visible sub-folders, and paths of visible files, directly inside."""
         folders, files = [], []
         for entry in self._entries(folder, prefix):
-            if _is_folder(entry):
+            if is_folder(entry):
                 if Path(entry.path).resolve() not in self.ignore:
                     folders.append(entry.name)
             else:
@@ -94,7 +94,8 @@ class Walker:
         return sorted(left, key=lambda entry: entry.name)
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Tell whether the entry is a folder, or a link to one; a link to itself is none."""
     try:
         return entry.is_dir()
     except OSError:  # a link to itself

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from retrain.data.decoding.foreign_formats import HEAD
 from retrain.data.decoding.formats import format_of
 from retrain.data.file_kinds import is_litter, is_picture_name, litter_among
+from retrain.data.walk import is_folder
 from retrain.errors import one_line
 from retrain.inference.path_list import read_paths
 
@@ -93,7 +94,7 @@ def _below(folder: str, visited: set[tuple[int, int]]) -> Iterator[Input]:
         with os.scandir(folder) as entries:
             visible = [entry for entry in entries if not entry.name.startswith(".")]
             litter = litter_among(visible)
-            shown = [(_is_folder(e), e) for e in visible if e.name not in litter]
+            shown = [(is_folder(e), e) for e in visible if e.name not in litter]
     except OSError as error:
         yield Input(folder, f"folder cannot be read: {error.strerror or one_line(error)}")
         return
@@ -104,13 +105,6 @@ def _below(folder: str, visited: set[tuple[int, int]]) -> Iterator[Input]:
             yield from _below(path, visited)
         elif _can_be_opened(entry) and may_be_photo(path):
             yield Input(path)
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
 
 
 def _can_be_opened(entry: "os.DirEntry[str]") -> bool:

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.backbones.backbone import Backbone
@@ -30,7 +30,7 @@ class LocalModule(Source):
     handles: ClassVar[str] = "folder, .tar.gz, .keras, .h5, .onnx"
 
     @classmethod
-    def of_handle(cls, handle: str) -> Self | None:
+    def of_handle(cls, handle: str) -> Source | None:
         """Read a handle of this kind; return None for another."""
         path = home_expanded(handle)
         if "://" in handle or not path.exists():

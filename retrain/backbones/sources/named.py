@@ -1,7 +1,7 @@
 """Modules of the catalogue, from the first of their sources that can be had."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.freeze.input_config import InputConfig
@@ -19,7 +19,7 @@ class NamedModule(Source):
     handles: ClassVar[str] = "a name (see: retrain modules list)"
 
     @classmethod
-    def of_handle(cls, handle: str) -> Self | None:
+    def of_handle(cls, handle: str) -> Source | None:
         """Read a handle of this kind; return None for another."""
         entry = find(handle)
         return cls(entry) if entry is not None else None

@@ -5,7 +5,7 @@ import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.freeze.input_config import InputConfig
@@ -71,7 +71,7 @@ class HubUrl(Remote):
     handles: ClassVar[str] = "hub URL"
 
     @classmethod
-    def of_handle(cls, handle: str) -> Self | None:
+    def of_handle(cls, handle: str) -> Source | None:
         """Read a handle of this kind; return None for another."""
         if "://" not in handle:
             return None
@@ -104,7 +104,7 @@ class KaggleModel(Remote):
     handles: ClassVar[str] = "Kaggle handle"
 
     @classmethod
-    def of_handle(cls, handle: str) -> Self | None:
+    def of_handle(cls, handle: str) -> Source | None:
         """Read a handle of this kind; return None for another."""
         if "://" not in handle and is_module_file(home_expanded(handle)):
             return None

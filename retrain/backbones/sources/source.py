@@ -1,7 +1,7 @@
 """Source: what every place to have a module from can do."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.freeze.input_config import InputConfig
@@ -25,7 +25,7 @@ class Source(ABC):
     handles: ClassVar[str] = ""  # the handles that mean it, as the help of --tfhub_module says
 
     @classmethod
-    def of_handle(cls, handle: str) -> Self | None:
+    def of_handle(cls, handle: str) -> "Source | None":
         """Read a user's handle; return None for one that means something else.
 
         Raises UsageFault for a handle of this kind that cannot be right.
