@@ -1,7 +1,6 @@
 """A process's surroundings (streams, folder, limits): made fit, or named as unfit."""
 
 import errno
-import functools
 import os
 import sys
 from contextlib import suppress
@@ -72,8 +71,7 @@ def check_current_folder() -> None:
         ) from error
 
 
-@functools.cache  # once in a process
-@cache
+@cache  # once in a process
 def check_threads() -> None:
     """Raise RetrainError if the system does not let this process have the threads of a run.
 

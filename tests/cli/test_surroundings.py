@@ -4,7 +4,6 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -171,21 +170,23 @@ def test_few_processes(
 
 def test_a_run_needs_threads_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed, start = 3, Thread.start
+    started: list[Thread] = []  # threads that earlier tests left running are not counted
 
     def limited(thread: Thread) -> None:
-        if sum(other.is_alive() for other in threading.enumerate()) >= before + allowed:
+        if sum(other.is_alive() for other in started) >= allowed:
             raise RuntimeError("can't start new thread")
+        started.append(thread)
         start(thread)
 
-    before = threading.active_count()
     check_threads.cache_clear()
     monkeypatch.setattr(Thread, "start", limited)
     with pytest.raises(RetrainError, match="ulimit -u"):
         check_threads()
-    assert threading.active_count() == before
+    assert len(started) == allowed and not any(thread.is_alive() for thread in started)
+    started.clear()
     allowed = THREADS
     check_threads()
-    assert threading.active_count() == before
+    assert len(started) == THREADS and not any(thread.is_alive() for thread in started)
 
 
 def test_a_folder_that_is_closed_to_us(shell: Shell, opened: Path) -> None:
