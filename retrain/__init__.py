@@ -55,12 +55,14 @@ def train(image_dir: "str | PathLike[str]", **settings: Any) -> "TrainResult":
             sense).
         TypeError: A setting does not exist.
     """
+    from retrain.commands.run_record import DEFAULT
     from retrain.commands.train import train as run
-    from retrain.config import TrainConfig
+    from retrain.config import SETTINGS, TrainConfig
     from retrain.utils.new_folders import empty_folders_removed
 
+    sources = dict.fromkeys(SETTINGS.keys() - settings.keys() - {"image_dir"}, DEFAULT)
     with empty_folders_removed():
-        return run(TrainConfig.from_flat(image_dir, **settings))
+        return run(TrainConfig.from_flat(image_dir, **settings), sources)
 
 
 def load(

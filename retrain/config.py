@@ -4,7 +4,7 @@ Only here are settings flat, by the names of the flags: as `run.json` keeps them
 line and `retrain.train` give them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 from retrain.data.config import AugmentConfig, DataConfig, DistortionAmounts
 from retrain.errors import UsageFault
 from retrain.evaluation.config import EvalConfig, GateConfig
-from retrain.export.config import ExportConfig, GraphConfig
+from retrain.export.config import DEFAULT_GRAPH, ExportConfig, GraphConfig, in_folder
 from retrain.features.config import ExtractConfig
 from retrain.reporting.config import ReportConfig
 from retrain.training.config import BatchConfig, HeadConfig, NetworkConfig, SnapshotConfig
@@ -53,6 +53,7 @@ class TrainConfig:
         strange = given.keys() - SETTINGS
         if strange:
             raise TypeError(f"no such setting: {', '.join(sorted(strange))}")
+        given.update(_places(given))
         sections: dict[str, Any] = {
             section: kind(**{name: given[name] for name in settings_in(kind) if name in given})
             for section, kind in SECTIONS.items()
@@ -90,6 +91,25 @@ SECTIONS: dict[str, type[Section]] = {
 SETTINGS: dict[str, Setting] = {
     name: setting for kind in SECTIONS.values() for name, setting in settings_in(kind).items()
 }
+PLACES = {name: setting for name, setting in SETTINGS.items() if setting.place}
+
+
+def _places(given: Mapping[str, Any]) -> dict[str, Path | None]:
+    """Return where the outputs of a run go, of which some are `given`; raise UsageFault.
+
+    Bare names lie in the output folder. What nobody named lies beside the graph.
+    """
+    folder = SETTINGS["output_dir"].value(given.get("output_dir"))
+    places: dict[str, Path | None] = {}
+    for name, place in {"output_graph": DEFAULT_GRAPH, **given}.items():
+        if name in PLACES:
+            path = PLACES[name].value(place)
+            places[name] = path if path is None else in_folder(path, folder)
+    graph = GraphConfig(folder, places["output_graph"] or DEFAULT_GRAPH)
+    for name in PLACES.keys() - places.keys():
+        usual = PLACES[name].default
+        places[name] = usual if usual is None else graph.beside(usual.name)
+    return places
 
 
 def _clashes(config: TrainConfig) -> Iterator[tuple[bool, str]]:

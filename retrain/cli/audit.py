@@ -10,7 +10,6 @@ from retrain.cli.options import (
     logging_options,
     module_options,
     option,
-    output_dir_option,
     split_options,
     take_architecture,
 )
@@ -22,7 +21,7 @@ from retrain.utils.logs import print_result
 @option("image_dir")
 @split_options
 @module_options
-@output_dir_option("Where audit.csv and audit.json go.")
+@option("output_dir", help="Where audit.csv and audit.json go.", show_default="here")
 @option("csv_safe")
 @option("max_leaks")
 @logging_options
@@ -32,7 +31,7 @@ def command(
     /,
     *,
     architecture: str | None,
-    output_dir: Path,
+    output_dir: Path | None,
     logging_verbosity: str,
     **given: Any,
 ) -> None:
@@ -55,13 +54,14 @@ def command(
     from retrain.reporting.records import AUDIT_CSV, AUDIT_JSON
     from retrain.utils.files import check_folder_can_be_written
 
-    check_folder_can_be_written(output_dir, "--output_dir")
+    folder = output_dir or Path()
+    check_folder_can_be_written(folder, "--output_dir")
     extract = config.extract
     audit = audit_tree(config.data, extract, [extract.features_folder, extract.modules_folder])
     for line in audit_lines(audit):
         print_result(line)
-    write_audit_csv(audit, output_dir / AUDIT_CSV, csv_safe=config.report.csv_safe)
-    write_audit_json(audit, output_dir / AUDIT_JSON)
+    write_audit_csv(audit, folder / AUDIT_CSV, csv_safe=config.report.csv_safe)
+    write_audit_json(audit, folder / AUDIT_JSON)
     for name in (AUDIT_CSV, AUDIT_JSON):
-        print_result(f"Audit: {(output_dir / name).absolute()}")
+        print_result(f"Audit: {(folder / name).absolute()}")
     check_gates(config.gates, None, leaks=len(leaks(audit)))

@@ -11,7 +11,6 @@ from retrain.cli.options import (
     gate_options,
     logging_options,
     option,
-    output_dir_option,
     report_options,
 )
 from retrain.evaluation.config import GateConfig
@@ -42,7 +41,11 @@ from retrain.utils.settings import PHOTOS
     help="Photos to judge, of a tree with folders of sets; without it the test photos.",
 )
 @graph_options
-@output_dir_option("Where evaluation.json, predictions.csv and the report go.")
+@option(
+    "output_dir",
+    help="Where evaluation.json, predictions.csv and the report go.",
+    show_default="here",
+)
 @report_options
 @option("csv_safe")
 @gate_options
@@ -53,7 +56,7 @@ def command(
     image_dir: str,
     which: str | None,
     labels: Path | None,
-    output_dir: Path,
+    output_dir: Path | None,
     report_file: Path | None,
     report: bool,
     csv_safe: bool,
@@ -85,6 +88,7 @@ def command(
 
     start_console(logging_verbosity)
     gates = GateConfig(assert_accuracy=assert_accuracy, assert_recall=assert_recall)
+    output_dir = output_dir or Path()
     page = (report_file or output_dir / "report.html") if report else None
     check_folder_can_be_written(output_dir, "--output_dir")
     if page is not None:

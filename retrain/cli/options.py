@@ -11,7 +11,7 @@ from retrain.config import SETTINGS
 from retrain.errors import UsageFault
 from retrain.features.config import ExtractConfig
 from retrain.utils.logs import LEVELS
-from retrain.utils.settings import MODULE, OUTPUTS, Setting, settings_in
+from retrain.utils.settings import MODULE, Setting, settings_in
 
 RECORDED = "retrain.recorded_photos"  # in a context's meta, after --config
 
@@ -74,21 +74,6 @@ split_options = options("testing_percentage", "validation_percentage", "split")
 module_options = with_architecture(*settings_in(ExtractConfig))
 report_options = options("report_file", "report")
 gate_options = options("assert_accuracy", "assert_recall")
-
-
-def output_dir_option(help: str) -> Wrap:
-    """Return the option --output_dir."""
-    return click.option(
-        "--output_dir",
-        cls=GroupedOption,
-        group=OUTPUTS,
-        everyday=True,
-        type=FILE,
-        metavar="DIR",
-        default=Path("."),
-        show_default="here",
-        help=help,
-    )
 
 
 logging_options = together(

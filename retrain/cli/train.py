@@ -1,5 +1,7 @@
 """`retrain`: from folders of photos to a frozen graph."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,10 +15,9 @@ from retrain.cli.options import (
     logging_options,
     take_architecture,
     take_config,
-    was_given,
     with_architecture,
 )
-from retrain.config import SETTINGS, TrainConfig
+from retrain.config import PLACES, SETTINGS, TrainConfig
 
 SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_MAP: "config"}
 
@@ -53,18 +54,14 @@ def retrain(
     take_architecture(ctx, architecture, given)
     if str(given["summaries_dir"]) in ("", "."):
         given["summaries_dir"] = None
-    if given["tfhub_module"].lower().endswith(ONNX) and not was_given(ctx, "output_graph"):
-        given["output_graph"] = given["output_graph"].with_suffix(ONNX)
-    config = TrainConfig.from_flat(**given)
+    sources = {name: ctx.get_parameter_source(name) for name in given}
+    config = TrainConfig.from_flat(**_places_told(given, sources))
     messages = start_console(logging_verbosity)
 
     from retrain.commands.train import train  # after the command line is known to be right
 
-    sources = {
-        name: SOURCES.get(ctx.get_parameter_source(name) or ParameterSource.DEFAULT, "default")
-        for name in given
-    }
-    result = train(config, sources, ctx.meta.get(RECORDED))
+    said = {name: SOURCES.get(source, "default") for name, source in sources.items() if source}
+    result = train(config, said, ctx.meta.get(RECORDED))
     from retrain.cli.closing import close_run
     from retrain.evaluation.audit.audit import leaks
     from retrain.evaluation.gates import check_gates
@@ -74,3 +71,24 @@ def retrain(
     check_agreement(result.exports)
     leaking = len(leaks(result.audit)) if result.audit is not None else 0
     check_gates(config.gates, result.assessment.metrics, leaks=leaking)
+
+
+def _places_told(
+    given: Mapping[str, Any], sources: Mapping[str, ParameterSource | None]
+) -> dict[str, Any]:
+    """Return the settings without the places that nobody named, so that they follow the graph.
+
+    `--output_dir` on the command line also moves those of a run record, by their names.
+    """
+    told = {
+        name: value
+        for name, value in given.items()
+        if name not in PLACES or sources[name] in SOURCES
+    }
+    if given["tfhub_module"].lower().endswith(ONNX) and "output_graph" not in told:
+        told["output_graph"] = given["output_graph"].with_suffix(ONNX)
+    if sources["output_dir"] is ParameterSource.COMMANDLINE:
+        for name in PLACES.keys() & told.keys():
+            if sources[name] is ParameterSource.DEFAULT_MAP and told[name] is not None:
+                told[name] = Path(told[name].name)
+    return told

@@ -23,8 +23,9 @@ def check_before(config: TrainConfig) -> None:
         check_onnx_outputs(module, graph.output_graph, config.exports)
     check_file_can_be_written(graph.output_graph, "--output_graph")
     check_file_can_be_written(graph.output_labels, "--output_labels")
+    flag = "--output_graph" if graph.output_dir is None else "--output_dir"
     for name in (ASIDE_CSV, EVALUATION, PREDICTIONS, RUN_RECORD):
-        check_file_can_be_written(graph.beside(name), "--output_graph")
+        check_file_can_be_written(graph.beside(name), flag)
     if config.page is not None:
         check_file_can_be_written(config.page, "--report")
     features = config.extract.features_folder

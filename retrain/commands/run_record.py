@@ -8,7 +8,7 @@ from typing import Any
 
 from retrain.commands.graph_writer import library_versions
 from retrain.commands.result import TrainResult
-from retrain.config import SETTINGS, TrainConfig
+from retrain.config import PLACES, SETTINGS, TrainConfig
 from retrain.errors import RetrainError
 from retrain.features.dataset import Dataset
 from retrain.utils.files import write_bytes
@@ -17,6 +17,7 @@ from retrain.utils.text import read_text
 
 FORMAT = 1
 NAME = "run.json"
+DEFAULT = "default"  # where a setting came from that nobody gave
 
 
 def write_run_record(config: TrainConfig, sources: Mapping[str, str], result: TrainResult) -> None:
@@ -56,6 +57,9 @@ def read_settings(path: Path) -> dict[str, Any]:
             f"{path.absolute()} is no run record: give the {NAME} that a run wrote"
         ) from error
     known = {name: value for name, value in settings.items() if value is not None}
+    for name in PLACES.keys() & known.keys():  # what nobody named follows the graph, as then
+        if facts["settings"][name].get("from") == DEFAULT:
+            del known[name]
     strange = settings.keys() - SETTINGS
     if facts.get("format") != FORMAT or strange:
         raise RetrainError(

@@ -12,6 +12,7 @@ from retrain.backbones.sources.local import source_of
 from retrain.commands.audit import audit_of, audit_wanted
 from retrain.commands.graph_writer import Exporter
 from retrain.commands.preflight import check_before
+from retrain.commands.replaced import say_replaced
 from retrain.commands.report import report_run
 from retrain.commands.result import TrainResult
 from retrain.commands.run_record import RecordedPhotos, write_run_record
@@ -71,8 +72,7 @@ def train(
     outputs = [config.snapshots.intermediate_output_graphs_dir, extract.features_folder,
                extract.modules_folder, graph.beside(TUNING_FOLDER),
                graph.beside(CNN_FOLDER)]  # fmt: skip
-    if config.report.summaries_dir is not None:
-        outputs.append(config.report.summaries_dir)
+    outputs += [one for one in (config.report.summaries_dir, graph.output_dir) if one is not None]
     outputs += [target.path for target in config.exports.targets() if target.format.suffix is None]
     with (
         unsafe_allowed(allowed=extract.allow_unsafe_module, warn=log.warning),
@@ -101,9 +101,7 @@ def _train(
     if config.extract.from_scratch:
         dataset, head, curve = from_scratch(config, outputs, summaries, folder=scratch)
         audited = None
-        _say_difference(recorded, dataset)
-        labels = labels_of(dataset.index.classes, legacy=data.legacy_labels)
-        check_recall_labels(config.gates.assert_recall, labels)
+        labels = _labels_of(config, dataset, recorded)
     else:
         dataset = audited = prepare(
             data,
@@ -114,9 +112,7 @@ def _train(
             distortions=distortions_of(config.augment, config.batches.seed),
             looks=audit_wanted(config),
         )
-        _say_difference(recorded, dataset)
-        labels = labels_of(dataset.index.classes, legacy=data.legacy_labels)
-        check_recall_labels(config.gates.assert_recall, labels)
+        labels = _labels_of(config, dataset, recorded)
         laps.end("features")
         if network.fine_tune is not None:
             check_can_be_tuned(source_of(dataset.backbone))
@@ -187,11 +183,20 @@ def _train(
     return result
 
 
-def _say_difference(recorded: RecordedPhotos | None, dataset: Dataset) -> None:
-    """Warn if the photos differ from those of the run that is repeated."""
+def _labels_of(
+    config: TrainConfig, dataset: Dataset, recorded: RecordedPhotos | None
+) -> tuple[str, ...]:
+    """Return the labels of the photos, in class order; raise UsageFault for gates of others.
+
+    Says if the photos differ from those of the run that is repeated, and what is replaced.
+    """
     difference = recorded.difference(dataset) if recorded is not None else None
     if difference is not None:
         log.warning(difference)
+    labels = labels_of(dataset.index.classes, legacy=config.data.legacy_labels)
+    check_recall_labels(config.gates.assert_recall, labels)
+    say_replaced(config.graph.output_graph, dataset, labels)
+    return labels
 
 
 class _Laps:

@@ -10,23 +10,53 @@ from retrain.utils.settings import OUTPUTS, Section, real, setting
 QUANTIZATIONS = tuple(TFLITE.agreement)
 
 
+DEFAULT_GRAPH = Path("output_graph.pb")
+
+
 @dataclass(frozen=True)
 class GraphConfig(Section, group=OUTPUTS, recorded=False):
-    """The graph that every run writes, and its labels."""
+    """The graph that every run writes, its labels, and where a run's other files go."""
 
+    output_dir: Path | None = setting(
+        None,
+        help="Folder for all that a run writes; what is named with a folder of its own goes there.",
+        metavar="DIR",
+        everyday=True,
+        shown_default="the graph's folder",
+    )
     output_graph: Path = setting(
-        Path("output_graph.pb"), help="The classifier.", metavar="FILE", everyday=True
+        DEFAULT_GRAPH, help="The classifier.", metavar="FILE", everyday=True, place=True
     )
     output_labels: Path = setting(
-        Path("output_labels.txt"), help="Its labels.", metavar="FILE", everyday=True
+        Path("output_labels.txt"),
+        help="Its labels.",
+        metavar="FILE",
+        everyday=True,
+        place=True,
+        shown_default="output_labels.txt, tiny_labels.txt for tiny.pb",
     )
     final_tensor_name: str = setting(
         "final_result", help="Name of the graph's output.", metavar="NAME"
     )
 
     def beside(self, name: str) -> Path:
-        """Return a file in the folder of the graph."""
-        return self.output_graph.parent / name
+        """Return where a file of this run goes that no setting names.
+
+        Into the output folder, else the graph's. Its name begins with that of the graph
+        (`tiny_report.html`), so that two graphs in one folder keep their files; with the default
+        graph it is `name` alone.
+        """
+        folder = self.output_graph.parent if self.output_dir is None else self.output_dir
+        stem = self.output_graph.stem
+        if stem != DEFAULT_GRAPH.stem:
+            name = f"{stem}_{name.removeprefix('output_')}"
+        return folder / name
+
+
+def in_folder(path: Path, folder: Path | None) -> Path:
+    """Return a place in the folder if it is a bare name, else as it is."""
+    bare = str(path) == path.name != ".."
+    return folder / path if folder is not None and bare else path
 
 
 @dataclass(frozen=True)
@@ -64,9 +94,10 @@ class ExportConfig(Section, group=OUTPUTS, recorded=False):
         None,
         help="Also write a SavedModel, as a new version in this folder (DIR/1, DIR/2, ...).",
         metavar="DIR",
+        place=True,
     )
     tflite_output_file: Path | None = setting(
-        None, help="Also write a TFLite file.", metavar="FILE"
+        None, help="Also write a TFLite file.", metavar="FILE", place=True
     )
     tflite_quantization: str = setting(
         FLOAT32,
@@ -74,7 +105,9 @@ class ExportConfig(Section, group=OUTPUTS, recorded=False):
         "on phones, dynamic as small without being shown photos.",
         choices=QUANTIZATIONS,
     )
-    onnx_output_file: Path | None = setting(None, help="Also write an ONNX file.", metavar="FILE")
+    onnx_output_file: Path | None = setting(
+        None, help="Also write an ONNX file.", metavar="FILE", place=True
+    )
     parity_min_agreement: float | None = setting(
         None,
         help="Least share of photos that must get the frozen graph's answer from each exported "

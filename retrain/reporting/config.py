@@ -16,7 +16,12 @@ class ReportConfig(Section, group=OUTPUTS, recorded=False):
     """
 
     summaries_dir: Path | None = setting(
-        Path("retrain_logs"), help="For TensorBoard; '': none.", metavar="DIR", everyday=True
+        Path("retrain_logs"),
+        help="For TensorBoard; '': none.",
+        metavar="DIR",
+        everyday=True,
+        place=True,
+        shown_default="retrain_logs in the graph's folder",
     )
     tensorboard_projector: bool = setting(False, help="Also show the features there.")
     compare_with: Path | None = setting(
@@ -27,6 +32,7 @@ class ReportConfig(Section, group=OUTPUTS, recorded=False):
         help="The report, a page for the browser.",
         flag="--report",
         metavar="FILE",
+        place=True,
         shown_default="report.html beside the graph",
     )
     report: bool = setting(True, help="No report.", flag="--no-report")

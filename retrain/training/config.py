@@ -191,11 +191,14 @@ class SnapshotConfig(Section, group=OUTPUTS, recorded=False):
     """What is kept of a training that is still under way; `checkpoint_path` None: nothing."""
 
     intermediate_output_graphs_dir: Path = setting(
-        Path("intermediate_graph"), help="Folder for graphs saved while training.", metavar="DIR"
+        Path("intermediate_graph"),
+        help="Folder for graphs saved while training.",
+        metavar="DIR",
+        place=True,
     )
     intermediate_store_frequency: int = setting(
         0, help="Save such a graph every N steps; 0: never.", range=STEPS
     )
     checkpoint_path: Path | None = setting(
-        None, help="Also write the head's weights to PREFIX.npz.", metavar="PREFIX"
+        None, help="Also write the head's weights to PREFIX.npz.", metavar="PREFIX", place=True
     )

@@ -134,6 +134,7 @@ class Setting:
         metavar: Stands for the option's value in the help.
         shown_default: The default in the help.
         everyday: The short help has it.
+        place: It is where something of the run is written, so that it follows `--output_dir`.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Setting:
     metavar: str | None = None
     shown_default: str | None = None
     everyday: bool = False
+    place: bool = False
 
     def value(self, given: Any) -> Any:
         """Return the value as the field has it: text becomes a path, NumPy's number a plain one.

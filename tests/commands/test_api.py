@@ -107,7 +107,7 @@ def test_an_earlier_graph_is_asked_about_the_same_photos(
              "--testing_percentage", 30)  # fmt: skip
     assert run("retrain", *start, "--how_many_training_steps", 0,
                "--output_graph", "old.pb").returncode == 0  # fmt: skip
-    before = (tmp_path / "work" / "predictions.csv").read_text()
+    before = (tmp_path / "work" / "old_predictions.csv").read_text()
     (tmp_path / "green").rename(colour_tree / "green")
     done = run("retrain", *start, "--how_many_training_steps", 300, "--compare_with", "old.pb")
     assert done.returncode == 0, done.stderr

@@ -178,7 +178,7 @@ def test_class_weights_help_small_classes(run: Run, tmp_path: Path) -> None:
     for rule in ("none", "balanced"):
         done = run("retrain", "--image_dir", tree, *SMALL, "--sampling", "uniform",
                    "--class_weight", rule, "--how_many_training_steps", 400,
-                   "--testing_percentage", 40, "--output_graph", f"{rule}/g.pb")  # fmt: skip
+                   "--testing_percentage", 40, "--output_dir", rule)  # fmt: skip
         assert done.returncode == 0, done.stderr
         facts = json.loads((tmp_path / "work" / rule / "evaluation.json").read_text())
         balanced[rule] = facts["balanced_accuracy"]

@@ -179,7 +179,7 @@ def test_handles_of_an_earlier_version_are_found(tmp_path: Path) -> None:
 ARGUMENTS = ("--tfhub_module", TINY, "--how_many_training_steps", 20, "--summaries_dir", "",
              "--output_graph", "graph.pb", "--no-report", "--max_leaks", 1000)  # fmt: skip
 # What differs in each run are times.
-SAME = ("graph.pb", "output_labels.txt", "predictions.csv", "evaluation.json")
+SAME = ("graph.pb", "graph_labels.txt", "graph_predictions.csv", "graph_evaluation.json")
 
 
 @pytest.fixture(scope="module")
