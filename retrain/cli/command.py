@@ -20,6 +20,7 @@ from retrain.cli.surroundings import (
     open_missing_streams,
 )
 from retrain.errors import RetrainError
+from retrain.utils.colour import RED, coloured
 from retrain.utils.files import home_expanded
 from retrain.utils.logs import Console, console
 from retrain.utils.new_folders import empty_folders_removed
@@ -261,7 +262,7 @@ def _complain(name: str, text: str) -> None:
     The exit code says it as well, should stderr be closed or full.
     """
     with suppress(OSError):
-        print(f"{name}: {_flat(text)}", file=sys.stderr)
+        print(f"{coloured(f'{name}:', RED, sys.stderr)} {_flat(text)}", file=sys.stderr)
 
 
 def start_console(verbosity: str = "INFO") -> Console:

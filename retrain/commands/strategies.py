@@ -83,7 +83,7 @@ def with_hidden_layer(
         units=config.head.hidden_units,
         dropout=config.head.dropout,
     )
-    with watched(summaries, plan.steps) as watch:
+    with watched(summaries, plan.steps, log_every=config.batches.log_every) as watch:
         trained = train_hidden(
             dataset.features,
             dataset.labels,

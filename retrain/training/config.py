@@ -178,6 +178,13 @@ class BatchConfig(Section, group=TRAINING):
     eval_step_interval: int = setting(
         10, help="Validate every N steps.", range=Range(1, STEPS.high), recorded=False
     )
+    log_every: int | None = setting(
+        None,
+        help="Where there is no terminal, log a step in every N; 10 is what retrain.py did.",
+        range=Range(1, STEPS.high),
+        shown_default="about 20 lines in all",
+        recorded=False,
+    )
     sampling: str = setting(
         "balanced",
         help="balanced: classes are drawn equally often; uniform: photos are.",

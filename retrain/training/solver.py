@@ -20,6 +20,8 @@ from retrain.utils.settings import ALL
 
 log = logging.getLogger(__name__)
 
+LOGGED = 6  # steps of a training, besides its last; each has up to three lines
+
 
 def train_on(
     config: HeadConfig,
@@ -109,7 +111,8 @@ def _stepped_head(
     on_step: Callable[[int, Head], None],
     summaries: Path | None,
 ) -> tuple[Head, list[CurvePoint]]:
-    with watched(summaries, config.how_many_training_steps) as watch:
+    steps = config.how_many_training_steps
+    with watched(summaries, steps, log_every=batches.log_every) as watch:
 
         def after_step(step: int, head: Head) -> None:
             watch.step()
@@ -132,12 +135,19 @@ def _stepped_head(
 
 
 class Watch:
-    """Follows a training: curve, TensorBoard, progress on a terminal, retrain.py's lines."""
+    """Follows a training: curve, TensorBoard, progress on a terminal, retrain.py's lines.
 
-    def __init__(self, steps: int, events: TrainingSummaries | None, meter: Meter | None) -> None:
+    Of the evaluated steps, the first in each `log_every` is logged where no bar is shown.
+    """
+
+    def __init__(
+        self, events: TrainingSummaries | None, meter: Meter | None, *, log_every: int
+    ) -> None:
         self.curve: list[CurvePoint] = []
         self.last: StepResult | None = None
-        self._steps, self._events, self._meter = steps, events, meter
+        self._events, self._meter = events, meter
+        self._log_every, self._next_logged = log_every, 0
+        self._unsaid: StepResult | None = None
 
     def step(self) -> None:
         """Count a step that was taken."""
@@ -162,19 +172,32 @@ class Watch:
             log.warning("there is no validation photo, so --early_stopping stops nothing")
 
     def evaluation(self, result: StepResult) -> None:
-        """Record an evaluated step and log it, unless a bar shows the progress."""
+        """Record an evaluated step, and log it if its turn has come and no bar is shown."""
         self.point(result)
-        if not shows_bars() or result.step == self._steps - 1:
-            _say_step(result)
+        self._unsaid = result
+        if not shows_bars() and result.step >= self._next_logged:
+            self._next_logged = (result.step // self._log_every + 1) * self._log_every
+            self.say_last()
+
+    def say_last(self) -> None:
+        """Log the last step, unless it was logged in its turn."""
+        if self._unsaid is not None:
+            _say_step(self._unsaid)
+        self._unsaid = None
 
 
 @contextmanager
-def watched(summaries: Path | None, steps: int) -> Iterator[Watch]:
-    """Yield a Watch over a training of so many steps; its TensorBoard logs go to `summaries`."""
+def watched(summaries: Path | None, steps: int, *, log_every: int | None = None) -> Iterator[Watch]:
+    """Yield a Watch over a training of so many steps, and log its last one in the end.
+
+    TensorBoard logs go to `summaries`. `log_every` None: about LOGGED of the steps.
+    """
     with ExitStack() as stack:
         events = stack.enter_context(TrainingSummaries(summaries, steps)) if summaries else None
         meter = stack.enter_context(progress("Training", steps, "steps")) if shows_bars() else None
-        yield Watch(steps, events, meter)
+        watch = Watch(events, meter, log_every=log_every or max(-(-steps // LOGGED), 1))
+        yield watch
+    watch.say_last()
 
 
 def _curve_point(result: StepResult) -> CurvePoint:

@@ -5,10 +5,12 @@ retrain sets levels and handlers as for any library. The commands add a `Console
 """
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from retrain.utils import progress
+from retrain.utils.colour import with_coloured_start
 from retrain.utils.text import printable
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
@@ -29,7 +31,7 @@ class Console(logging.Handler):
         if record.levelno == logging.WARNING:
             self.warnings.append(text)
             text = f"warning: {text}"
-        progress.print_line(printable(text))
+        progress.print_line(with_coloured_start(printable(text), sys.stderr))
 
 
 @contextmanager

@@ -85,7 +85,9 @@ def print_line(line: str) -> None:
     A line that nobody can get, because stderr is full or closed, does not end the work.
     """
     if _bar is not None:
-        _bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        from rich.text import Text
+
+        _bar.console.print(Text.from_ansi(line), soft_wrap=True)
     elif sys.stderr is not None:  # None would mean stdout to print()
         with suppress(OSError):
             print(line, file=sys.stderr, flush=True)
