@@ -1,62 +1,91 @@
-"""What commands say at their end."""
+"""What commands say at their end: the last screen, ten lines at 80 columns."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from retrain.commands.result import TrainResult, files_written
+from retrain.commands.verdict import verdict_of_run
 from retrain.config import TrainConfig
 from retrain.evaluation.audit.listing import audit_lines
-from retrain.evaluation.metrics import Metrics, most_confused, worst_classes
+from retrain.evaluation.headline import headline
+from retrain.evaluation.metrics import Metrics
+from retrain.evaluation.next_steps import Step
+from retrain.evaluation.verdict import Verdict
 from retrain.utils.logs import print_result
 
 log = logging.getLogger(__name__)
 
-WORST, CONFUSED = 3, 3
+COLUMNS = 80
+NAMES = (60, 40, 30, 20, 15, 10)  # characters of a class name, as many as there is room for
 
 
 def close_run(config: TrainConfig, result: TrainResult, warnings: Sequence[str]) -> None:
-    """Print how good the run is, and where its files are.
+    """Print what the run found and wrote, and last how good it is and what to do next.
 
-    That is: metrics, wrong answers if asked for, the audit, warnings again, what was written where,
-    what to do next.
+    That is: wrong answers if asked for, the audit, warnings again, what was written where, and the
+    last screen.
     """
     dataset = result.dataset
-    say_metrics(result.assessment.metrics)
     if config.report.print_misclassified_test_images:
         print_result("=== MISCLASSIFIED TEST IMAGES ===")
         for row, predicted in result.assessment.evaluation.misclassified():
             path = dataset.index.full_path(dataset.index.photos[row])
             print_result(f"{path:>70}  {result.labels[predicted]}")
     if result.audit is not None:
-        for line in audit_lines(result.audit):
-            log.info(line)
+        _say_audit(audit_lines(result.audit))
     if warnings:
         log.info(f"Warnings of this run ({len(warnings)}):")
         for text in warnings:
             log.info(f"  {text}")
     for name, path in files_written(config, result):
-        print_result(f"{name}: {path}")
-    log.info(f"Next: label-image --graph {config.graph.output_graph} PHOTO")
+        if path != str(config.page and config.page.absolute()):
+            print_result(f"{name}: {path}")
+    say_verdict(verdict_of_run(config, result), result.assessment.metrics, page=config.page)
 
 
-def say_metrics(metrics: Metrics) -> None:
-    """Print accuracy with its interval, the worst classes, the most confused pairs."""
-    interval = metrics.accuracy_interval
-    if interval is None or metrics.accuracy is None or metrics.top5_error is None:
+def _say_audit(lines: Sequence[str]) -> None:
+    """Log the lines, those of an ERROR and what belongs to it as errors."""
+    level = logging.INFO
+    for line in lines:
+        if not line.startswith(" "):
+            level = logging.ERROR if line.startswith("ERROR:") else logging.INFO
+        log.log(level, line)
+
+
+def say_verdict(verdict: Verdict, metrics: Metrics, *, page: Path | None) -> None:
+    """Print the last screen: figures and the report's place to stdout, next steps to stderr."""
+    for line in figure_lines(verdict, metrics):
+        print_result(line)
+    for line in step_lines(verdict.steps, has_page=page is not None):
+        log.info(line)
+    if page is not None:
+        print_result(f"Report: {page.absolute()}")
+
+
+def figure_lines(verdict: Verdict, metrics: Metrics) -> Iterator[str]:
+    """Yield up to four lines: accuracy, other figures, the folds, the weakest class and why."""
+    if not metrics.count:
         return
-    right = round(metrics.accuracy * metrics.count)
-    print_result(
-        f"Accuracy {metrics.accuracy:.1%} ({right} of {metrics.count} right; with 95 % confidence "
-        f"{interval.low:.1%} to {interval.high:.1%}), macro F1 {metrics.macro_f1:.3f}, "
-        f"log loss {metrics.log_loss:.3f}, calibration error {metrics.calibration_error:.3f}"
-    )
-    if len(metrics.classes) > 5:
-        print_result(f"Top-1 error {metrics.top1_error:.1%}, top-5 error {metrics.top5_error:.1%}")
-    for each in worst_classes(metrics, WORST):
-        note = "; too few photos to say" if each.too_few else ""
-        print_result(
-            f"  {each.label}: {each.recall:.1%} of {each.support} found, "
-            f"{each.precision:.1%} of answers right{note}"
-        )
-    for truth, predicted, count in most_confused(metrics, CONFUSED):
-        print_result(f"  {truth} taken for {predicted}: {count}")
+    yield _plain(verdict.tested.sentence())
+    terse = [figure for figure in headline(metrics) if figure.terse]
+    yield _plain(", ".join(f"{figure.name} {figure.text}" for figure in terse))
+    if verdict.folds is not None:
+        yield _plain(f"By folds {verdict.folds.sentence()}")
+    if verdict.weakest is not None:
+        lines = [f"Weakest: {verdict.weakest.sentence(length)}" for length in NAMES]
+        yield next((line for line in lines if len(line) <= COLUMNS), lines[-1])
+
+
+def step_lines(steps: Sequence[Step], *, has_page: bool) -> Iterator[str]:
+    """Yield each step with its command: on one line where that fits, else on two."""
+    for step in steps:
+        if step.command:
+            line = f"{step.what}: {step.command}"
+            yield from [line] if len(line) <= COLUMNS else [f"{step.what}:", f"  {step.command}"]
+        elif has_page and step.section:
+            yield f"{step.what}: see {step.section} in the report"
+
+
+def _plain(line: str) -> str:
+    return line.replace("\N{NO-BREAK SPACE}", " ")

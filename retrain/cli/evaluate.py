@@ -73,9 +73,10 @@ def command(
     Classes are matched by name. Give photos that the graph was not made of; of a tree with
     train/ and test/ those in test/ are taken.
     """
-    from retrain.cli.closing import say_metrics
+    from retrain.cli.closing import say_verdict
     from retrain.commands.evaluate import evaluate_graph
     from retrain.commands.report import report_evaluation
+    from retrain.commands.verdict import verdict_of_evaluation
     from retrain.evaluation.gates import check_gates, check_recall_labels
     from retrain.inference.spec.spec import Overrides
     from retrain.reporting.records import (
@@ -97,12 +98,11 @@ def command(
         graph, image_dir, Overrides(**overrides_of(given)), labels_file=labels, which=which
     )
     check_recall_labels(gates.assert_recall, judged.labels)
-    say_metrics(judged.metrics)
     write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)
     write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows(), csv_safe=csv_safe)
     if page is not None:
         report_evaluation(judged, graph, page)
-        print_result(f"Report: {page.absolute()}")
     print_result(f"Evaluation: {(output_dir / EVALUATION).absolute()}")
     print_result(f"Predictions: {(output_dir / PREDICTIONS).absolute()}")
+    say_verdict(verdict_of_evaluation(judged, graph), judged.metrics, page=page)
     check_gates(gates, judged.metrics)

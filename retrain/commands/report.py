@@ -11,6 +11,7 @@ import numpy as np
 from retrain.commands.evaluate import GraphEvaluation
 from retrain.commands.graph_writer import library_versions
 from retrain.commands.result import TrainResult, files_written
+from retrain.commands.verdict import verdict_of_evaluation, verdict_of_run
 from retrain.config import TrainConfig
 from retrain.data.class_names import unknown_answer
 from retrain.data.read import read_photos_ahead
@@ -40,10 +41,11 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
     image_dir = str(dataset.index.root)
     graph = config.graph.output_graph
     inputs = ReportInputs(
-        title=f"{Path(config.data.image_dir).name}: {len(result.labels)} classes",
+        title=f"{_name(image_dir)}, {len(result.labels)} classes",
         facts=_facts_of_run(config, result),
         labels=result.labels,
         metrics=assessment.metrics,
+        verdict=verdict_of_run(config, result),
         photos=photos,
         image_dir=image_dir,
         maps=_maps_of_mistakes(graph, describe_graph(graph), photos, image_dir=image_dir),
@@ -64,7 +66,7 @@ def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:
         [photo.path for photo in judged.photos], judged.truth, judged.probabilities
     )
     inputs = ReportInputs(
-        title=f"{graph.name} on {Path(judged.image_dir).name}",
+        title=f"{graph.name} on {_name(judged.image_dir)}",
         facts=[
             ("Command", _command()),
             ("Graph", str(graph.absolute())),
@@ -75,11 +77,17 @@ def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:
         ],
         labels=judged.labels,
         metrics=judged.metrics,
+        verdict=verdict_of_evaluation(judged, graph),
         photos=photos,
         image_dir=judged.image_dir,
         maps=_maps_of_mistakes(graph, judged.spec, photos, image_dir=judged.image_dir),
     )
     write_report(inputs, page, np.random.default_rng(0))
+
+
+def _name(image_dir: str) -> str:
+    """Return the name of the folder, also of one given as `.`."""
+    return Path(image_dir).resolve().name or image_dir
 
 
 def _of_sets(judged: GraphEvaluation) -> str:

@@ -106,6 +106,11 @@ def printable(text: str) -> str:
     return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def shortened(text: str, length: int) -> str:
+    """Cut a text to at most `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def markdown(text: str) -> str:
     """Return the text as Markdown shows it, whatever it holds.
 

@@ -62,7 +62,7 @@ def test_the_whole_main_job_without_tensorflow(colour_tree: Path, run: Run, tmp_
     assert " tensorflow\n" not in done.stderr
     assert "it makes ONNX classifiers only, no .pb and no SavedModel" in done.stderr
     assert "Final test accuracy = 100.0%" in done.stdout
-    assert "Next: label-image --graph output_graph.onnx PHOTO" in done.stderr
+    assert "Use it: label-image --graph output_graph.onnx PHOTO" in done.stderr
     photo = colour_tree / "blue" / "003.png"
     for _ in range(2):  # the second time from the cache of compiled graphs
         labelled = run("label-image", "--graph", "output_graph.onnx", photo)

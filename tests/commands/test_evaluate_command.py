@@ -15,7 +15,7 @@ def test_any_tree_is_judged(trained: Path, run: Run, tmp_path: Path) -> None:
     done = run("retrain", "evaluate", "--graph", trained / "output_graph.pb", "--image_dir",
                EXAMPLE_FLOWERS, "--output_dir", "judged")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "with 95 % confidence" in done.stdout
+    assert "95 % interval" in done.stdout
     folder = tmp_path / "work" / "judged"
     facts = json.loads((folder / "evaluation.json").read_text())
     assert facts["count"] == 175 and facts["accuracy"] > 0.8

@@ -37,7 +37,7 @@ def test_train_writes_graph_and_labels(colour_tree: Path, run: Run, tmp_path: Pa
     assert "Final test accuracy = 100.0% (N=" in done.stdout
     assert re.search(r"^class +train +validation +test$", done.stdout, re.M)
     assert str(tmp_path / "work/output_graph.pb") in done.stdout
-    assert "Next: label-image --graph output_graph.pb PHOTO" in done.stderr
+    assert "Use it: label-image --graph output_graph.pb PHOTO" in done.stderr
     assert re.search(r"Checked: (\d+) of \1 test photos", done.stderr)
 
 

@@ -11,6 +11,7 @@ from retrain.reporting.html.facts import ScoredPhotos
 
 WHOLE = 20  # classes up to which the matrix is a table with every cell's number in it
 FAINTEST = 0.2  # a cell with a photo is never invisible
+ON_PAGE = ""  # in place of a picture
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,19 @@ def interleaved_by_cell(photos: ScoredPhotos) -> list[int]:
 
 
 def behind_cells(
-    photos: ScoredPhotos, thumbnails: Mapping[int, str | None]
+    photos: ScoredPhotos, pictures: Mapping[int, str | None]
 ) -> dict[str, list[list[Any]]]:
     """Return the photos of each cell `T-P`, the surest first, for the page's script.
 
-    Each is [path, probability of the answer in %, of the true class in %, thumbnail or None].
-    `thumbnails`: those of the rows to show.
+    Each is [path, probability of the answer in %, of the true class in %, picture]. `pictures`:
+    those of the rows to show; None where a photo cannot be read, ON_PAGE for one that the page
+    shows anyway.
     """
     predicted = photos.probabilities.argmax(axis=1)
     found: dict[str, list[list[Any]]] = {}
-    for row, thumbnail in thumbnails.items():
+    for row, picture in pictures.items():
         truth, answer = int(photos.truth[row]), int(predicted[row])
         scores = photos.probabilities[row, [answer, truth]].astype(np.float64)
-        entry = [photos.paths[row], *np.round(100 * scores, 1).tolist(), thumbnail]
+        entry = [photos.paths[row], *np.round(100 * scores, 1).tolist(), picture]
         found.setdefault(f"{truth}-{answer}", []).append(entry)
     return found

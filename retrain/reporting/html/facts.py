@@ -8,6 +8,7 @@ import numpy as np
 from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.learning_curve import LearningCurve
 from retrain.evaluation.metrics import Metrics
+from retrain.evaluation.verdict import Verdict
 from retrain.training.curve import CurvePoint
 
 
@@ -35,6 +36,7 @@ class ReportInputs:
         facts: (name, value) of the run, in the order shown.
         labels: The C class names.
         metrics: Of `photos`.
+        verdict: What they mean.
         photos: With calibrated probabilities.
         image_dir: The folder that the paths of `photos` and `audit` are relative to.
         maps: The class-activation map (h, w) of the answer for some of `photos`, by path.
@@ -51,6 +53,7 @@ class ReportInputs:
     facts: Sequence[tuple[str, str]]
     labels: Sequence[str]
     metrics: Metrics
+    verdict: Verdict
     photos: ScoredPhotos
     image_dir: str
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)

@@ -9,10 +9,18 @@ import numpy as np
 
 from retrain.data.split import SETS
 from retrain.evaluation.audit.checks import CHECKS
+from retrain.evaluation.headline import headline
 from retrain.evaluation.learning_curve import VERDICTS, advice
 from retrain.inference.explain.overlay import overlay
 from retrain.reporting.html import galleries, plots, text
-from retrain.reporting.html.cells import WHOLE, Cell, behind_cells, cells, interleaved_by_cell
+from retrain.reporting.html.cells import (
+    ON_PAGE,
+    WHOLE,
+    Cell,
+    behind_cells,
+    cells,
+    interleaved_by_cell,
+)
 from retrain.reporting.html.facts import ReportInputs
 from retrain.reporting.thumbnails import OpenPhoto, data_uri, draw_photos
 from retrain.utils.files import write_bytes
@@ -20,9 +28,11 @@ from retrain.utils.progress import progress
 from retrain.utils.text import percent
 
 TEMPLATES = Path(__file__).parent / "template"
-SHOWN = 160, 60  # side in pixels and JPEG quality of photos on the page itself
-BEHIND = 80, 40  # the same for photos behind the cells
-ROOM = 8_000_000  # bytes for the photos behind the cells: a page of 5,000 stays below 10 MB
+SHOWN = 400, 55  # side in pixels and JPEG quality of photos on the page itself, opened large
+MAPPED = 200, 60  # the same of overlays
+# The same of photos behind the cells, for up to so many: the fewer there are, the larger each.
+BEHIND = ((150, SHOWN), (400, (200, 50)), (10**9, (80, 40)))
+ROOM = 7_000_000  # bytes for the photos behind the cells: a page of 5,000 stays below 10 MB
 PAIRS = 40  # of classes, in the list beside a large matrix
 REMARKS = 12  # at most, of one kind
 
@@ -52,7 +62,10 @@ def read_page(inputs: ReportInputs, rng: np.random.Generator) -> str:
     return environment.get_template("page.html.j2").render(
         inputs=inputs,
         SETS=SETS,
-        contents=_contents(inputs),
+        window_title=_window_title(inputs),
+        contents=(contents := _contents(inputs)),
+        section_ids={section for section, _ in contents},
+        figures=headline(inputs.metrics),
         **_plots(inputs),
         **_tables(inputs),
         **shown,
@@ -64,19 +77,27 @@ def _contents(inputs: ReportInputs) -> list[tuple[str, str]]:
     """List (id, name) of the sections that the page has."""
     tested, audited = inputs.metrics.count > 0, inputs.audit is not None
     sections = [
-        ("run", "Run", bool(inputs.facts or inputs.outputs)),
-        ("photos", "Photos", inputs.counts is not None),
-        ("confusion", "Confusion", tested),
+        ("confusion", "Matrix", tested),
         ("classes", "Classes", tested),
-        ("more", "More photos?", inputs.learning_curve is not None),
-        ("training", "Training", bool(inputs.training)),
-        ("calibration", "Confidence", tested),
-        ("batch", "Some photos", tested),
         ("mistakes", "Mistakes", tested),
+        ("batch", "Some photos", tested),
         ("labels", "Labels", audited),
         ("copies", "Duplicates", audited),
+        ("photos", "Photos", inputs.counts is not None),
+        ("more", "More photos?", inputs.learning_curve is not None),
+        ("calibration", "Confidence", tested),
+        ("training", "Training", bool(inputs.training)),
+        ("run", "Run", bool(inputs.facts or inputs.outputs)),
     ]
     return [(section, name) for section, name, there in sections if there]
+
+
+def _window_title(inputs: ReportInputs) -> str:
+    """Return what the browser's tab says: data and figure."""
+    tested = inputs.verdict.tested
+    if not tested.count:
+        return inputs.title
+    return f"{inputs.title}: {percent(tested.share)} of {tested.count} {tested.what}"
 
 
 def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]:
@@ -98,7 +119,6 @@ def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]
 class _Drawn:
     """The pictures of a photo that the page needs, as data URIs."""
 
-    behind: str | None = None
     shown: str | None = None
     overlay: str | None = None
 
@@ -107,29 +127,29 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
     """Return the pictures of the page, for which each photo is opened once.
 
     `thumbnails`, by path, of the photos shown, and `overlays` with their maps; `behind` the cells,
-    those that only open.
+    those that are not shown otherwise.
     """
     shots = [
         shot for name in ("batch", "mistakes", "uncertain", "suspects") for shot in shown[name]
     ]
     shots += [shot for _, first, second in shown["copies"] for shot in (first, second)]
-    large = dict.fromkeys([*(shot.path for shot in shots), *inputs.maps])
+    large = dict.fromkeys(shot.path for shot in shots)
     rows = interleaved_by_cell(inputs.photos)
     tested = dict.fromkeys(inputs.photos.paths[row] for row in rows)
     order = [*large, *(path for path in tested if path not in large)]
+    hidden = sum(inputs.photos.paths[row] not in large for row in rows)
+    small = next(size for most, size in BEHIND if hidden <= most)
     names = {inputs.full_path(path): path for path in order}
 
     def draw(place: str, photo: OpenPhoto) -> _Drawn:
         path = names[place]
-        side, quality = BEHIND
-        behind = data_uri(photo.inside(side), quality) if path in tested else None
-        if path not in large:
-            return _Drawn(behind)
-        side, quality = SHOWN
-        shown = photo.inside(side)
+        side, quality = SHOWN if path in large else small
+        shown = data_uri(photo.inside(side), quality)
         heat = inputs.maps.get(path)
-        over = None if heat is None else data_uri(overlay(shown, heat), quality)
-        return _Drawn(behind, data_uri(shown, quality), over)
+        if heat is None or path not in large:
+            return _Drawn(shown)
+        side, quality = MAPPED
+        return _Drawn(shown, data_uri(overlay(photo.inside(side), heat), quality))
 
     found: dict[str, _Drawn] = {}
     behind: dict[int, str | None] = {}
@@ -144,13 +164,16 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
             if path not in found:
                 found[path] = next(drawn) or _Drawn()
                 meter.advance()
-            room -= len(found[path].behind or "")
+            picture = found[path].shown
+            if path in large and picture is not None:
+                picture = ON_PAGE
+            room -= len(picture or "")
             if room < 0:
                 break
-            behind[row] = found[path].behind
+            behind[row] = picture
     return {
         "thumbnails": {path: found[path].shown for path in large},
-        "overlays": {path: found[path].overlay for path in inputs.maps},
+        "overlays": {path: found[path].overlay for path in inputs.maps if path in found},
         "behind": behind_cells(inputs.photos, behind),
     }
 

@@ -13,9 +13,9 @@ import numpy as np
 from retrain.data.split import SETS
 from retrain.evaluation.learning_curve import LearningCurve
 from retrain.evaluation.metrics import ReliabilityBin
-from retrain.reporting.html.text import printable, shortened
+from retrain.reporting.html.text import printable
 from retrain.training.curve import CurvePoint
-from retrain.utils.text import percent
+from retrain.utils.text import percent, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,11 +16,6 @@ def printable(text: str) -> str:
     return "\n".join(texts.printable(line) for line in characters.split("\n"))
 
 
-def shortened(text: str, length: int) -> str:
-    """Cut a text to at most `length` characters."""
-    return text if len(text) <= length else text[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
 def between(interval: Interval, digits: int = 1) -> str:
     """Return an interval in words: `88.4 to 93.5 %`."""
     return f"{interval.low * 100:.{digits}f} to {percent(interval.high, digits)}"

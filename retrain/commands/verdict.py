@@ -1,0 +1,41 @@
+"""The verdict on a run, or on a graph that was evaluated, from what it left."""
+
+from pathlib import Path
+
+from retrain.backbones.sources.catalogue import find
+from retrain.commands.evaluate import GraphEvaluation
+from retrain.commands.result import TrainResult
+from retrain.commands.run_record import NAME
+from retrain.config import TrainConfig
+from retrain.evaluation.next_steps import Places, next_steps
+from retrain.evaluation.verdict import Verdict, judge
+
+RIVAL = "efficientnet_lite0"  # the best that works offline, see the README
+
+
+def verdict_of_run(config: TrainConfig, result: TrainResult) -> Verdict:
+    """Judge what a run made, and say what to do next."""
+    metrics = result.assessment.metrics
+    module = result.dataset.backbone.info.name
+    places = Places(
+        config.data.image_dir,
+        config.graph.output_graph,
+        record=config.graph.beside(NAME),
+        module=module,
+        rival=RIVAL if _could_be_better(RIVAL, module) else "",
+    )
+    return judge(metrics, next_steps(metrics, places, audit=result.audit), places.use)
+
+
+def verdict_of_evaluation(judged: GraphEvaluation, graph: Path) -> Verdict:
+    """Judge a graph by labelled photos, and say what to do next."""
+    places = Places(judged.image_dir, graph)
+    return judge(judged.metrics, next_steps(judged.metrics, places), places.use, what="photos")
+
+
+def _could_be_better(rival: str, module: str) -> bool:
+    """Tell whether a network can be had here and does better on ImageNet than a run's."""
+    ours, theirs = find(module), find(rival)
+    if ours is None or theirs is None or ours.top1 is None or theirs.top1 is None:
+        return False
+    return theirs.top1 > ours.top1 and any(source.offline for source in theirs.sources)

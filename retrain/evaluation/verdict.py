@@ -1,0 +1,178 @@
+"""The verdict on a classifier in plain words: can it be used, where is it weak, what to do next.
+
+The terminal's last screen and the page show these very values, so both say the same.
+"""
+
+from dataclasses import dataclass
+
+from retrain.evaluation.intervals import Interval, too_few, wilson
+from retrain.evaluation.metrics import Metrics, worst_classes
+from retrain.evaluation.next_steps import Step
+from retrain.utils.text import percent, shortened
+
+HELP_ONLY = 0.7  # below this share right it helps a person, and decides nothing by itself
+VAGUE = 0.2  # an interval so wide leaves open whether a classifier is good or bad
+SURE = 0.8  # the score from which answers are called sure; an edge of Metrics.reliability
+MOST_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many photos of a kind are recognised: `right` of `count`; `what` they are, in words."""
+
+    right: int
+    count: int
+    what: str
+
+    @property
+    def share(self) -> float:
+        """The accuracy in [0, 1]; 0 without photos."""
+        return self.right / max(self.count, 1)
+
+    @property
+    def interval(self) -> Interval:
+        """Wilson's 95 % interval of the accuracy."""
+        return wilson(self.right, self.count)
+
+    def sentence(self) -> str:
+        """Say the accuracy, of which photos it is, and its interval."""
+        low, high = 100 * self.interval.low, percent(self.interval.high)
+        return (
+            f"{percent(self.share)} of {self.count} {self.what} are recognised "
+            f"(95 % interval {low:.1f} to {high})"
+        )
+
+
+@dataclass(frozen=True)
+class Weakness:
+    """The class that does worst.
+
+    Attributes:
+        label: Its name.
+        right: How many of its test photos are recognised.
+        support: How many it has.
+        taken_for: The class that it is most often taken for.
+        times: How often that is.
+        few: So few photos that it may be chance.
+    """
+
+    label: str
+    right: int
+    support: int
+    taken_for: str
+    times: int
+    few: bool
+
+    def sentence(self, length: int = 1000) -> str:
+        """Say which class is weak and why, its names cut to `length` characters."""
+        label, other = shortened(self.label, length), shortened(self.taken_for, length)
+        chance = "; may be chance" if self.few else ""
+        return f"{label} ({self.right} of {self.support}), {self.times} taken for {other}{chance}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a result means.
+
+    Attributes:
+        tested: The test photos.
+        folds: All photos, each judged by a head that never saw it, where the test photos are few;
+            else None.
+        usable: Can it be used, in one sentence.
+        sure: How good sure answers are, in one sentence; "" where there are too few.
+        weakest: None where no test photo is mistaken.
+        steps: What to do next, the most urgent first, MOST_STEPS at most.
+    """
+
+    tested: Tally
+    folds: Tally | None
+    usable: str
+    sure: str
+    weakest: Weakness | None
+    steps: tuple[Step, ...]
+
+
+def judge(
+    metrics: Metrics,
+    steps: tuple[Step, ...],
+    use: Step,
+    *,
+    what: str = "test photos",
+    folds: Tally | None = None,
+) -> Verdict:
+    """Judge a classifier by its test photos, and by folds of all photos where these are given.
+
+    Args:
+        metrics: Of the test photos.
+        steps: What may be done about photos and classifier, the most urgent first.
+        use: How it is used; left out where it may be no better than a guess.
+        what: Which photos the metrics are of, in words.
+        folds: Of all photos, where the test photos are few.
+
+    Returns:
+        The verdict.
+    """
+    tested = Tally(round((metrics.accuracy or 0) * metrics.count), metrics.count, what)
+    best = folds or tested
+    useful = best.count > 0 and best.interval.low > _largest(metrics)[1]
+    return Verdict(
+        tested=tested,
+        folds=folds,
+        usable=_usable(best, metrics),
+        sure=_sure_answers(metrics),
+        weakest=_weakest(metrics),
+        steps=(*steps[: MOST_STEPS - 1], use) if useful else steps[:MOST_STEPS],
+    )
+
+
+def _largest(metrics: Metrics) -> tuple[str, float]:
+    """Return the class with most test photos, and the share of them that it has."""
+    each = max(metrics.classes, key=lambda each: each.support)
+    return each.label, each.support / max(metrics.count, 1)
+
+
+def _usable(best: Tally, metrics: Metrics) -> str:
+    if not best.count:
+        return "Nobody can say whether it can be used: there is no test photo."
+    label, share = _largest(metrics)
+    low, high = (round(100 * end) for end in (best.interval.low, best.interval.high))
+    if best.interval.low <= share:
+        return (
+            "It cannot be used yet: to answer with the largest class each time "
+            f"({shortened(label, 24)}, {percent(share, 0)}) may be as good."
+        )
+    if best.interval.high - best.interval.low > VAGUE:
+        return (
+            f"Whether it can be used cannot be said yet: of 100 new photos like these, {low} to "
+            f"{high} will be recognised, which is all that {best.count} photos can tell."
+        )
+    ahead = f"of 100 new photos like these, {low} to {high} will be recognised."
+    if best.share < HELP_ONLY:
+        return f"It can help a person, and should decide nothing by itself: {ahead}"
+    wrong = best.count - best.right
+    harm = f"one wrong answer in {round(best.count / wrong)}" if wrong else "a rare wrong answer"
+    return f"It can be used where {harm} does no harm: {ahead}"
+
+
+def _sure_answers(metrics: Metrics) -> str:
+    bins = [each for each in metrics.reliability if each.low > SURE - 1e-9]
+    count = sum(each.count for each in bins)
+    if too_few(count):
+        return ""
+    right = sum(round((each.accuracy or 0) * each.count) for each in bins)
+    return (
+        f"{percent(count / metrics.count, 0)} of the answers have a score above {percent(SURE, 0)}"
+        f", and {percent(right / count)} of those are right."
+    )
+
+
+def _weakest(metrics: Metrics) -> Weakness | None:
+    for each in worst_classes(metrics, 1):
+        number = [other.label for other in metrics.classes].index(each.label)
+        row = metrics.confusion[number].copy()
+        right, row[number] = int(row[number]), 0
+        taken_for = metrics.classes[int(row.argmax())].label
+        return Weakness(
+            each.label, right, each.support, taken_for, int(row.max()), few=each.too_few
+        )
+    return None
