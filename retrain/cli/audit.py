@@ -10,6 +10,7 @@ from retrain.cli.options import (
     logging_options,
     module_options,
     option,
+    photos_folder,
     split_options,
     take_architecture,
 )
@@ -18,7 +19,7 @@ from retrain.utils.logs import print_result
 
 
 @click.command(cls=GroupedCommand, name="retrain audit")
-@option("image_dir")
+@photos_folder()
 @split_options
 @module_options
 @option("output_dir", help="Where audit.csv and audit.json go.", show_default="here")

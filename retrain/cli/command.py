@@ -5,16 +5,18 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 from click.exceptions import NoSuchOption
+from click.shell_completion import CompletionItem
 
 from retrain.cli.surroundings import (
+    Ended,
     check_current_folder,
     check_threads,
+    end_by_signals,
     flush_or_abandon,
     lacking,
     open_missing_streams,
@@ -23,6 +25,7 @@ from retrain.errors import RetrainError
 from retrain.utils.colour import RED, coloured
 from retrain.utils.files import home_expanded
 from retrain.utils.logs import Console, console
+from retrain.utils.nearest import nearest
 from retrain.utils.new_folders import empty_folders_removed
 from retrain.utils.settings import Range
 from retrain.utils.text import printable
@@ -36,6 +39,12 @@ class UserPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path with `~` as the home folder."""
         return home_expanded(os.fspath(value))
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Leave it to the shell, which knows the files."""
+        return [CompletionItem(incomplete, type="file")]
 
 
 FILE = UserPath()
@@ -155,7 +164,8 @@ class GroupedCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except NoSuchOption as error:
-            names = [name for parameter in self.params for name in parameter.opts]
+            options = [one for one in self.params if isinstance(one, click.Option)]
+            names = [name for option in options for name in option.opts]
             raise click.UsageError(_no_such_option(error.option_name, names), ctx) from None
 
 
@@ -175,8 +185,8 @@ def _no_such_option(given: str, names: Sequence[str]) -> str:
     wanted = given.replace("-", "_").strip("_")
     known = {name.replace("-", "_").strip("_"): name for name in names}
     near = [name for name in known if name.startswith(wanted)]
-    near = near or get_close_matches(wanted, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {known[near[0]]}?" if near else " See --help-all."
+    meant = near[0] if near else nearest(wanted, known, least=0.5)
+    hint = f" Did you mean {known[meant]}?" if meant else " See --help-all."
     return f"No such option: {given}.{hint}"
 
 
@@ -213,6 +223,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoRet
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # no error for names that it cannot show
             stream.reconfigure(errors="backslashreplace")
+    end_by_signals()
     sys.exit(_run(command, [a for a in given if a != "--debug"], debug=debug))
 
 
@@ -242,6 +253,10 @@ def _run(command: click.Command, arguments: list[str], *, debug: bool) -> int:
             sys.stderr.write(gap)
         _complain(name, getattr(command, "interrupted", "interrupted"))
         return 130
+    except Ended as end:
+        words = getattr(command, "interrupted", "interrupted")
+        _complain(name, words.replace("interrupted", f"ended by {end.signal.name}", 1))
+        return 128 + end.signal
     except Exception as error:
         if debug:
             raise

@@ -10,6 +10,7 @@ from retrain.cli.options import (
     logging_options,
     module_options,
     option,
+    photos_folder,
     take_architecture,
 )
 from retrain.cli.tables import compared, print_table
@@ -17,7 +18,7 @@ from retrain.config import TrainConfig
 
 
 @click.command(cls=GroupedCommand, name="retrain compare-heads")
-@option("image_dir")
+@photos_folder()
 @module_options
 @option("how_many_training_steps")
 @option("seed", help="Decides the folds and the batches.")

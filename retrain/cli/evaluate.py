@@ -11,6 +11,7 @@ from retrain.cli.options import (
     gate_options,
     logging_options,
     option,
+    photos_folder,
     report_options,
 )
 from retrain.evaluation.config import GateConfig
@@ -29,7 +30,7 @@ from retrain.utils.settings import PHOTOS
     metavar="FILE",
     help="A frozen graph (.pb), SavedModel folder, .tflite or .onnx file.",
 )
-@option("image_dir")
+@photos_folder()
 @click.option(
     "--set",
     "which",

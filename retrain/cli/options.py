@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from retrain.cli.command import FILE, GroupedOption, Number, Parsed, Wrap, debug_option, together
 from retrain.config import SETTINGS
@@ -13,6 +15,7 @@ from retrain.features.config import ExtractConfig
 from retrain.utils.logs import LEVELS
 from retrain.utils.settings import MODULE, Setting, settings_in
 
+FOLDER = "retrain.folder"  # in a context's meta: the argument that says --image_dir
 RECORDED = "retrain.recorded_photos"  # in a context's meta, after --config
 
 
@@ -34,6 +37,8 @@ def option(name: str, **other: Any) -> Wrap:
         none = (MISSING, None, ())
         of_option.update(_type_of(setting), multiple=setting.default == ())
         of_option["show_default"] = setting.shown_default or setting.default not in none
+    if name == "tfhub_module":
+        of_option["shell_complete"] = _modules
     flag = setting.flag or f"--{name}"
     return click.option(flag, name, cls=GroupedOption, **{**of_option, **other})
 
@@ -52,7 +57,54 @@ def _type_of(setting: Setting) -> dict[str, Any]:
 
 def options(*names: str) -> Wrap:
     """Return one decorator for the options of these settings, in this order."""
-    return together(*(option(name) for name in names))
+    return together(*(photos_folder() if n == "image_dir" else option(n) for n in names))
+
+
+def photos_folder() -> Wrap:
+    """Return the option --image_dir, and the argument that says the same."""
+
+    def keep(ctx: click.Context, _: click.Parameter, folder: str | None) -> None:
+        ctx.meta[FOLDER] = folder
+
+    argument = click.argument(
+        "folder",
+        required=False,
+        metavar="[DIR]",
+        is_eager=True,
+        expose_value=False,
+        callback=keep,
+        shell_complete=_paths,
+    )
+    taken = option("image_dir", required=False, callback=_take_folder, shell_complete=_paths)
+    return together(argument, taken)
+
+
+def _take_folder(ctx: click.Context, parameter: click.Parameter, given: str | None) -> str:
+    """Return the folder that was given as an argument or as the option."""
+    folder, name = ctx.meta.get(FOLDER), str(parameter.name)
+    if folder is None:
+        if given is None:
+            raise click.UsageError(
+                f"no folder of photos given: name the one that holds a folder for each class, "
+                f"{ctx.command.name} flowers/"
+            )
+        return given
+    by_option = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    if by_option and given != folder:
+        raise UsageFault(f"{folder} and --image_dir {given} are two folders: give one")
+    ctx.set_parameter_source(name, ParameterSource.COMMANDLINE)
+    return str(folder)
+
+
+def _paths(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _modules(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from retrain.backbones.sources.catalogue import entries
+
+    names = [entry.name for entry in entries() if entry.name.startswith(incomplete)]
+    return [CompletionItem(name) for name in names] or _paths(_, __, incomplete)
 
 
 architecture = click.option(
@@ -60,6 +112,7 @@ architecture = click.option(
     cls=GroupedOption,
     group=MODULE,
     metavar="NAME",
+    shell_complete=lambda *given: _modules(*given),
     help="The older script's name for --tfhub_module.",
 )
 

@@ -1,11 +1,13 @@
-"""A process's surroundings (streams, folder, limits): made fit, or named as unfit."""
+"""A process's surroundings (streams, folder, limits, signals): made fit, or named as unfit."""
 
 import errno
 import os
+import signal
 import sys
 from contextlib import suppress
 from functools import cache
 from threading import Event, Thread
+from types import FrameType
 
 from retrain.errors import RetrainError
 
@@ -90,6 +92,30 @@ def check_threads() -> None:
         for thread in threads:
             if thread.ident is not None:  # it was started
                 thread.join()
+
+
+class Ended(BaseException):
+    """The system or a user ended the process by a signal."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = signal.Signals(number)
+
+
+def end_by_signals() -> None:
+    """Have signals that end a process raise Ended, so that it leaves things as after Ctrl-C.
+
+    A second one ends it at once. What ignores a signal (nohup) still does.
+    """
+
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Ended(number)
+
+    for name in ("SIGTERM", "SIGHUP"):  # the latter is not of Windows
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            with suppress(ValueError):  # in a thread
+                signal.signal(number, end)
 
 
 def lacking(error: BaseException) -> str | None:

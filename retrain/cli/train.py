@@ -17,6 +17,7 @@ from retrain.cli.options import (
     take_config,
     with_architecture,
 )
+from retrain.cli.words import COMMANDS, TRAIN
 from retrain.config import PLACES, SETTINGS, TrainConfig
 
 SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_MAP: "config"}
@@ -26,7 +27,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     cls=GroupedCommand,
     name="retrain",
     interrupted="interrupted; finished features are kept, run the same command to go on",
-    epilog="Other commands: retrain audit, evaluate, modules, compare-heads, export, inspect.",
+    epilog=f"Other commands: retrain {', '.join(word for word in COMMANDS if word != TRAIN)}.",
 )
 @click.option(
     "--config",
@@ -48,8 +49,8 @@ def retrain(
     """Teach an image classifier your own classes, from folders of photos.
 
     \b
-    retrain --image_dir flowers/
-    label-image --graph output_graph.pb photo.jpg
+    retrain flowers/
+    retrain label photo.jpg
     """
     take_architecture(ctx, architecture, given)
     if str(given["summaries_dir"]) in ("", "."):

@@ -17,6 +17,7 @@ from retrain.data.name_matching import composed, loose, match_names
 from retrain.data.walk import SetAside, Walker
 from retrain.errors import RetrainError, counted, few
 from retrain.utils.files import Identity
+from retrain.utils.nearest import nearest_folder
 
 
 class Photo(NamedTuple):
@@ -223,8 +224,11 @@ def _check_root(root: Path) -> None:
         return
     place = os.path.abspath(root)
     what = "is a file, not a folder" if root.exists() else "does not exist"
+    near = None if root.exists() else nearest_folder(Path(place))
     raise RetrainError(
-        f"image folder {place} {what}: give --image_dir the folder that holds one folder per class"
+        f"image folder {place} {what}: "
+        + (f"did you mean {near}? " if near else "")
+        + "give --image_dir the folder that holds one folder per class"
     )
 
 

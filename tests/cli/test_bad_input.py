@@ -133,7 +133,6 @@ def test_unusable_trees_are_refused(
     ("arguments", "code", "said"),
     [
         (("--image_dir", "nowhere"), 1, "/work/nowhere does not exist: give --image_dir"),
-        ((), 2, "Missing option '--image_dir'"),
         (("--learning_rate", "0"), 2, "--learning_rate 0: give a number from 1e-12 up to 1,000"),
         (("--eval_step_interval", "0"), 2, "--eval_step_interval 0: give a whole number from 1"),
         (("--train_batch_size", "0"), 2, "--train_batch_size 0: give a whole number from 1 up to"),

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from PIL import Image
 import retrain
 from retrain.backbones.freeze.input_config import parse_range, parse_size
 from retrain.cli.command import Number
-from retrain.cli.main import SUBCOMMANDS
+from retrain.cli.words import COMMANDS as WORDS
+from retrain.cli.words import load
 from retrain.config import SETTINGS, TrainConfig
 from retrain.data.decoding.augment import Distortion
 from retrain.errors import UsageFault
@@ -33,16 +33,14 @@ ABSURD = ["1e20", "1" + "0" * 20, "-1" + "0" * 20, "1e400", "-1e400", "nan", "in
           "\x1b[31m", "1" + "0" * 30]  # fmt: skip
 NO_NUMBERS = [None, True, False, "5", [], [5], {"a": 1}, object(), 1 + 1j, np.array([1, 2]), b"5",
               math.nan, math.inf, -math.inf, np.float32("nan"), 10**400, -(10**400)]  # fmt: skip
-COMMANDS = {"retrain": "retrain.cli.train", "label-image": "retrain.cli.label_image",
-            **{f"retrain {word}": module for word, module in SUBCOMMANDS.items()}}  # fmt: skip
+NAMES = {"train": "retrain", "label": "label-image"}  # of commands that need no word
+COMMANDS = {NAMES.get(word, f"retrain {word}"): load(word) for word in WORDS}
 
 
 def commands() -> list[tuple[str, click.Command]]:
     """Every command, those of groups too."""
     found: list[tuple[str, click.Command]] = []
-    for name, module in COMMANDS.items():
-        here = import_module(module)
-        command = getattr(here, "command", None) or getattr(here, name.replace("-", "_"))
+    for name, command in COMMANDS.items():
         parts = command.commands if isinstance(command, click.Group) else {"": command}
         found += [(f"{name} {word}".strip(), part) for word, part in parts.items()]
     return found

@@ -31,6 +31,7 @@ from retrain.backbones.sources.efficientnet_lite import PipPackage
 from retrain.backbones.sources.keras_applications import KerasApplication
 from retrain.backbones.sources.remote import HubUrl
 from retrain.backbones.sources.source import Source
+from retrain.utils.nearest import nearest as nearest_of
 
 SIGNED, UNIT, BYTES = (-1.0, 1.0), (0.0, 1.0), (0.0, 255.0)
 APACHE, BSD, MIT = "Apache-2.0", "BSD-3-Clause", "MIT"
@@ -84,10 +85,8 @@ def entries() -> tuple[Entry, ...]:
 
 def nearest(name: str) -> str | None:
     """Return the name that looks most like a mistyped one, or None."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(_key(name), _BY_KEY, n=1, cutoff=0.7)
-    return _BY_KEY[near[0]].name if near else None
+    near = nearest_of(_key(name), _BY_KEY, least=0.7)
+    return _BY_KEY[near].name if near else None
 
 
 def _key(name: str) -> str:
