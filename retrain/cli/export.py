@@ -9,12 +9,11 @@ import click
 from retrain.cli.command import FILE, GroupedCommand, GroupedOption, start_console
 from retrain.cli.options import logging_options, option
 from retrain.errors import UsageFault
-from retrain.export.config import ExportConfig
-from retrain.export.formats import FORMATS, INT8, format_of
+from retrain.export.config import FILE_SUFFIXES, ExportConfig
+from retrain.export.formats import INT8, format_of
 from retrain.utils.logs import print_result
 from retrain.utils.settings import OUTPUTS
-
-SUFFIXES = [one.suffix for one in FORMATS if one.suffix is not None]
+from retrain.utils.suffixes import either
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +39,8 @@ log = logging.getLogger(__name__)
     required=True,
     multiple=True,
     metavar="FILE|DIR",
-    help=f"A name ending in {' or '.join(SUFFIXES)}; any other is the folder for a SavedModel. "
-    "May be given several times.",
+    help=f"A name ending in {either(FILE_SUFFIXES)}; one without such an end is the folder for a "
+    "SavedModel. May be given several times.",
 )
 @option("tflite_quantization", everyday=True)
 @option(

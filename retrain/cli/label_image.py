@@ -1,5 +1,6 @@
 """`label-image`: what is in a photo, or in many."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ from retrain.cli.graph_options import (
 )
 from retrain.cli.surroundings import check_stdin_is_open, check_stdout_is_open
 from retrain.inference.config import THRESHOLD, TOP_K
-from retrain.inference.writers import FORMATS, TEXT
+from retrain.inference.writers import FORMATS, TEXT, choose_format
+
+log = logging.getLogger(__name__)
 
 PHOTOS, RESULTS = "Photos", "Results"
 
@@ -39,8 +42,8 @@ PHOTOS, RESULTS = "Photos", "Results"
     everyday=True,
     type=FILE,
     metavar="FILE",
-    help="A frozen graph (.pb), SavedModel folder, .tflite or .onnx file. Without it: "
-    "ImageNet's 1001 classes.",
+    help="A frozen graph (.pb), SavedModel folder, .tflite or .onnx file; imagenet: its 1001 "
+    "classes. Without it: output_graph.pb, if it is here.",
 )
 @graph_options
 @explain_input_option
@@ -81,7 +84,7 @@ PHOTOS, RESULTS = "Photos", "Results"
     group=RESULTS,
     everyday=True,
     type=click.Choice(tuple(FORMATS)),
-    default=TEXT,
+    show_default=f"as --output ends, else {TEXT}",
     help="A row for each photo; csv: path,label,score,error,label_2,score_2...",
 )
 @click.option(
@@ -99,7 +102,15 @@ PHOTOS, RESULTS = "Photos", "Results"
     everyday=True,
     type=FILE,
     metavar="FILE",
-    help="Write the rows here, instead of printing them.",
+    help="Write the rows here, instead of printing them; the name's end says the format.",
+)
+@click.option(
+    "--resume",
+    cls=GroupedOption,
+    group=RESULTS,
+    everyday=True,
+    is_flag=True,
+    help="Go on after the rows that a labelling which was ended left beside --output.",
 )
 @click.option(
     "--sort_into",
@@ -138,9 +149,10 @@ def label_image(
     image: str | None,
     top_k: int,
     threshold: float,
-    form: str,
+    form: str | None,
     csv_safe: bool,
     output: Path | None,
+    resume: bool,
     sort_into: Path | None,
     sort_by: str,
     explain: Path | None,
@@ -151,18 +163,23 @@ def label_image(
 
     \b
     label-image --graph output_graph.pb photo.jpg
-    label-image --graph output_graph.pb --format csv --output labels.csv photos/
+    label-image --graph output_graph.pb --output labels.csv photos/
 
     PHOTOS are files, folders, 'patterns', or - for a list of paths on standard input.
     Exit code 1 if a photo could not be labelled; its row says why.
     """
+    from retrain.inference.which_graph import choose_graph  # slower than the help may be
+
+    given_names = [os.path.expanduser(name) for name in [*photos, *([image] if image else [])]]
+    chosen = choose_graph(graph, given_names)
+    names = chosen.names
     if explain_input:
-        print_explanation(graph, labels, given)
+        print_explanation(chosen.graph, labels, given)
         return 0
-    names = tuple(os.path.expanduser(name) for name in [*photos, *([image] if image else [])])
     if not names:
         raise click.UsageError("no photo given: label-image --graph output_graph.pb photo.jpg")
 
+    rows_as = choose_format(output, form)
     if "-" in names:
         check_stdin_is_open()
     if output is None and sort_into is None and explain is None:
@@ -171,11 +188,22 @@ def label_image(
     from retrain import load
     from retrain.inference.batch import Batch, label_batch
 
-    labeller = load(graph, labels=labels, **overrides_of(given))
+    labeller = load(chosen.graph, labels=labels, **overrides_of(given))
     batch = Batch(
-        names, top_k, threshold, form, output, sort_into, sort_by == "link", explain, csv_safe
+        names,
+        top_k,
+        threshold,
+        format=rows_as,
+        output=output,
+        sort_into=sort_into,
+        link=sort_by == "link",
+        explain=explain,
+        csv_safe=csv_safe,
+        resume=resume,
     )
     start_console()
+    if chosen.remark:
+        log.info(f"label-image: {chosen.remark}")
     return 1 if label_batch(labeller, batch) else 0
 
 

@@ -21,6 +21,11 @@ def check_before(config: TrainConfig) -> None:
     check_final_tensor_name(graph.final_tensor_name)
     if module.lower().endswith(ONNX):
         check_onnx_outputs(module, graph.output_graph, config.exports)
+    elif graph.output_graph.suffix.lower() == ONNX:
+        raise UsageFault(
+            f"--output_graph {graph.output_graph}: this module makes a frozen graph, so give a "
+            f"name that ends in .pb; --onnx_output_file {graph.output_graph} writes ONNX"
+        )
     check_file_can_be_written(graph.output_graph, "--output_graph")
     check_file_can_be_written(graph.output_labels, "--output_labels")
     flag = "--output_graph" if graph.output_dir is None else "--output_dir"

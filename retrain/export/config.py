@@ -2,12 +2,24 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from retrain.errors import UsageFault
-from retrain.export.formats import FLOAT32, FORMATS, TFLITE, ExportFormat
-from retrain.utils.settings import OUTPUTS, Section, real, setting
+from retrain.export.formats import FLOAT32, FORMATS, ONNX, TFLITE, ExportFormat, format_of
+from retrain.utils.settings import OUTPUTS, Section, real, setting, text_of
+from retrain.utils.suffixes import check_folder_name, check_suffix, either
 
 QUANTIZATIONS = tuple(TFLITE.agreement)
+FILE_SUFFIXES = [one.suffix for one in FORMATS if one.suffix is not None]
+GRAPH_SUFFIXES = (".pb", ONNX.suffix or "")  # the latter of an ONNX module
+
+
+def _graph_path(value: Any) -> Path:
+    path = Path(text_of("output_graph", value, "path"))
+    other = format_of(path)
+    instead = f"--{other.setting} {path} writes that" if other.suffix else ""
+    check_suffix(path, "--output_graph", GRAPH_SUFFIXES, what="a frozen graph", instead=instead)
+    return path
 
 
 DEFAULT_GRAPH = Path("output_graph.pb")
@@ -25,7 +37,12 @@ class GraphConfig(Section, group=OUTPUTS, recorded=False):
         shown_default="the graph's folder",
     )
     output_graph: Path = setting(
-        DEFAULT_GRAPH, help="The classifier.", metavar="FILE", everyday=True, place=True
+        DEFAULT_GRAPH,
+        help="The classifier.",
+        metavar="FILE",
+        everyday=True,
+        place=True,
+        check=_graph_path,
     )
     output_labels: Path = setting(
         Path("output_labels.txt"),
@@ -34,6 +51,8 @@ class GraphConfig(Section, group=OUTPUTS, recorded=False):
         everyday=True,
         place=True,
         shown_default="output_labels.txt, tiny_labels.txt for tiny.pb",
+        suffixes=(".txt",),
+        what="a list of labels",
     )
     final_tensor_name: str = setting(
         "final_result", help="Name of the graph's output.", metavar="NAME"
@@ -141,7 +160,14 @@ class ExportConfig(Section, group=OUTPUTS, recorded=False):
                 )
         for target in self.targets():
             suffix = target.format.suffix
-            if suffix and target.path.suffix.lower() != suffix:
+            if suffix is None:
+                check_folder_name(
+                    target.path,
+                    target.flag,
+                    what=f"a {target.format.name}",
+                    instead=f"files of other formats end in {either(FILE_SUFFIXES)}",
+                )
+            elif target.path.suffix.lower() != suffix:
                 raise UsageFault(
                     f"{target.flag} {target.path}: such a file is known by its name, give one that "
                     f"ends in {suffix}"

@@ -1,29 +1,39 @@
 """The work of `label-image`: label the inputs that the user names and write one row for each."""
 
+import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, TextIO
 
+from retrain.artifacts.detect import find_artefact
 from retrain.data.class_names import UNKNOWN
 from retrain.errors import UsageFault, counted
-from retrain.inference.inputs import LIST, count_inputs, is_pattern, list_inputs, may_be_photo
+from retrain.inference.imagenet import imagenet_graph
+from retrain.inference.inputs import (
+    LIST,
+    Input,
+    count_inputs,
+    is_pattern,
+    list_inputs,
+    may_be_photo,
+)
+from retrain.inference.journal import journal
 from retrain.inference.labeller import LabelledPhoto, Labeller, ReadyLabeller
-from retrain.inference.writers import FORMATS, formatted
+from retrain.inference.writers import FORMATS, Layout, formatted, write_rows
 from retrain.utils.files import (
     atomic_path,
     check_file_can_be_written,
     check_folder_can_be_written,
 )
+from retrain.utils.kept import digest
 from retrain.utils.progress import progress
 
 log = logging.getLogger(__name__)
-
-Write = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ class Batch:
         link: Put symbolic links there, not copies.
         explain: The picture to draw of the one photo that is named.
         csv_safe: See `text.csv_row`.
+        resume: Go on after the rows that a labelling which was ended has left.
     """
 
     names: tuple[str, ...]
@@ -51,6 +62,7 @@ class Batch:
     link: bool
     explain: Path | None = None
     csv_safe: bool = False
+    resume: bool = False
 
 
 def label_batch(labeller: Labeller, batch: Batch) -> int:
@@ -77,12 +89,10 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
     done = failed = 0
     # A bar would break up rows on the terminal. One photo is not worth importing the bar for.
     shows_bar = total != 1 and (batch.output is not None or not sys.stdout.isatty())
-    with (
-        _writer(batch) as write,
-        progress("Labelling", total or 0, "photos", shown=shows_bar) as meter,
-    ):
+    stdout = sys.stdout  # the stream itself, which a progress bar replaces
+    with progress("Labelling", total or 0, "photos", shown=shows_bar) as meter:
 
-        def watched() -> Iterator[LabelledPhoto]:
+        def watched(inputs: Iterable[Input | None]) -> Iterator[LabelledPhoto]:
             nonlocal done, failed
             for row in ready.rows(inputs, batch.top_k, batch.threshold):
                 if sorter is not None and row.problem is None:
@@ -94,12 +104,21 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
                 failed += row.problem is not None
                 meter.advance(aside=int(row.problem is not None))
 
-        columns = min(batch.top_k, len(ready.labels))
-        titled = not _is_one_photo(batch.names)
-        for piece in formatted(
-            watched(), batch.format, titled=titled, labels=columns, csv_safe=batch.csv_safe
-        ):
-            write(piece)
+        layout = Layout(
+            titled=not _is_one_photo(batch.names),
+            labels=min(batch.top_k, len(ready.labels)),
+            csv_safe=batch.csv_safe,
+        )
+        if batch.output is None:
+            _print(watched(inputs), batch.format, layout, stdout=stdout)
+        else:
+            with journal(batch.output, _facts(labeller, ready, batch), resume=batch.resume) as kept:
+                done, failed = kept.before, kept.problems
+                meter.advance(done, aside=failed)
+                for row in watched(kept.rest(inputs)):
+                    kept.add(row)
+                with atomic_path(batch.output) as temporary:
+                    write_rows(kept.rows(), batch.format, layout, path=temporary)
     if failed and has_errors:
         log.info(f"label-image: {failed} of {counted(done, 'photo')} could not be labelled: "
                   "the field 'error' says why")  # fmt: skip
@@ -118,7 +137,10 @@ def _opened(
 
 def _check_places(batch: Batch) -> None:
     """Raise RetrainError, before any work, if results could not be written."""
+    if batch.resume and batch.output is None:
+        raise UsageFault("--resume goes on with a file: name it with --output")
     if batch.output is not None:
+        FORMATS[batch.format].check()
         check_file_can_be_written(batch.output, "--output")
         if batch.output.exists() and may_be_photo(batch.output):
             raise UsageFault(f"--output {batch.output} is a photo: name a file for the results")
@@ -150,25 +172,23 @@ def _is_one_photo(names: tuple[str, ...]) -> bool:
     )
 
 
-@contextmanager
-def _writer(batch: Batch) -> Iterator[Write]:
-    """Yield a function that writes pieces to stdout at once, or to the output file.
+def _facts(labeller: Labeller, ready: ReadyLabeller, batch: Batch) -> dict[str, Any]:
+    """Return what rows depend on besides their photos, as JSON has it."""
+    artefact = find_artefact(labeller.graph or imagenet_graph()[0])
+    parts = [digest(file.read_bytes(), file.name) for file in artefact.files]
+    return {
+        "graph": digest(b"".join(parts)).hex(),
+        "labels": digest(json.dumps(ready.labels).encode()).hex(),
+        "overrides": asdict(labeller.overrides),
+        "top_k": batch.top_k,
+        "threshold": batch.threshold,
+    }
 
-    The file appears under its name when all is written.
-    """
-    if batch.output is None:
-        stdout = sys.stdout  # the stream itself, which a progress bar replaces
-        if FORMATS[batch.format].raw_names and hasattr(stdout, "reconfigure"):
-            stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
-        def write(piece: str) -> None:
-            stdout.write(piece)
-            stdout.flush()
-
-        yield write
-    else:
-        with (
-            atomic_path(batch.output) as temporary,
-            open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-        ):
-            yield file.write
+def _print(rows: Iterator[LabelledPhoto], name: str, layout: Layout, *, stdout: TextIO) -> None:
+    """Write rows to `stdout`, each as soon as it is there."""
+    if FORMATS[name].raw_names and hasattr(stdout, "reconfigure"):
+        stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    for piece in formatted(rows, name, **asdict(layout)):
+        stdout.write(piece)
+        stdout.flush()

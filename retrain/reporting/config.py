@@ -34,6 +34,8 @@ class ReportConfig(Section, group=OUTPUTS, recorded=False):
         metavar="FILE",
         place=True,
         shown_default="report.html beside the graph",
+        suffixes=(".html", ".htm"),
+        what="a page",
     )
     report: bool = setting(True, help="No report.", flag="--no-report")
     csv_safe: bool = setting(False, help=f"In CSV files, {CSV_SAFE}.")

@@ -15,6 +15,7 @@ from retrain.utils.settings import (
     real,
     setting,
     shown,
+    text_of,
 )
 
 EARLY_STOPPING_PATIENCE = 20  # evaluations without a smaller validation loss
@@ -40,6 +41,12 @@ def parse_depth(text: str) -> int | None:
 def _depth(value: Any) -> str:
     parse_depth(str(value))
     return str(value)
+
+
+def _prefix(value: Any) -> Path:
+    """Return a file's name without the suffix that it gets anyway."""
+    path = Path(text_of("checkpoint_path", value, "path"))
+    return path.with_suffix("") if path.suffix.lower() == ".npz" else path
 
 
 def _l2(value: Any) -> str:
@@ -207,5 +214,9 @@ class SnapshotConfig(Section, group=OUTPUTS, recorded=False):
         0, help="Save such a graph every N steps; 0: never.", range=STEPS
     )
     checkpoint_path: Path | None = setting(
-        None, help="Also write the head's weights to PREFIX.npz.", metavar="PREFIX", place=True
+        None,
+        help="Also write the head's weights to PREFIX.npz.",
+        metavar="PREFIX",
+        place=True,
+        check=_prefix,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
 from retrain.errors import UsageFault
+from retrain.utils.suffixes import check_suffix
 from retrain.utils.text import printable
 
 ALL = -1  # a batch of all photos
@@ -135,6 +136,8 @@ class Setting:
         shown_default: The default in the help.
         everyday: The short help has it.
         place: It is where something of the run is written, so that it follows `--output_dir`.
+        suffixes: Of an output file: those that its name may end in.
+        what: Is written there, as `a frozen graph`.
     """
 
     name: str
@@ -152,6 +155,8 @@ class Setting:
     shown_default: str | None = None
     everyday: bool = False
     place: bool = False
+    suffixes: tuple[str, ...] = ()
+    what: str = ""
 
     def value(self, given: Any) -> Any:
         """Return the value as the field has it: text becomes a path, NumPy's number a plain one.
@@ -174,7 +179,10 @@ class Setting:
                 raise UsageFault(f"{self.name} {shown(given)}: give true or false")
             return bool(given)
         if "Path" in str(self.kind):
-            return Path(text_of(self.name, given, "path"))
+            path = Path(text_of(self.name, given, "path"))
+            if self.suffixes:
+                check_suffix(path, self.flag or f"--{self.name}", self.suffixes, what=self.what)
+            return path
         return text_of(self.name, given)
 
 

@@ -312,10 +312,10 @@ def test_the_output_is_there_when_it_is_whole(
     assert (work / "rows.csv").read_text() == printed
 
     process = subprocess.Popen(
-        [*COMMAND, *graph, "--output", "rows.csv", *daisies(1), "-"], cwd=work,
+        [*COMMAND, *graph, "--output", "rows.csv", "-"], cwd=work,
         stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while len(os.listdir(work)) < 3:  # its temporary file
+    while len(os.listdir(work)) < 3:  # the file of its rows, of which there are none
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=PATIENCE_S)[1].strip() == "label-image: interrupted"
@@ -327,7 +327,7 @@ def test_the_output_is_there_when_it_is_whole(
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--output", "{photos}/a.jpg"), 2, "a.jpg is a photo: name a file for the results"),
+        (("--output", "{photos}/a.jpg"), 2, "a.jpg: a list of labels is written there"),
         (("--output", "/dev/null"), 2, "/dev/null is no ordinary file"),
         (("--output", "{photos}"), 1, "is a folder: give the name of a file"),
         (("--output", "{photos}/a.jpg/rows.csv"), 1, "--output: cannot write into"),
