@@ -16,7 +16,7 @@ from retrain.errors import UsageFault
 from retrain.utils.settings import Range, Section, setting, settings_in
 
 # Options of the command itself, which are no settings of a run.
-OWN = {"config", "architecture", "logging_verbosity", "debug", "version", "help_all"}
+OWN = {"folder", "config", "architecture", "logging_verbosity", "debug", "version", "help_all"}
 
 
 def test_each_option_of_retrain_is_a_field_of_a_section() -> None:
@@ -88,12 +88,12 @@ def test_the_command_line_names_no_setting_twice() -> None:
                 continue
             if node.func.attr == "option" and node.args and isinstance(node.args[0], ast.Constant):
                 name = str(node.args[0].value).lstrip("-").replace("-", "_")
-                assert name not in SETTINGS or own_csv_safe(path, name), f"{path.name}: {name}"
+                assert name not in SETTINGS or of_label_image(path, name), f"{path.name}: {name}"
 
 
-def own_csv_safe(path: Path, name: str) -> bool:
-    """`label-image` has its own: it writes to standard output, and tables besides CSV files."""
-    return (path.name, name) == ("label_image.py", "csv_safe")
+def of_label_image(path: Path, name: str) -> bool:
+    """`label-image` has its own: it writes to standard output, and goes on with rows."""
+    return path.name == "label_image.py" and name in ("csv_safe", "resume")
 
 
 def test_subcommands_share_the_settings_of_a_run() -> None:
