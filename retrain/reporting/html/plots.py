@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retrain.data.split import SETS
+from retrain.evaluation.intervals import too_few
 from retrain.evaluation.learning_curve import LearningCurve
 from retrain.evaluation.metrics import ReliabilityBin
 from retrain.reporting.html.text import printable
 from retrain.training.curve import CurvePoint
-from retrain.utils.text import percent, shortened
+from retrain.utils.text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,9 +127,7 @@ def accuracy_by_photos(curve: LearningCurve) -> str:
             color=BLUE, alpha=0.18, linewidth=0,
         )  # fmt: skip
         axes.plot(photos, shares, color=BLUE, marker="o", markersize=5)
-        axes.set_xscale("log", base=2)
-        axes.minorticks_off()
-        axes.set_xticks(photos, [str(count) for count in photos.tolist()])
+        _in_round_steps(axes)
         axes.set_ylim(top=1.005)
         _in_percent(axes, "y")
         axes.set_xlabel("training photos")
@@ -162,13 +161,33 @@ def reliability(after: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin
 def _reliability_line(
     axes: "Axes", bins: Sequence[ReliabilityBin], colour: str, *, name: str
 ) -> None:
-    filled = [(b.confidence, b.accuracy) for b in bins if b.count]
-    axes.plot(*zip(*filled, strict=True), color=colour, marker="o", markersize=4, label=name)
+    """Draw a line through the bins of which something can be said, and hollow points for others."""
+    known = [(b.confidence, b.accuracy) for b in bins if not too_few(b.count)]
+    vague = [(b.confidence, b.accuracy) for b in bins if b.count and too_few(b.count)]
+    axes.plot(*np.array(known).reshape(-1, 2).T, color=colour, marker="o", markersize=5, label=name)
+    axes.plot(
+        *np.array(vague).reshape(-1, 2).T, color=colour, marker="o", markersize=4, alpha=0.6,
+        linestyle="none", fillstyle="none", markeredgewidth=0.8,
+    )  # fmt: skip
 
 
 def _in_percent(axes: "Axes", which: str) -> None:
+    """Label an axis of shares in whole percents, in steps of 1, 2, 5 or ten times that."""
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
     axis = axes.yaxis if which == "y" else axes.xaxis
-    axis.set_major_formatter(lambda value, _: percent(value, 0))
+    axis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10), min_n_ticks=2))
+    axis.set_major_formatter(PercentFormatter(1.0, symbol="\N{NO-BREAK SPACE}%"))
+
+
+def _in_round_steps(axes: "Axes") -> None:
+    """Make an axis of numbers of photos logarithmic, with ticks like 20, 50, 100."""
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    axes.minorticks_off()
 
 
 @contextmanager

@@ -178,8 +178,11 @@
     }
     const current = [...links.keys()].find((id) => seen.has(id));
     for (const [id, link] of links) {
-      if (id === current) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
+      if (id !== current) link.removeAttribute("aria-current");
+      else if (!link.hasAttribute("aria-current")) {
+        link.setAttribute("aria-current", "true");
+        link.parentElement.scrollLeft = link.offsetLeft - 48; // it may be wider than a phone
+      }
     }
   }, { rootMargin: "-20% 0px -70% 0px" });
   for (const id of links.keys()) watch.observe(document.getElementById(id));
