@@ -9,6 +9,7 @@ from retrain.export.export import check_exports
 from retrain.export.frozen_graph import check_final_tensor_name
 from retrain.export.onnx_classifier import check_onnx_outputs
 from retrain.inference.spec.resolve import describe_graph
+from retrain.reporting.html.matrix_picture import matrix_places
 from retrain.reporting.records import EVALUATION, PREDICTIONS
 from retrain.utils.files import check_file_can_be_written, check_folder_can_be_written
 
@@ -32,7 +33,8 @@ def check_before(config: TrainConfig) -> None:
     for name in (ASIDE_CSV, EVALUATION, PREDICTIONS, RUN_RECORD):
         check_file_can_be_written(graph.beside(name), flag)
     if config.page is not None:
-        check_file_can_be_written(config.page, "--report")
+        for place in (config.page, *matrix_places(config.page)):
+            check_file_can_be_written(place, "--report")
     features = config.extract.features_folder
     if not features.is_dir():  # an existing one may hold all features already
         check_folder_can_be_written(features, "--bottleneck_dir")

@@ -22,7 +22,8 @@ from retrain.inference.spec.resolve import describe_graph
 from retrain.inference.spec.spec import InputSpec
 from retrain.reporting.html.facts import ReportInputs, ScoredPhotos
 from retrain.reporting.html.galleries import surest_mistakes
-from retrain.reporting.html.page import write_report
+from retrain.reporting.html.matrix_picture import write_matrix
+from retrain.reporting.html.page import window_title, write_report
 from retrain.training.head import Head
 from retrain.training.l2_search import search_l2
 from retrain.training.loss import SoftmaxLoss
@@ -57,7 +58,7 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
         audit=result.audit,
         outputs=files_written(config, result),
     )
-    write_report(inputs, page, np.random.default_rng(config.batches.seed))
+    _write(inputs, page, seed=config.batches.seed)
 
 
 def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:
@@ -82,7 +83,14 @@ def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:
         image_dir=judged.image_dir,
         maps=_maps_of_mistakes(graph, judged.spec, photos, image_dir=judged.image_dir),
     )
-    write_report(inputs, page, np.random.default_rng(0))
+    _write(inputs, page, seed=0)
+
+
+def _write(inputs: ReportInputs, page: Path, *, seed: int) -> None:
+    """Write the page, and the matrix for slides beside it."""
+    write_report(inputs, page, np.random.default_rng(seed))
+    if inputs.metrics.count:
+        write_matrix(inputs.metrics, window_title(inputs), page)
 
 
 def _name(image_dir: str) -> str:

@@ -12,6 +12,7 @@ from retrain.evaluation.comparison import Comparison
 from retrain.export.export import Export
 from retrain.export.parity import Parity
 from retrain.features.dataset import Dataset
+from retrain.reporting.html.matrix_picture import matrix_places
 from retrain.reporting.records import EVALUATION, PREDICTIONS
 from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
@@ -54,12 +55,15 @@ class TrainResult:
 
 def files_written(config: TrainConfig, result: TrainResult) -> list[tuple[str, str]]:
     """List what a run writes, with its absolute path; the graph comes last."""
+    tested = result.assessment.metrics.count > 0
+    matrices = matrix_places(config.page) if config.page is not None and tested else []
     places = [
         ("TensorBoard logs", result.summaries),
         *((export.kind, export.path) for export in result.exports),
         ("Predictions", config.graph.beside(PREDICTIONS)),
         ("Evaluation", config.graph.beside(EVALUATION)),
         ("Settings", config.graph.beside("run.json")),
+        *(("Matrix", place) for place in matrices),
         ("Report", config.page),
         ("Labels", config.graph.output_labels),
         ("Graph", config.graph.output_graph),

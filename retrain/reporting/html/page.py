@@ -62,7 +62,7 @@ def read_page(inputs: ReportInputs, rng: np.random.Generator) -> str:
     return environment.get_template("page.html.j2").render(
         inputs=inputs,
         SETS=SETS,
-        window_title=_window_title(inputs),
+        window_title=window_title(inputs),
         contents=(contents := _contents(inputs)),
         section_ids={section for section, _ in contents},
         figures=headline(inputs.metrics),
@@ -92,7 +92,7 @@ def _contents(inputs: ReportInputs) -> list[tuple[str, str]]:
     return [(section, name) for section, name, there in sections if there]
 
 
-def _window_title(inputs: ReportInputs) -> str:
+def window_title(inputs: ReportInputs) -> str:
     """Return what the browser's tab says: data and figure."""
     tested = inputs.verdict.tested
     if not tested.count:
