@@ -97,9 +97,10 @@ def fetch_command(
     """
     from retrain.artifacts.safety.verdict import unsafe_allowed
     from retrain.backbones.freeze.input_config import InputConfig
-    from retrain.backbones.sources.resolve import resolve
+    from retrain.backbones.sources.resolve import check_handles, resolve
 
     start_console(verbosity)
+    check_handles(names)
     for name in names:
         with unsafe_allowed(allowed=allow_unsafe_module, warn=log.warning):
             backbone = resolve(name, InputConfig(), model_dir or default_modules_folder())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from retrain.backbones.engines.engine import choose_engine
+from retrain.backbones.sources.resolve import have
 from retrain.config import TrainConfig
 from retrain.data.read import read_photos_ahead
 from retrain.data.split import group_numbers
@@ -65,8 +66,9 @@ def compare_modules(handles: Sequence[str], config: TrainConfig) -> Iterator[Con
     """Cross-validate the default head on each module's features, with the same folds for each.
 
     Photos that belong together (equal bytes, `_nohash_` names) share a fold. Yields a contender
-    as soon as it is measured. Raises RetrainError.
+    as soon as it is measured. Raises RetrainError, for a module that cannot be had before any work.
     """
+    have(handles, config.extract.input_config, config.extract.modules_folder)
     first: np.ndarray | None = None
     for handle in handles:
         extract = replace(config.extract, tfhub_module=handle)

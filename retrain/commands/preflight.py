@@ -1,6 +1,7 @@
 """Preflight: all that can be checked about a run before the work starts."""
 
 from retrain.artifacts.onnx import SUFFIX as ONNX
+from retrain.backbones.sources.resolve import check_handles
 from retrain.commands.run_record import NAME as RUN_RECORD
 from retrain.config import TrainConfig
 from retrain.data.summary import ASIDE_CSV
@@ -19,6 +20,8 @@ def check_before(config: TrainConfig) -> None:
     graph, module, report, snapshots = (
         config.graph, config.extract.tfhub_module, config.report, config.snapshots
     )  # fmt: skip
+    if not config.extract.from_scratch:
+        check_handles([module])
     check_final_tensor_name(graph.final_tensor_name)
     if module.lower().endswith(ONNX):
         check_onnx_outputs(module, graph.output_graph, config.exports)

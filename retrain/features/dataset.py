@@ -10,7 +10,7 @@ import numpy as np
 
 from retrain.artifacts.safety.verdict import unsafe_allowed
 from retrain.backbones.backbone import Backbone
-from retrain.backbones.sources.resolve import resolve
+from retrain.backbones.sources.resolve import check_handles, resolve
 from retrain.data.config import DataConfig
 from retrain.data.decoding.augment import Distortion
 from retrain.data.decoding.decode import Recipe, pillow_warnings_ignored
@@ -254,6 +254,7 @@ def read_photos(
         RetrainError: There are too few classes, or the module cannot be used.
     """
     with unsafe_allowed(allowed=extract.allow_unsafe_module, warn=log.warning):
+        check_handles([extract.tfhub_module])
         index = read_tree(data.image_dir, outputs, least_classes)
         backbone = resolve(extract.tfhub_module, extract.input_config, extract.modules_folder)
         say_found(index)

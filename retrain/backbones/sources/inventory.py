@@ -9,6 +9,7 @@ from retrain.backbones.bundled import BUNDLED, bundled_backbone
 from retrain.backbones.engines.engine import choose_engine
 from retrain.backbones.sources.cache import FrozenStore
 from retrain.backbones.sources.catalogue import Entry, entries, find, nearest
+from retrain.backbones.sources.resolve import check_handles
 from retrain.backbones.sources.source import BUNDLED_STATE
 from retrain.errors import RetrainError, UsageFault
 from retrain.utils.kept import damage_in, is_sealed
@@ -88,13 +89,15 @@ def verify(names: Sequence[str], model_dir: Path) -> Iterator[tuple[str, str | N
     """Yield each module on this machine (or of `names`) and what is wrong with it, or None.
 
     Sound: the graph is, byte for byte, what was frozen, and the engine gives the answers that the
-    module itself gave then.
+    module itself gave then. Raises UsageFault for a name that no module has.
     """
     store = FrozenStore(model_dir)
     here = [bundled_backbone(name) for name in BUNDLED] + list(store.all())
     wanted = [entry.name if (entry := find(name)) else name for name in names]
+    known = {backbone.info.name for backbone in here}
+    check_handles(name for name in wanted if name not in known)
     for name in wanted:
-        if name not in {backbone.info.name for backbone in here}:
+        if name not in known:
             yield name, f"not on this machine; `retrain modules fetch {name}` gets it"
     if not names:
         for folder in store.unreadable():

@@ -1,6 +1,7 @@
 """Resolving the handle that a user gives to a backbone that can run."""
 
 import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def resolve(handle: str, wanted: InputConfig, model_dir: Path) -> Backbone:
     return backbone
 
 
+def check_handles(handles: Iterable[str]) -> None:
+    """Raise UsageFault for the first of the handles that means nothing; nothing is fetched."""
+    for handle in handles:
+        _source_of(Handle(handle))
+
+
+def have(handles: Sequence[str], wanted: InputConfig, model_dir: Path) -> None:
+    """Fetch and freeze what is not yet here, so that work on one need not wait for another.
+
+    Raises UsageFault, before anything is fetched, and RetrainError as `resolve` does.
+    """
+    check_handles(handles)
+    for handle in handles:
+        _resolve(Handle(handle), wanted, FrozenStore(model_dir))
+
+
 def described(backbone: Backbone) -> str:
     """Return the facts about a module in a sentence for the user."""
     info = backbone.info
@@ -50,6 +67,15 @@ def described(backbone: Backbone) -> str:
 
 
 def _resolve(handle: str, wanted: InputConfig, store: FrozenStore) -> Backbone:
+    source = _source_of(handle)
+    known = find_by_url(handle)
+    if known is not None:  # TF Hub's older modules do not tell their size
+        wanted = replace(wanted, usual_size=(known.size, known.size))
+    found = source.find(wanted, store)
+    return found if found is not None else source.fetch(wanted, store)
+
+
+def _source_of(handle: str) -> Source:
     source = next(filter(None, (kind.of_handle(handle) for kind in SOURCES)), None)
     if source is None:
         near = nearest(handle)
@@ -59,8 +85,4 @@ def _resolve(handle: str, wanted: InputConfig, store: FrozenStore) -> Backbone:
             "`retrain modules list` shows them all; otherwise give the folder or the URL of a "
             "module"
         )
-    known = find_by_url(handle)
-    if known is not None:  # TF Hub's older modules do not tell their size
-        wanted = replace(wanted, usual_size=(known.size, known.size))
-    found = source.find(wanted, store)
-    return found if found is not None else source.fetch(wanted, store)
+    return source
