@@ -158,9 +158,10 @@ def was_given(ctx: click.Context, name: str) -> bool:
 
 
 def take_config(ctx: click.Context, path: Path | None) -> None:
-    """Make the settings of an earlier run the defaults of this one."""
+    """Make the settings in a file, or of an earlier run, the defaults of this one."""
     if path is not None:
-        from retrain.commands.run_record import read_recorded_photos, read_settings
+        from retrain.commands.run_record import read_recorded_photos
+        from retrain.commands.settings_file import read_settings_file
 
-        ctx.default_map = read_settings(path)
-        ctx.meta[RECORDED] = read_recorded_photos(path)
+        ctx.default_map = read_settings_file(path)
+        ctx.meta[RECORDED] = read_recorded_photos(path) if path.suffix.lower() == ".json" else None

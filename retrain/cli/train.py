@@ -37,7 +37,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     is_eager=True,
     expose_value=False,
     callback=lambda ctx, _, path: take_config(ctx, path),
-    help="Settings from the run.json of an earlier run; options given here win.",
+    help="Settings from a .toml, .yaml or .json file, or an earlier run's run.json; options win.",
 )
 @with_architecture(*SETTINGS)
 @logging_options
