@@ -11,6 +11,7 @@ The commands `retrain` and `label-image` are these two functions. `Extractor` do
 work that may go to many machines: see retrain.features.extractor.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from retrain._version import __version__
@@ -39,8 +40,9 @@ def train(image_dir: "str | PathLike[str]", **settings: Any) -> "TrainResult":
     """Train a classifier on the photos below `image_dir`, a folder for each class.
 
     Files are written as the command writes them: the graph, its labels, the report and so on, in
-    the current folder unless said otherwise. How the run goes is logged under the name `retrain`;
-    unless logging is set up, only warnings show.
+    the current folder unless said otherwise. After a missed gate the result's `fault` says so, and
+    the new files lie beside the earlier ones, under the names in its `places`. How the run goes is
+    logged under the name `retrain`; unless logging is set up, only warnings show.
 
     Args:
         image_dir: Holds one folder of photos for each class.
@@ -62,7 +64,10 @@ def train(image_dir: "str | PathLike[str]", **settings: Any) -> "TrainResult":
 
     sources = dict.fromkeys(SETTINGS.keys() - settings.keys() - {"image_dir"}, DEFAULT)
     with empty_folders_removed():
-        return run(TrainConfig.from_flat(image_dir, **settings), sources)
+        result = run(TrainConfig.from_flat(image_dir, **settings), sources)
+    if result.fault is not None:
+        logging.getLogger(__name__).warning("%s", result.fault)
+    return result
 
 
 def load(

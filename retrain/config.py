@@ -5,7 +5,7 @@ line and `retrain.train` give them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 from retrain.data.config import AugmentConfig, DataConfig, DistortionAmounts
 from retrain.errors import UsageFault
 from retrain.evaluation.config import EvalConfig, GateConfig
-from retrain.export.config import DEFAULT_GRAPH, ExportConfig, GraphConfig, in_folder
+from retrain.export.config import DEFAULT_GRAPH, ExportConfig, GraphConfig, in_folder, rejected
 from retrain.features.config import ExtractConfig
 from retrain.reporting.config import ReportConfig
 from retrain.training.config import BatchConfig, HeadConfig, NetworkConfig, SnapshotConfig
@@ -76,6 +76,19 @@ class TrainConfig:
     def recorded(self) -> dict[str, Any]:
         """Return the settings that a graph's manifest says, by their flat names."""
         return {name: value for name, value in self.flat().items() if SETTINGS[name].recorded}
+
+    def rejected(self) -> "TrainConfig":
+        """Return the settings with the names for the files of a run that missed a gate.
+
+        All of them lie beside those of the earlier run, none of which is replaced.
+        """
+        page = self.report.report_file
+        return replace(
+            self,
+            graph=self.graph.rejected(),
+            exports=self.exports.rejected(),
+            report=replace(self.report, report_file=page if page is None else rejected(page)),
+        )
 
     @property
     def page(self) -> Path | None:
@@ -154,6 +167,10 @@ def _clashes(config: TrainConfig) -> Iterator[tuple[bool, str]]:
                 asked and flat[name] != SETTINGS[name].default,
                 f"{way} does not go with --{name}: leave one of them out",
             )
+    yield (
+        config.gates.assert_not_worse and config.report.compare_with is None,
+        "--assert_not_worse needs --compare_with, the earlier graph: give both",
+    )
     augment, side = config.augment, max(config.extract.input_size or (0,))
     factor = (1 + augment.random_crop / 100) * (1 + augment.random_scale / 100)
     yield (

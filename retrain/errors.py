@@ -10,7 +10,7 @@ class RetrainError(Exception):
 
 
 class GateFault(RetrainError):
-    """A result is worse than the user allows; everything is written all the same. Exit code 3."""
+    """A result is worse than the user allows; no earlier classifier was replaced. Exit code 3."""
 
     exit_code = 3
 

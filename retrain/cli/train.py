@@ -64,14 +64,10 @@ def retrain(
     said = {name: SOURCES.get(source, "default") for name, source in sources.items() if source}
     result = train(config, said, ctx.meta.get(RECORDED))
     from retrain.cli.closing import close_run
-    from retrain.evaluation.audit.audit import leaks
-    from retrain.evaluation.gates import check_gates
-    from retrain.export.export import check_agreement
 
-    close_run(config, result, messages.warnings)
-    check_agreement(result.exports)
-    leaking = len(leaks(result.audit)) if result.audit is not None else 0
-    check_gates(config.gates, result.assessment.metrics, leaks=leaking)
+    close_run(result.places, result, messages.warnings)
+    if result.fault is not None:
+        raise result.fault
 
 
 def _places_told(

@@ -2,9 +2,11 @@
 
 import logging
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from retrain._version import __version__
@@ -16,11 +18,12 @@ from retrain.config import TrainConfig
 from retrain.data.split import SETS
 from retrain.evaluation.assessment import Assessment, Calibration
 from retrain.evaluation.metrics import Metrics
+from retrain.export.config import GraphConfig
 from retrain.export.frozen_graph import graph_bytes
 from retrain.export.onnx_classifier import onnx_bytes
 from retrain.features.dataset import Dataset
 from retrain.training.head import Head, write_checkpoint
-from retrain.utils.files import write_bytes
+from retrain.utils.files import drafted, publish, write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +90,21 @@ class Exporter:
             write_checkpoint(snapshots.checkpoint_path, head, step)
         log.info(f"Saved intermediate graph {path}")
 
-    def write_final(self, calibration: Calibration, assessment: Assessment) -> None:
-        """Write the graph of the calibrated head, and its labels."""
+    @contextmanager
+    def drafted(self, calibration: Calibration, assessment: Assessment) -> Iterator[Path]:
+        """Write the graph of the calibrated head, yet without its name, and yield where it is.
+
+        `publish` gives it its name. Raises RetrainError when the disk refuses.
+        """
         content = self._bytes(calibration.head, self.manifest((calibration, assessment)))
-        write_bytes(self.config.graph.output_graph, content)
-        write_bytes(self.config.graph.output_labels, labels_bytes(self.labels))
+        with drafted(self.config.graph.output_graph) as draft:
+            write_bytes(draft, content)
+            yield draft
+
+    def publish(self, draft: Path, places: GraphConfig) -> None:
+        """Give the graph its name, and write its labels."""
+        publish(draft, places.output_graph)
+        write_bytes(places.output_labels, labels_bytes(self.labels))
 
 
 def library_versions() -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from retrain.commands.strategies import Tuning
 from retrain.config import TrainConfig
-from retrain.data.summary import ASIDE_CSV
+from retrain.errors import RetrainError
 from retrain.evaluation.assessment import Assessment, Calibration
 from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.comparison import Comparison
@@ -36,6 +36,9 @@ class TrainResult:
         tuning: With --fine_tune.
         summaries: The folder of the TensorBoard logs, if any.
         seconds: (what, how long).
+        places: The settings, with the names that the files have: others after a missed gate.
+        aside_csv: Lists the files that could not be used; made before anything is judged.
+        fault: What the command ends with, if a gate was missed.
     """
 
     head: Head
@@ -51,6 +54,9 @@ class TrainResult:
     tuning: Tuning | None
     summaries: Path | None
     seconds: tuple[tuple[str, float], ...]
+    places: TrainConfig
+    aside_csv: Path
+    fault: RetrainError | None
 
 
 def files_written(config: TrainConfig, result: TrainResult) -> list[tuple[str, str]]:
@@ -70,5 +76,5 @@ def files_written(config: TrainConfig, result: TrainResult) -> list[tuple[str, s
     ]
     found = [(name, str(path.absolute())) for name, path in places if path is not None]
     aside = result.dataset.index.aside
-    listed = config.graph.beside(ASIDE_CSV).absolute()
+    listed = result.aside_csv.absolute()
     return [("Set aside", f"{listed} ({len(aside)})")][: len(aside)] + found

@@ -40,7 +40,7 @@ def write_run_record(config: TrainConfig, sources: Mapping[str, str], result: Tr
                    "temperature": result.calibration.temperature},
         "seconds": dict(result.seconds),
     }  # fmt: skip
-    write_bytes(config.graph.beside(NAME), json.dumps(facts, indent=1).encode() + b"\n")
+    write_bytes(result.places.graph.beside(NAME), json.dumps(facts, indent=1).encode() + b"\n")
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -3,15 +3,21 @@
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-
-import numpy as np
 
 from retrain.artifacts.safety.verdict import unsafe_allowed
 from retrain.backbones.sources.local import source_of
 from retrain.commands.audit import audit_of, audit_wanted
 from retrain.commands.graph_writer import Exporter
 from retrain.commands.preflight import check_before
+from retrain.commands.release import (
+    check_export,
+    compared,
+    fault_of,
+    missed_gates,
+    photos_for_exports,
+)
 from retrain.commands.replaced import say_replaced
 from retrain.commands.report import report_run
 from retrain.commands.result import TrainResult
@@ -26,15 +32,14 @@ from retrain.commands.strategies import (
 from retrain.config import TrainConfig
 from retrain.data.class_names import labels_of
 from retrain.data.decoding.augment import distortions_of
-from retrain.data.split import SETS, TEST, TRAIN
 from retrain.data.summary import ASIDE_CSV
-from retrain.errors import ParityFault
 from retrain.evaluation.assessment import assess, calibrate
-from retrain.evaluation.comparison import compare_with
 from retrain.evaluation.gates import check_recall_labels
-from retrain.evaluation.scoring import Evaluation
-from retrain.export.export import Photos, write_exports
-from retrain.export.parity import Parity, check_parity
+from retrain.export.export import (
+    all_agree,
+    drafted_exports,
+    publish_exports,
+)
 from retrain.features.dataset import Dataset, prepare
 from retrain.reporting.records import (
     EVALUATION,
@@ -46,15 +51,13 @@ from retrain.reporting.records import (
 from retrain.reporting.tensorboard.projector import write_projector
 from retrain.reporting.tensorboard.summaries import write_test_summaries
 from retrain.training.finetune.checks import check_can_be_tuned
-from retrain.training.head import Head, write_checkpoint
+from retrain.training.head import write_checkpoint
 from retrain.training.solver import train_on
 from retrain.training.tensorboard import new_run_folder
 from retrain.utils.files import run_folder
 from retrain.utils.logs import print_result
 
 log = logging.getLogger(__name__)
-
-PARITY_PHOTOS = 16
 
 
 def train(
@@ -143,26 +146,30 @@ def _train(
         exporter = Exporter(config, dataset, labels)
     calibration = calibrate(config.evaluation, dataset, head, labels=labels)
     assessment = assess(config.batches, dataset, labels, head=head, calibration=calibration)
-    exporter.write_final(calibration, assessment)
-    parity = _check_export(config, dataset, calibration.head, evaluation=assessment.evaluation)
-    laps.end("test and export")
-    exports = write_exports(
-        config.exports,
-        config.graph.output_graph,
-        exporter.manifest((calibration, assessment)),
-        photos=_photos_for_exports(dataset, assessment.evaluation),
-    )
-    if exports:
-        laps.end("other formats")
-    # Features trained on these labels would hide their mistakes.
-    audit = audit_of(config, audited, outputs)
-    laps.end("audit")
-    comparison = None
-    earlier = config.report.compare_with
-    if earlier is not None:
-        comparison = compare_with(earlier, dataset, labels, assessment=assessment)
-        if comparison is not None:
-            print_result(comparison.sentence())
+    judged = (calibration, assessment)
+    with ExitStack() as drafts:  # nothing that stands is replaced before all is judged
+        graph = drafts.enter_context(exporter.drafted(*judged))
+        parity = check_export(config, graph, dataset, judged=judged)
+        laps.end("test and export")
+        # Features trained on these labels would hide their mistakes.
+        audit = audit_of(config, audited, outputs)
+        laps.end("audit")
+        comparison = compared(config, dataset, labels, assessment=assessment)
+        faults = missed_gates(config, assessment, audit=audit, comparison=comparison)
+        manifest = exporter.manifest(judged)
+        others = drafts.enter_context(
+            drafted_exports(
+                config.exports,
+                graph,
+                manifest,
+                photos=photos_for_exports(dataset, assessment.evaluation),
+            )
+        )
+        if others:
+            laps.end("other formats")
+        places = config.rejected() if faults or not all_agree(others) else config
+        exporter.publish(graph, places.graph)
+        exports = publish_exports(others, places.exports, manifest)
     result = TrainResult(
         head=head,
         labels=labels,
@@ -177,9 +184,12 @@ def _train(
         tuning=tuning,
         summaries=summaries,
         seconds=tuple(laps.seconds),
+        places=places,
+        aside_csv=config.graph.beside(ASIDE_CSV),
+        fault=fault_of(exports, faults, places),
     )
     write_run_record(config, sources, result)
-    _write_records(config, result)
+    _write_records(places, result)
     return result
 
 
@@ -249,48 +259,3 @@ def _write_records(config: TrainConfig, result: TrainResult) -> None:
             )
     if config.page is not None:
         report_run(config, result, config.page)
-
-
-def _check_export(
-    config: TrainConfig, dataset: Dataset, head: Head, *, evaluation: Evaluation
-) -> Parity:
-    """Score photos through the written file and return the parity; raise ParityFault."""
-    graph = config.graph.output_graph
-    which, tested = _to_check(dataset, evaluation)
-    spread = np.linspace(0, len(tested) - 1, min(PARITY_PHOTOS, len(tested))).astype(int)
-    rows = tested[spread]
-    pixels = [dataset.read_pixels(row) for row in rows.tolist()]
-    expected = head.probabilities(dataset.features.take(rows))
-    parity = check_parity(graph, pixels, expected)
-    said = (
-        f"{parity.agree} of {parity.photos} {which} photos, read through "
-        f"{graph.name} itself, get the same answer "
-        f"(largest difference of a score: {parity.largest_gap:.1e})"
-    )
-    if not parity.holds(config.extract.precision):
-        raise ParityFault(
-            f"{graph.absolute()} does not say what was trained: only {said}; "
-            "do not use it, and run again with --engine tensorflow"
-        )
-    log.info(f"Checked: {said}")
-    return parity
-
-
-def _to_check(dataset: Dataset, evaluation: Evaluation) -> tuple[str, np.ndarray]:
-    """Return the set, and its rows, that exports are checked with.
-
-    Training photos without test photos.
-    """
-    if evaluation.count:
-        return SETS[TEST], np.unique(evaluation.rows)
-    return SETS[TRAIN], dataset.split.rows(TRAIN)
-
-
-def _photos_for_exports(dataset: Dataset, evaluation: Evaluation) -> Photos:
-    which, tested = _to_check(dataset, evaluation)
-    paths = [dataset.index.full_path(photo) for photo in dataset.index.photos]
-    return Photos(
-        checked=[paths[row] for row in tested.tolist()],
-        representative=[paths[row] for row in dataset.split.rows(TRAIN).tolist()],
-        what=f"{which} photos",
-    )

@@ -10,7 +10,7 @@ import numpy as np
 from retrain.data.name_matching import match_names
 from retrain.data.read import read_photos_ahead
 from retrain.evaluation.assessment import Assessment
-from retrain.evaluation.intervals import PairedDifference, paired_difference
+from retrain.evaluation.intervals import CONFIDENCE, PairedDifference, paired_difference
 from retrain.features.dataset import Dataset
 from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
@@ -28,6 +28,12 @@ class Comparison:
     new_accuracy: float
     earlier_accuracy: float
     difference: PairedDifference
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the new graph is worse by more than chance explains, by the paired test."""
+        found = self.difference
+        return found.difference < 0 and found.p_value < 1 - CONFIDENCE
 
     def sentence(self) -> str:
         """Say both accuracies and their difference."""

@@ -65,3 +65,8 @@ class GateConfig(Section, group=GATES, recorded=False):
         check=_recalls,
         parse=parse_recall,
     )
+    assert_not_worse: bool = setting(
+        False,
+        help="The graph of --compare_with must not be better on the same test photos, by a paired "
+        "test at 5 %.",
+    )

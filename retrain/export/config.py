@@ -1,6 +1,6 @@
 """Settings of the files that a classifier is written to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,15 @@ def _graph_path(value: Any) -> Path:
 
 
 DEFAULT_GRAPH = Path("output_graph.pb")
+REJECTED = ".rejected"
 
 
 @dataclass(frozen=True)
 class GraphConfig(Section, group=OUTPUTS, recorded=False):
-    """The graph that every run writes, its labels, and where a run's other files go."""
+    """The graph that every run writes, its labels, and where a run's other files go.
+
+    `is_rejected`: The names are those `rejected` gives.
+    """
 
     output_dir: Path | None = setting(
         None,
@@ -58,6 +62,13 @@ class GraphConfig(Section, group=OUTPUTS, recorded=False):
         "final_result", help="Name of the graph's output.", metavar="NAME"
     )
 
+    is_rejected: bool = False
+
+    def rejected(self) -> "GraphConfig":
+        """Return the names for the files of a run that missed a gate."""
+        graph, labels = rejected(self.output_graph), rejected(self.output_labels)
+        return replace(self, output_graph=graph, output_labels=labels, is_rejected=True)
+
     def beside(self, name: str) -> Path:
         """Return where a file of this run goes that no setting names.
 
@@ -67,15 +78,32 @@ class GraphConfig(Section, group=OUTPUTS, recorded=False):
         """
         folder = self.output_graph.parent if self.output_dir is None else self.output_dir
         stem = self.output_graph.stem
+        if self.is_rejected:
+            stem = stem.removesuffix(REJECTED)
         if stem != DEFAULT_GRAPH.stem:
             name = f"{stem}_{name.removeprefix('output_')}"
-        return folder / name
+        return rejected(folder / name) if self.is_rejected else folder / name
 
 
 def in_folder(path: Path, folder: Path | None) -> Path:
     """Return a place in the folder if it is a bare name, else as it is."""
     bare = str(path) == path.name != ".."
     return folder / path if folder is not None and bare else path
+
+
+def rejected(file: Path) -> Path:
+    """Return the name beside a file for one that missed a gate: `output_graph.rejected.pb`."""
+    return file.with_name(f"{file.stem}{REJECTED}{file.suffix}")
+
+
+def _rejected_folder(folder: Path) -> Path:
+    """Return the folder for versions that missed a gate, beside that of the others.
+
+    A server would serve one that lay among them. `folder` may name a version itself.
+    """
+    whole = folder.absolute()
+    versions = whole.parent if whole.name.isdecimal() else whole
+    return versions.with_name(f"{versions.name}{REJECTED}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +134,7 @@ class ExportConfig(Section, group=OUTPUTS, recorded=False):
     """What a classifier is exported as, besides its frozen graph; None: not as that.
 
     `parity_min_agreement` None: the `agreement` of each format, by the kind of numbers. `flag`: how
-    the user named the files, if not by a flag for each.
+    the user named the files, if not by a flag for each. `is_rejected`: as of GraphConfig.
     """
 
     saved_model_dir: Path | None = setting(
@@ -135,6 +163,17 @@ class ExportConfig(Section, group=OUTPUTS, recorded=False):
         shown_default="1; 0.99 for float16, 0.97 for dynamic and int8",
     )
     flag: str | None = None
+    is_rejected: bool = False
+
+    def rejected(self) -> "ExportConfig":
+        """Return the names for exports of a run that missed a gate."""
+        names: dict[str, Any] = {
+            target.format.setting: rejected(target.path)
+            if target.format.suffix
+            else _rejected_folder(target.path)
+            for target in self.targets()
+        }
+        return replace(self, **names, is_rejected=True)
 
     def targets(self) -> tuple[Target, ...]:
         """Return what is wanted, in the order in which it is made."""

@@ -1,10 +1,8 @@
 """Exporting a frozen graph to other formats, each checked in its own runtime."""
 
 import logging
-import os
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,21 +16,21 @@ from retrain.backbones.backbone import reference_pixels
 from retrain.data.decoding.decode import Recipe
 from retrain.data.read import read_photos_ahead
 from retrain.errors import ParityFault
-from retrain.export.config import ExportConfig, Target
+from retrain.export.config import ExportConfig, Target, rejected
 from retrain.export.format_module import Conversion
 from retrain.export.formats import INT8
 from retrain.export.model_card import model_card
 from retrain.export.parity import Parity, compare, graph_scores
 from retrain.export.runtimes import own_scores
 from retrain.utils.files import (
-    cannot_write,
     check_file_can_be_written,
     check_folder_can_be_written,
+    drafted,
+    publish,
     write_bytes,
 )
 from retrain.utils.optional import require
 from retrain.utils.progress import Meter, progress
-from retrain.utils.temporary import temporary_name
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +88,28 @@ def check_exports(wanted: ExportConfig) -> None:
         if folder is not None:
             parent = folder.target_of(target.path).absolute().parent
             check_folder_can_be_written(parent, target.flag)
+            for other in wanted.rejected().targets():  # before the work, as all else
+                _path_of(other)
         else:
             check_file_can_be_written(target.path, target.flag)
         for package, extra in target.format.needs:
             require(package, extra, f"making and checking {target.format.name} files")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An export that has been checked, and has no name yet: see files.drafted."""
+
+    target: Target
+    place: Path
+    what: str
+    parity: Parity
+    least: float
+
+    def published(self, path: Path) -> Export:
+        """Return the export that it is at `path`."""
+        size = _size(self.place)
+        return Export(self.target.kind, path, size, self.what, self.parity, self.least)
 
 
 def write_exports(
@@ -101,9 +117,8 @@ def write_exports(
 ) -> tuple[Export, ...]:
     """Make the exports of a frozen graph, with labels, manifest and a model card beside.
 
-    Each is asked about the same photos as the graph itself: those to be checked, or, without any,
-    three pictures that every module is tested with. The caller calls `check_agreement` once all
-    else is written.
+    If one does not agree with the graph, none replaces an earlier file: all get the names that
+    `ExportConfig.rejected` gives. The caller calls `check_agreement` once all else is written.
 
     Args:
         wanted: The exports.
@@ -117,8 +132,48 @@ def write_exports(
     Raises:
         RetrainError: A file cannot be made or written.
     """
+    with drafted_exports(wanted, graph, manifest, photos=photos) as drafts:
+        places = wanted if all_agree(drafts) else wanted.rejected()
+        return publish_exports(drafts, places, manifest)
+
+
+def all_agree(drafts: Sequence[Draft]) -> bool:
+    """Tell whether enough photos get the graph's answer from each."""
+    return all(draft.published(draft.place).agrees for draft in drafts)
+
+
+@contextmanager
+def drafted_exports(
+    wanted: ExportConfig, graph: Path, manifest: Manifest, *, photos: Photos
+) -> Iterator[tuple[Draft, ...]]:
+    """Make the exports of a frozen graph and check them; `publish_exports` gives them their names.
+
+    Each is asked about the same photos as the graph itself: those to be checked, or, without any,
+    three pictures that every module is tested with. What is not published is removed at the end of
+    the block.
+
+    Args:
+        wanted: The exports.
+        graph: The frozen graph's file.
+        manifest: The graph's.
+        photos: For checks and for int8.
+
+    Yields:
+        The exports, in the order in which they were made.
+
+    Raises:
+        RetrainError: A file cannot be made or written.
+    """
+    with ExitStack() as stack:
+        yield tuple(_drafts(stack, wanted, graph, manifest=manifest, photos=photos))
+
+
+def _drafts(
+    stack: ExitStack, wanted: ExportConfig, graph: Path, *, manifest: Manifest, photos: Photos
+) -> Iterator[Draft]:
+    """Make each export in a folder that `stack` removes."""
     if not wanted.targets():
-        return ()
+        return
     recipe = Recipe.parse(manifest.recipe)
     what, pixels = photos.what, _decoded(photos.checked, MOST_CHECKED, recipe)
     if not pixels:
@@ -126,63 +181,67 @@ def write_exports(
     expected = graph_scores(graph, pixels)
     check_graph(read_graph(graph), graph)
     content = graph.read_bytes()
-    made, files = [], []
     for target in wanted.targets():
         log.info(f"Making {target.kind}")
-        with _place_of(target) as (place, path):
-            needed = photos.representative if target.numbers == INT8 else ()
-            representative = _decoded(needed, REPRESENTATIVE, recipe)
-            conversion = Conversion(content, manifest, target.numbers, representative)
-            target.format.load().write(conversion, place)
-            with progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
-                found = own_scores(place, manifest, _counted(pixels, meter))
-            parity, least = compare(found, expected), wanted.least(target)
-            made.append(Export(target.kind, path, _size(place), what, parity, least))
-            folder = target.format.load_folder()
-            if folder is not None:
-                _write_beside(place / folder.COMPANIONS, manifest, made[-1:])
-            else:
-                files.append(made[-1])
-        log.info(f"Checked {target.kind}: {made[-1].sentence()}")
+        place = stack.enter_context(drafted(_path_of(target)))
+        needed = photos.representative if target.numbers == INT8 else ()
+        representative = _decoded(needed, REPRESENTATIVE, recipe)
+        conversion = Conversion(content, manifest, target.numbers, representative)
+        target.format.load().write(conversion, place)
+        with progress(f"Checking {target.kind}", len(pixels), "photos") as meter:
+            found = own_scores(place, manifest, _counted(pixels, meter))
+        draft = Draft(target, place, what, compare(found, expected), wanted.least(target))
+        log.info(f"Checked {target.kind}: {draft.published(place).sentence()}")
+        yield draft
+
+
+def publish_exports(
+    drafts: Sequence[Draft], places: ExportConfig, manifest: Manifest
+) -> tuple[Export, ...]:
+    """Give the drafts the names that `places` has for them, and write what lies beside them.
+
+    A folder gets labels, manifest and model card before it gets its name: a server takes a version
+    as soon as it sees its folder. Raises RetrainError when the disk refuses.
+    """
+    made, files = [], []
+    for draft, target in zip(drafts, places.targets(), strict=True):
+        path = _path_of(target)
+        export = draft.published(path)
+        folder = target.format.load_folder()
+        if folder is not None:
+            _write_beside(draft.place / folder.COMPANIONS, manifest, [export])
+        else:
+            files.append(export)
+        publish(draft.place, path)
+        made.append(export)
     for place in dict.fromkeys(export.path.parent for export in files):
-        _write_beside(place, manifest, [one for one in files if one.path.parent == place])
+        there = [one for one in files if one.path.parent == place]
+        _write_beside(place, manifest, there, is_rejected=places.is_rejected)
     return tuple(made)
 
 
-def check_agreement(exports: Sequence[Export]) -> None:
-    """Raise ParityFault, in one line that names each export that answers too differently."""
-    faults = [
+def _path_of(target: Target) -> Path:
+    """Return the file, or for a folder of versions the next one."""
+    folder = target.format.load_folder()
+    return target.path if folder is None else folder.target_of(target.path)
+
+
+def agreement_faults(exports: Sequence[Export]) -> list[str]:
+    """Return a text for each export that answers too differently; empty if none does."""
+    return [
         f"{export.path.absolute()} ({export.kind}) gives the graph's answer for only "
         f"{export.parity.agree} of {export.parity.photos} {export.what}, "
         f"--parity_min_agreement {export.least:g}"
         for export in exports
         if not export.agrees
     ]
+
+
+def check_agreement(exports: Sequence[Export]) -> None:
+    """Raise ParityFault, in one line that names each export that answers too differently."""
+    faults = agreement_faults(exports)
     if faults:
-        raise ParityFault("; ".join(faults) + "; all files were written")
-
-
-@contextmanager
-def _place_of(target: Target) -> Iterator[tuple[Path, Path]]:
-    """Yield where to write a target, and where that goes at the end.
-
-    A folder has a temporary name until all that belongs into it is there: a server takes a version
-    as soon as it sees its folder.
-    """
-    folder = target.format.load_folder()
-    if folder is None:
-        yield target.path, target.path
-        return
-    path = folder.target_of(target.path)
-    place = temporary_name(path.absolute())
-    try:
-        yield place, path
-        try:
-            os.replace(place, path)
-        except OSError as error:
-            raise cannot_write(path, error) from error
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+        raise ParityFault("; ".join(faults) + "; no earlier file was replaced")
 
 
 def _decoded(paths: Sequence[str], most: int, recipe: Recipe) -> list[np.ndarray]:
@@ -200,12 +259,19 @@ def _counted(pixels: Sequence[np.ndarray], meter: Meter) -> Iterator[np.ndarray]
         meter.advance()
 
 
-def _write_beside(folder: Path, manifest: Manifest, exports: Sequence[Export]) -> None:
+def _write_beside(
+    folder: Path, manifest: Manifest, exports: Sequence[Export], *, is_rejected: bool = False
+) -> None:
     """Write labels, manifest and a model card for the exports, into the folder."""
-    write_bytes(folder / LABELS_FILE, labels_bytes(manifest.labels))
-    write_bytes(folder / MANIFEST_FILE, manifest_text(manifest).encode() + b"\n")
-    card = model_card(manifest, exports)
-    write_bytes(folder / CARD, card.encode("utf-8", "surrogateescape"))
+    card = model_card(manifest, exports).encode("utf-8", "surrogateescape")
+    content = {
+        LABELS_FILE: labels_bytes(manifest.labels),
+        MANIFEST_FILE: manifest_text(manifest).encode() + b"\n",
+        CARD: card,
+    }
+    for name, written in content.items():
+        path = folder / name
+        write_bytes(rejected(path) if is_rejected else path, written)
 
 
 def _size(path: Path) -> int:

@@ -66,6 +66,44 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """Yield a place for a file or folder of the same name, hidden beside `path`.
+
+    `publish` gives it its name; what was not published is removed at the end of the block. Raises
+    RetrainError when the disk refuses.
+    """
+    with ExitStack() as stack:
+        try:
+            make_folder(path.parent)
+            hidden = stack.enter_context(scratch_folder(path.parent, path.name))
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        yield hidden / path.name
+
+
+def publish(draft: Path, path: Path) -> None:
+    """Rename what was `drafted` to `path`, in one step; raise RetrainError when the disk refuses.
+
+    `path` may be another name than the draft was made for.
+    """
+    try:
+        if not _may_be_replaced(path):
+            raise OSError(errno.EINVAL, NOT_REGULAR)
+        make_folder(path.parent)
+        if draft.is_file():
+            with open(draft, "rb") as written:
+                os.fsync(written.fileno())
+        try:
+            os.replace(draft, path)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.move(draft, path)  # onto another disk: not in one step
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; raise RetrainError when the disk refuses."""
     with atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""Gates for CI: exit code 3 with one line, and everything is written all the same."""
+"""Gates for CI: exit code 3 with one line, and no earlier classifier is replaced."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from retrain.errors import GateFault, UsageFault
 from retrain.evaluation.config import GateConfig, parse_recall
 from retrain.evaluation.gates import check_gates
 from retrain.evaluation.metrics import Metrics, compute_metrics
+from retrain.export.config import rejected
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 50)
 
@@ -54,7 +55,7 @@ def test_recalls_are_read_from_text() -> None:
             parse_recall(text)
 
 
-def test_a_failed_gate_ends_with_3_and_keeps_the_model(
+def test_a_failed_gate_ends_with_3_and_names_the_files(
     colour_tree: Path, run: Run, tmp_path: Path
 ) -> None:
     (colour_tree / "green" / "000.png").rename(colour_tree / "red" / "g.png")
@@ -67,7 +68,9 @@ def test_a_failed_gate_ends_with_3_and_keeps_the_model(
         assert done.stderr.splitlines()[-1].startswith("retrain: not good enough: accuracy is 0.")
     work = tmp_path / "work"
     for name in ("output_graph.pb", "evaluation.json", "predictions.csv", "report.html"):
-        assert (work / name).is_file()
+        path = work / name
+        assert (path if passed else rejected(path)).is_file()
+        assert path.exists() == passed
 
 
 def test_leaks_fail_a_run_and_an_audit(colour_tree: Path, run: Run, tmp_path: Path) -> None:
@@ -90,7 +93,8 @@ def test_leaks_fail_a_run_and_an_audit(colour_tree: Path, run: Run, tmp_path: Pa
     )
     trained = run("retrain", *start, "--how_many_training_steps", 5, "--max_leaks", 0)
     assert trained.returncode == 3
-    assert (tmp_path / "work" / "output_graph.pb").is_file()
+    assert trained.stderr.splitlines()[-1].endswith("/output_graph.rejected.pb")
+    assert not (tmp_path / "work" / "output_graph.pb").exists()
 
 
 def test_impossible_gates_are_refused_before_the_work(colour_tree: Path, run: Run) -> None:

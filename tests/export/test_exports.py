@@ -16,7 +16,7 @@ from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest, find_manifest, parse_manifest
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import ParityFault, UsageFault
-from retrain.export.config import ExportConfig
+from retrain.export.config import ExportConfig, rejected
 from retrain.export.export import Export, check_agreement
 from retrain.export.formats import FLOAT16, INT8
 from retrain.export.model_card import model_card
@@ -155,16 +155,24 @@ def test_several_formats_without_photos(exported: Path, run: Run, tmp_path: Path
 def test_what_answers_otherwise_ends_with_4(run: Run, tmp_path: Path) -> None:
     # A head that is hardly trained: the scores of all classes are nearly the same, and int8 cannot
     # tell them apart.
+    (tmp_path / "work" / "serving").mkdir(parents=True)
+    (tmp_path / "work" / "q.tflite").write_bytes(b"yesterday's")
     done = run("retrain", "--image_dir", EXAMPLE_FLOWERS, *FAST, "--how_many_training_steps", 3,
                "--learning_rate", 1e-4, "--no-calibration", "--no-report", "--tflite_output_file",
-               "q.tflite", "--tflite_quantization", "int8",
+               "q.tflite", "--tflite_quantization", "int8", "--saved_model_dir", "serving",
                "--parity_min_agreement", 1)  # fmt: skip
     assert done.returncode == 4, done.stderr
     work = tmp_path / "work"
     line = done.stderr.splitlines()[-1]
-    assert line.startswith(f"retrain: {work / 'q.tflite'} (TFLite int8) gives the graph's answer")
-    assert line.endswith("test photos, --parity_min_agreement 1; all files were written")
-    assert (work / "q.tflite").is_file() and (work / "evaluation.json").is_file()
+    assert line.startswith(f"retrain: {work}/q.rejected.tflite (TFLite int8) gives the graph's")
+    assert "test photos, --parity_min_agreement 1; nothing was replaced, the new files" in line
+    assert (work / "q.tflite").read_bytes() == b"yesterday's"
+    assert [path.name for path in (work / "serving").iterdir()] == []
+    assert (work / "serving.rejected/1/saved_model.pb").is_file()
+    for name in ("q.tflite", "labels.txt", "manifest.json", "MODEL_CARD.md", "output_graph.pb",
+                 "output_labels.txt", "evaluation.json"):  # fmt: skip
+        assert rejected(work / name).is_file()
+        assert (work / name).exists() == (name == "q.tflite")
 
 
 def test_least_agreement_depends_on_the_numbers() -> None:
