@@ -59,7 +59,7 @@ def command(
     check_folder_can_be_written(folder, "--output_dir")
     extract = config.extract
     audit = audit_tree(config.data, extract, [extract.features_folder, extract.modules_folder])
-    for line in audit_lines(audit):
+    for line in audit_lines(audit, folder / AUDIT_CSV):
         print_result(line)
     write_audit_csv(audit, folder / AUDIT_CSV, csv_safe=config.report.csv_safe)
     write_audit_json(audit, folder / AUDIT_JSON)

@@ -12,6 +12,7 @@ from retrain.evaluation.headline import headline
 from retrain.evaluation.metrics import Metrics
 from retrain.evaluation.next_steps import Step
 from retrain.evaluation.verdict import Verdict
+from retrain.reporting.records import AUDIT_CSV
 from retrain.utils.logs import print_result
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def close_run(config: TrainConfig, result: TrainResult, warnings: Sequence[str])
             path = dataset.index.full_path(dataset.index.photos[row])
             print_result(f"{path:>70}  {result.labels[predicted]}")
     if result.audit is not None:
-        _say_audit(audit_lines(result.audit))
+        _say_audit(audit_lines(result.audit, config.graph.beside(AUDIT_CSV)))
     if warnings:
         log.info(f"Warnings of this run ({len(warnings)}):")
         for text in warnings:

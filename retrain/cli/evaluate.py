@@ -17,6 +17,7 @@ from retrain.cli.options import (
 from retrain.evaluation.config import GateConfig
 from retrain.utils.logs import print_result
 from retrain.utils.settings import PHOTOS
+from retrain.utils.text import percent
 
 
 @click.command(cls=GroupedCommand, name="retrain evaluate")
@@ -45,7 +46,7 @@ from retrain.utils.settings import PHOTOS
 @option(
     "output_dir",
     help="Where evaluation.json, predictions.csv and the report go.",
-    show_default="here",
+    show_default="GRAPH_on_PHOTOS, here",
 )
 @report_options
 @option("csv_safe")
@@ -71,14 +72,19 @@ def command(
     \b
     retrain evaluate --graph output_graph.pb --image_dir more_flowers/
 
-    Classes are matched by name. Give photos that the graph was not made of; of a tree with
-    train/ and test/ those in test/ are taken.
+    Classes are matched by name. Photos that the graph was made of are known by their bytes and
+    left out of the figures; of a tree with train/ and test/ those in test/ are taken.
     """
     from retrain.cli.closing import say_verdict
-    from retrain.commands.evaluate import evaluate_graph
+    from retrain.commands.evaluate import (
+        check_keeps_records,
+        default_folder,
+        evaluate_graph,
+    )
     from retrain.commands.report import report_evaluation
     from retrain.commands.verdict import verdict_of_evaluation
     from retrain.evaluation.gates import check_gates, check_recall_labels
+    from retrain.export.config import in_folder
     from retrain.inference.spec.spec import Overrides
     from retrain.reporting.records import (
         EVALUATION,
@@ -90,20 +96,28 @@ def command(
 
     start_console(logging_verbosity)
     gates = GateConfig(assert_accuracy=assert_accuracy, assert_recall=assert_recall)
-    output_dir = output_dir or Path()
-    page = (report_file or output_dir / "report.html") if report else None
-    check_folder_can_be_written(output_dir, "--output_dir")
+    folder = output_dir or default_folder(graph, image_dir)
+    page = None
+    if report:
+        page = in_folder(report_file, output_dir) if report_file else folder / "report.html"
+    check_keeps_records(folder)
+    check_folder_can_be_written(folder, "--output_dir")
     if page is not None:
         check_file_can_be_written(page, "--report")
     judged = evaluate_graph(
         graph, image_dir, Overrides(**overrides_of(given)), labels_file=labels, which=which
     )
     check_recall_labels(gates.assert_recall, judged.labels)
-    write_evaluation(output_dir / EVALUATION, judged.metrics, judged.labels)
-    write_prediction_rows(output_dir / PREDICTIONS, judged.labels, judged.rows(), csv_safe=csv_safe)
+    write_evaluation(folder / EVALUATION, judged.metrics, judged.labels, more=judged.facts())
+    write_prediction_rows(folder / PREDICTIONS, judged.labels, judged.rows(), csv_safe=csv_safe)
     if page is not None:
         report_evaluation(judged, graph, page)
-    print_result(f"Evaluation: {(output_dir / EVALUATION).absolute()}")
-    print_result(f"Predictions: {(output_dir / PREDICTIONS).absolute()}")
+    print_result(f"Evaluation: {(folder / EVALUATION).absolute()}")
+    print_result(f"Predictions: {(folder / PREDICTIONS).absolute()}")
+    if judged.seen is not None and not judged.all_seen:
+        print_result(
+            f"Left out: {judged.seen.count} photos that the graph was made of, of which it "
+            f"recognises {percent(judged.seen.accuracy)}"
+        )
     say_verdict(verdict_of_evaluation(judged, graph), judged.metrics, page=page)
-    check_gates(gates, judged.metrics)
+    check_gates(gates, judged.for_gates)

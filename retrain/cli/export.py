@@ -78,13 +78,19 @@ def command(
         )
 
     from retrain.artifacts.safety.verdict import unsafe_allowed
-    from retrain.commands.export import photos_in, read_exportable
+    from retrain.commands.export import audit_beside, photos_in, read_exportable
     from retrain.export.export import check_agreement, check_exports, write_exports
 
     check_exports(wanted)
     manifest = read_exportable(graph)
     with unsafe_allowed(allowed=allow_unsafe_module, warn=log.warning):
-        exports = write_exports(wanted, graph, manifest, photos=photos_in(image_dir))
+        exports = write_exports(
+            wanted,
+            graph,
+            manifest,
+            photos=photos_in(image_dir),
+            audit=audit_beside(graph, manifest),
+        )
     for export in exports:
         print_result(f"{export.kind}: {export.path.absolute()}")
     check_agreement(exports)

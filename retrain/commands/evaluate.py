@@ -2,63 +2,31 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from retrain.commands.graph_evaluation import SEED, GraphEvaluation, say_seen
+from retrain.commands.run_record import NAME as RUN_RECORD
+from retrain.data.decoding.faults import reason_of
 from retrain.data.folder import Index, Photo, read_tree, with_photos, without_unusable
 from retrain.data.name_matching import composed, match_names
-from retrain.data.read import read_photos_ahead
+from retrain.data.read import read_photos_once
 from retrain.data.summary import say_aside, say_found, say_left_out
-from retrain.data.walk import SetAside
-from retrain.errors import RetrainError, counted, few
+from retrain.errors import RetrainError, UsageFault, counted, few
+from retrain.evaluation.known_photos import SEEN, sets_in_training
 from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.inference.classifier import Classifier, open_classifier
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import InputSpec, Overrides
+from retrain.inference.spec.spec import Overrides
+from retrain.reporting.records import EVALUATION
 from retrain.utils.progress import progress
 
 log = logging.getLogger(__name__)
 
-SEED = 0  # of the bootstrap
 ALL = "all"
 DEFAULT_SETS = ("test", "validation", "train")  # the first of these in a tree is evaluated
-
-
-@dataclass(frozen=True)
-class GraphEvaluation:
-    """The n photos that could be evaluated, in the order of the tree.
-
-    Attributes:
-        spec: The graph's input spec, with its labels.
-        labels: In the order in which classes are counted.
-        image_dir: The tree.
-        photos: The n photos.
-        truth: (n,) classes.
-        probabilities: (n, C).
-        metrics: Of these.
-        aside: Files that could not be used.
-    """
-
-    spec: InputSpec
-    labels: tuple[str, ...]
-    image_dir: str
-    photos: tuple[Photo, ...]
-    truth: np.ndarray
-    probabilities: np.ndarray
-    metrics: Metrics
-    aside: tuple[SetAside, ...]
-
-    def rows(self) -> Iterator[tuple[str, str, str, np.ndarray]]:
-        """Yield (path, set, true label, probabilities (C,)) of each photo.
-
-        The set is "" where it is not known.
-        """
-        for photo, label, scores in zip(
-            self.photos, self.truth.tolist(), self.probabilities, strict=True
-        ):
-            yield photo.path, photo.given_set or "", self.labels[label], scores
 
 
 def evaluate_graph(
@@ -98,8 +66,9 @@ def evaluate_graph(
     unusable: dict[str, str] = {}
     rows: list[np.ndarray] = []
     judged: list[Photo] = []
+    digests: dict[str, bytes] = {}
     with progress("Judging", len(wanted), "photos") as meter:
-        decoded = _decoded(classifier, index, wanted, unusable=unusable)
+        decoded = _decoded(classifier, index, wanted, unusable=unusable, digests=digests)
         for position, scores in classifier.scores(decoded):
             judged.append(wanted[position])
             rows.append(scores)
@@ -112,17 +81,52 @@ def evaluate_graph(
     say_aside(index.aside)
     probabilities = np.stack(rows)
     truth = np.array([label_of[photo.label] for photo in judged], np.int64)
-    rng = np.random.default_rng(SEED)
-    return GraphEvaluation(
+    whole = (index, digests) if len(judged) == len(index.photos) else None
+    known = sets_in_training(graph, frozenset(digests.values()), whole)
+    sets = None
+    if known is not None:
+        sets = tuple(known.get(digests[photo.path], "") for photo in judged)
+    seen = np.array([name in SEEN for name in sets or [""] * len(judged)])
+    headline = np.arange(len(judged)) if seen.all() else np.flatnonzero(~seen)
+
+    def metrics_of(rows: np.ndarray) -> Metrics:
+        rng = np.random.default_rng(SEED)
+        return compute_metrics(probabilities[rows], truth[rows], classifier.labels, rng=rng)
+
+    found = GraphEvaluation(
         replace(classifier.spec, labels=classifier.labels),
         classifier.labels,
         str(index.root),
         tuple(judged),
         truth,
         probabilities,
-        compute_metrics(probabilities, truth, classifier.labels, rng=rng),
+        sets,
+        headline,
+        metrics_of(headline),
+        metrics_of(np.flatnonzero(seen)) if seen.any() else None,
         index.aside,
     )
+    say_seen(found)
+    return found
+
+
+def default_folder(graph: Path, image_dir: str) -> Path:
+    """Return the folder here for what is written of a graph and a tree: `output_graph_on_birds`.
+
+    So it lies beside the files of a run, and never over them.
+    """
+    whole = graph.absolute()
+    made = whole.parent.name if whole.name.isdecimal() else whole.stem  # of a version: its model
+    return Path(f"{made}_on_{Path(image_dir).absolute().name or 'photos'}")
+
+
+def check_keeps_records(folder: Path) -> None:
+    """Raise UsageFault for a folder where a run's own figures would be overwritten."""
+    if (folder / RUN_RECORD).exists():
+        raise UsageFault(
+            f"--output_dir {folder}: a run has left its own {EVALUATION} there: name another "
+            "folder, or leave it out"
+        )
 
 
 def _of_set(index: Index, which: str | None) -> Index:
@@ -150,15 +154,25 @@ def _of_set(index: Index, which: str | None) -> Index:
 
 
 def _decoded(
-    classifier: Classifier, index: Index, photos: Sequence[Photo], *, unusable: dict[str, str]
+    classifier: Classifier,
+    index: Index,
+    photos: Sequence[Photo],
+    *,
+    unusable: dict[str, str],
+    digests: dict[str, bytes],
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield position and pixels of each photo; `unusable` gets the reasons of others, by path."""
+    """Yield position and pixels of each photo.
+
+    By path, `digests` gets those of the photos, and `unusable` the reasons of others.
+    """
     paths = [index.full_path(photo) for photo in photos]
-    for position, result in read_photos_ahead(paths, classifier.spec.recipe):
-        if isinstance(result, str):
-            unusable[photos[position].path] = result
-        else:
-            yield position, result
+    for position, found in read_photos_once(paths, classifier.spec.recipe):
+        path = photos[position].path
+        if found.fault is not None:
+            unusable[path] = reason_of(found.fault)
+        elif found.digest is not None and found.pixels is not None:
+            digests[path] = found.digest
+            yield position, found.pixels
 
 
 def _matched(index: Index, labels: Sequence[str], graph: Path) -> dict[int, int]:

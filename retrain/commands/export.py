@@ -1,6 +1,8 @@
 """Inputs of `retrain export`: a graph that a run has written, and photos."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest, find_manifest
@@ -8,7 +10,11 @@ from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.data.file_kinds import is_side_file
 from retrain.data.folder import read_tree
 from retrain.errors import RetrainError
+from retrain.export.config import REJECTED, GraphConfig
 from retrain.export.export import Photos
+from retrain.reporting.records import EVALUATION
+from retrain.utils.json_types import fits
+from retrain.utils.text import read_text
 
 
 def read_exportable(graph: Path) -> Manifest:
@@ -33,3 +39,21 @@ def photos_in(image_dir: str | None) -> Photos:
     index = read_tree(image_dir, least_classes=1)
     paths = [index.full_path(photo) for photo in index.photos if not is_side_file(photo.path)]
     return Photos(paths[::2], paths[1::2], f"photos in {index.root}")
+
+
+def audit_beside(graph: Path, manifest: Manifest) -> dict[str, Any] | None:
+    """Return the counts of the audit in the `evaluation.json` of the graph's run; else None.
+
+    It lies beside the graph, and is believed if it is of the very photos that the manifest names.
+    """
+    run = GraphConfig(None, graph, is_rejected=graph.stem.endswith(REJECTED))
+    try:
+        facts = json.loads(read_text(run.beside(EVALUATION), "evaluation"))
+    except (RetrainError, ValueError, RecursionError):
+        return None
+    if not fits(facts, dict[str, Any]) or not fits(facts.get("audit"), dict[str, Any]):
+        return None
+    audit, data, photos = facts["audit"], facts.get("data"), manifest.data.get("split_digest")
+    of_graph = isinstance(data, dict) and photos and data.get("split_digest") == photos
+    whole = fits(audit.get("leaks"), int) and fits(audit.get("counts"), dict[str, int])
+    return audit if of_graph and whole else None

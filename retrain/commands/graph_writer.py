@@ -62,8 +62,7 @@ class Exporter:
                 "feature_width": info.feature_width,
             },
             data={
-                "digest": dataset.digest(),
-                "split_digest": dataset.split_digest(),
+                **dataset.digests(),
                 **dict(zip(SETS, counts.tolist(), strict=True)),
             },
             training={

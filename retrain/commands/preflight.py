@@ -1,6 +1,7 @@
 """Preflight: all that can be checked about a run before the work starts."""
 
 from retrain.artifacts.onnx import SUFFIX as ONNX
+from retrain.artifacts.photo_record import NAME as DIGESTS
 from retrain.backbones.sources.resolve import check_handles
 from retrain.commands.run_record import NAME as RUN_RECORD
 from retrain.config import TrainConfig
@@ -11,7 +12,7 @@ from retrain.export.frozen_graph import check_final_tensor_name
 from retrain.export.onnx_classifier import check_onnx_outputs
 from retrain.inference.spec.resolve import describe_graph
 from retrain.reporting.html.matrix_picture import matrix_places
-from retrain.reporting.records import EVALUATION, PREDICTIONS
+from retrain.reporting.records import AUDIT_CSV, EVALUATION, PREDICTIONS
 from retrain.utils.files import check_file_can_be_written, check_folder_can_be_written
 
 
@@ -33,7 +34,7 @@ def check_before(config: TrainConfig) -> None:
     check_file_can_be_written(graph.output_graph, "--output_graph")
     check_file_can_be_written(graph.output_labels, "--output_labels")
     flag = "--output_graph" if graph.output_dir is None else "--output_dir"
-    for name in (ASIDE_CSV, EVALUATION, PREDICTIONS, RUN_RECORD):
+    for name in (ASIDE_CSV, AUDIT_CSV, DIGESTS, EVALUATION, PREDICTIONS, RUN_RECORD):
         check_file_can_be_written(graph.beside(name), flag)
     if config.page is not None:
         for place in (config.page, *matrix_places(config.page)):

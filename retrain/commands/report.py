@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrain.commands.evaluate import GraphEvaluation
+from retrain.commands.graph_evaluation import GraphEvaluation
 from retrain.commands.graph_writer import library_versions
 from retrain.commands.result import TrainResult, files_written
 from retrain.commands.verdict import verdict_of_evaluation, verdict_of_run
@@ -63,8 +63,11 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
 
 def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:
     """Write the page of a graph that was evaluated on an image tree; raise RetrainError."""
+    rows = judged.headline
     photos = ScoredPhotos(
-        [photo.path for photo in judged.photos], judged.truth, judged.probabilities
+        [judged.photos[row].path for row in rows.tolist()],
+        judged.truth[rows],
+        judged.probabilities[rows],
     )
     inputs = ReportInputs(
         title=f"{graph.name} on {_name(judged.image_dir)}",
@@ -72,6 +75,7 @@ def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:
             ("Command", _command()),
             ("Graph", str(graph.absolute())),
             ("Photos", f"{len(judged.photos)}{_of_sets(judged)} in {judged.image_dir}"),
+            ("Judged", f"{len(rows)} {judged.what}"),
             ("Set aside", str(len(judged.aside))),
             ("Versions", library_versions()),
             ("Made", _now()),

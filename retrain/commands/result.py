@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from retrain.artifacts.photo_record import NAME as RECORD
 from retrain.commands.strategies import Tuning
 from retrain.config import TrainConfig
 from retrain.errors import RetrainError
@@ -13,7 +14,7 @@ from retrain.export.export import Export
 from retrain.export.parity import Parity
 from retrain.features.dataset import Dataset
 from retrain.reporting.html.matrix_picture import matrix_places
-from retrain.reporting.records import EVALUATION, PREDICTIONS
+from retrain.reporting.records import AUDIT_CSV, EVALUATION, PREDICTIONS
 from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
 
@@ -66,6 +67,8 @@ def files_written(config: TrainConfig, result: TrainResult) -> list[tuple[str, s
     places = [
         ("TensorBoard logs", result.summaries),
         *((export.kind, export.path) for export in result.exports),
+        ("Audit", config.graph.beside(AUDIT_CSV) if result.audit is not None else None),
+        ("Digests", config.graph.beside(RECORD)),
         ("Predictions", config.graph.beside(PREDICTIONS)),
         ("Evaluation", config.graph.beside(EVALUATION)),
         ("Settings", config.graph.beside("run.json")),

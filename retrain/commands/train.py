@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from retrain.artifacts.photo_record import NAME as RECORD
+from retrain.artifacts.photo_record import write_record
 from retrain.artifacts.safety.verdict import unsafe_allowed
 from retrain.backbones.sources.local import source_of
 from retrain.commands.audit import audit_of, audit_wanted
@@ -34,6 +36,7 @@ from retrain.data.class_names import labels_of
 from retrain.data.decoding.augment import distortions_of
 from retrain.data.summary import ASIDE_CSV
 from retrain.evaluation.assessment import assess, calibrate
+from retrain.evaluation.audit.listing import audit_counts, write_audit_csv
 from retrain.evaluation.gates import check_recall_labels
 from retrain.export.export import (
     all_agree,
@@ -42,8 +45,10 @@ from retrain.export.export import (
 )
 from retrain.features.dataset import Dataset, prepare
 from retrain.reporting.records import (
+    AUDIT_CSV,
     EVALUATION,
     PREDICTIONS,
+    audit_facts,
     calibration_facts,
     write_evaluation,
     write_predictions,
@@ -169,7 +174,8 @@ def _train(
             laps.end("other formats")
         places = config.rejected() if faults or not all_agree(others) else config
         exporter.publish(graph, places.graph)
-        exports = publish_exports(others, places.exports, manifest)
+        counts = None if audit is None else audit_counts(audit)
+        exports = publish_exports(others, places.exports, manifest, audit=counts)
     result = TrainResult(
         head=head,
         labels=labels,
@@ -232,8 +238,17 @@ def _write_records(config: TrainConfig, result: TrainResult) -> None:
         config.graph.beside(EVALUATION),
         result.assessment.metrics,
         result.labels,
-        more=calibration_facts(result.assessment, result.calibration),
+        more={
+            **calibration_facts(result.assessment, result.calibration),
+            **audit_facts(result.audit),
+            "data": result.dataset.digests(),
+        },
     )
+    if result.audit is not None:
+        write_audit_csv(
+            result.audit, config.graph.beside(AUDIT_CSV), csv_safe=config.report.csv_safe
+        )
+    write_record(config.graph.beside(RECORD), result.dataset.keys, result.dataset.set_names())
     write_predictions(
         config.graph.beside(PREDICTIONS),
         result.dataset,

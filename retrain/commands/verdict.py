@@ -1,15 +1,17 @@
 """The verdict on a run, or on a graph that was evaluated, from what it left."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from retrain.backbones.sources.catalogue import find
-from retrain.commands.evaluate import GraphEvaluation
+from retrain.commands.graph_evaluation import GraphEvaluation
 from retrain.commands.result import TrainResult
 from retrain.commands.run_record import NAME
 from retrain.config import TrainConfig
 from retrain.evaluation.next_steps import Places, next_steps
 from retrain.evaluation.verdict import Verdict, judge
 
+NOTHING_NEW = "These photos cannot tell whether it can be used: the graph was made of all of them."
 RIVAL = "efficientnet_lite0"  # the best that works offline, see the README
 
 
@@ -30,7 +32,9 @@ def verdict_of_run(config: TrainConfig, result: TrainResult) -> Verdict:
 def verdict_of_evaluation(judged: GraphEvaluation, graph: Path) -> Verdict:
     """Judge a graph by labelled photos, and say what to do next."""
     places = Places(judged.image_dir, graph)
-    return judge(judged.metrics, next_steps(judged.metrics, places), places.use, what="photos")
+    steps = next_steps(judged.metrics, places)
+    verdict = judge(judged.metrics, steps, places.use, what=judged.what)
+    return replace(verdict, usable=NOTHING_NEW, sure="") if judged.all_seen else verdict
 
 
 def _could_be_better(rival: str, module: str) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,6 +35,14 @@ def digest_of_file(file: BinaryIO) -> bytes:
     while block := file.read(1 << 20):
         digest.update(block)
     return digest.digest()
+
+
+def digest_of_pairs(pairs: Iterable[tuple[bytes, str]]) -> str:
+    """Return hex BLAKE2b-128 of photos' digests, each with a name, in ascending order."""
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for key, name in pairs:
+        digest.update(key + name.encode("utf-8", "surrogateescape") + b"\0")
+    return digest.hexdigest()
 
 
 class DigestMemo:

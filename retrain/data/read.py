@@ -104,6 +104,22 @@ def read_photo(path: str | PathLike[str], recipe: Recipe) -> np.ndarray | str:
         return reason_of(fault)
 
 
+def read_photos_once(
+    paths: Iterable[str | PathLike[str]], recipe: Recipe
+) -> Iterator[tuple[int, Reading]]:
+    """Yield the position of each photo, in order, with its digest and pixels, or a fault.
+
+    Read and decoded in threads, a few photos ahead; each file is opened once.
+    """
+
+    def read(path: str | PathLike[str]) -> Reading:
+        return read_once(path, None, lambda *_: Wanted(recipe))
+
+    with pillow_warnings_ignored():
+        for position, (_, found) in enumerate(map_ahead(read, paths)):
+            yield position, found
+
+
 def read_photo_again(path: str | PathLike[str], recipe: Recipe, digest: bytes) -> np.ndarray:
     """Return the pixels (H, W, 3) uint8 of a photo that was read before.
 

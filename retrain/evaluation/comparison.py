@@ -9,8 +9,10 @@ import numpy as np
 
 from retrain.data.name_matching import match_names
 from retrain.data.read import read_photos_ahead
+from retrain.errors import counted
 from retrain.evaluation.assessment import Assessment
 from retrain.evaluation.intervals import CONFIDENCE, PairedDifference, paired_difference
+from retrain.evaluation.known_photos import SEEN, sets_in_training
 from retrain.features.dataset import Dataset
 from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
@@ -50,7 +52,8 @@ def compare_with(
     """Compare with an earlier graph on the test photos whose class it knows by name.
 
     Photos that the split has kept for testing before are test photos still, so where the earlier
-    graph was trained on the same tree, it has not seen them either.
+    graph was trained on the same tree, it has not seen them either. Any others that it has seen are
+    left out.
 
     Args:
         earlier: The earlier graph's file or folder.
@@ -70,11 +73,18 @@ def compare_with(
     known = match_names(labels, classifier.labels)  # its class for each class of the new graph
     evaluation = assessment.evaluation
     rows, first = np.unique(evaluation.rows, return_index=True)
-    asked = [
+    keys = {dataset.keys[row] for row in rows.tolist()}
+    digests = {p.path: key for p, key in zip(dataset.index.photos, dataset.keys, strict=True)}
+    sets = sets_in_training(earlier, keys, (dataset.index, digests)) or {}
+    unknown = [
         (int(row), int(position))
         for row, position in zip(rows, first, strict=True)
         if int(evaluation.truth[position]) in known
     ]
+    asked = [(row, at) for row, at in unknown if sets.get(dataset.keys[row]) not in SEEN]
+    if len(asked) < len(unknown):
+        photos = counted(len(unknown) - len(asked), "test photo")
+        log.warning(f"{earlier} was made of {photos}, left out of the comparison: it knows them")
     paths = [dataset.index.full_path(dataset.index.photos[row]) for row, _ in asked]
 
     def pictures() -> Iterator[tuple[int, np.ndarray]]:
@@ -93,7 +103,7 @@ def compare_with(
             ours.append(bool(predicted[position] == truth))
             meter.advance()
     if not theirs:
-        log.warning(f"{earlier} knows the class of no test photo, so nothing can be compared")
+        log.warning(f"{earlier} can be asked about no test photo, so nothing can be compared")
         return None
     old, new = np.array(theirs), np.array(ours)
     return Comparison(

@@ -1,10 +1,11 @@
 """Exporting a frozen graph to other formats, each checked in its own runtime."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -97,6 +98,27 @@ def check_exports(wanted: ExportConfig) -> None:
 
 
 @dataclass(frozen=True)
+class Companions:
+    """What lies beside exports: labels, manifest and a model card."""
+
+    manifest: Manifest
+    audit: Mapping[str, Any] | None
+    is_rejected: bool
+
+    def write(self, folder: Path, exports: Sequence[Export]) -> None:
+        """Write them into the folder, for these exports in it; raise RetrainError."""
+        card = model_card(self.manifest, exports, self.audit)
+        content = {
+            LABELS_FILE: labels_bytes(self.manifest.labels),
+            MANIFEST_FILE: manifest_text(self.manifest).encode() + b"\n",
+            CARD: card.encode("utf-8", "surrogateescape"),
+        }
+        for name, written in content.items():
+            path = folder / name
+            write_bytes(rejected(path) if self.is_rejected else path, written)
+
+
+@dataclass(frozen=True)
 class Draft:
     """An export that has been checked, and has no name yet: see files.drafted."""
 
@@ -113,7 +135,12 @@ class Draft:
 
 
 def write_exports(
-    wanted: ExportConfig, graph: Path, manifest: Manifest, *, photos: Photos
+    wanted: ExportConfig,
+    graph: Path,
+    manifest: Manifest,
+    *,
+    photos: Photos,
+    audit: Mapping[str, Any] | None = None,
 ) -> tuple[Export, ...]:
     """Make the exports of a frozen graph, with labels, manifest and a model card beside.
 
@@ -125,6 +152,7 @@ def write_exports(
         graph: The frozen graph's file.
         manifest: The graph's.
         photos: For checks and for int8.
+        audit: As of `model_card`.
 
     Returns:
         The files that were made.
@@ -134,7 +162,7 @@ def write_exports(
     """
     with drafted_exports(wanted, graph, manifest, photos=photos) as drafts:
         places = wanted if all_agree(drafts) else wanted.rejected()
-        return publish_exports(drafts, places, manifest)
+        return publish_exports(drafts, places, manifest, audit=audit)
 
 
 def all_agree(drafts: Sequence[Draft]) -> bool:
@@ -196,27 +224,43 @@ def _drafts(
 
 
 def publish_exports(
-    drafts: Sequence[Draft], places: ExportConfig, manifest: Manifest
+    drafts: Sequence[Draft],
+    places: ExportConfig,
+    manifest: Manifest,
+    *,
+    audit: Mapping[str, Any] | None,
 ) -> tuple[Export, ...]:
     """Give the drafts the names that `places` has for them, and write what lies beside them.
 
     A folder gets labels, manifest and model card before it gets its name: a server takes a version
-    as soon as it sees its folder. Raises RetrainError when the disk refuses.
+    as soon as it sees its folder.
+
+    Args:
+        drafts: The exports, in the order of their formats.
+        places: Where they go.
+        manifest: The graph's.
+        audit: As of `model_card`.
+
+    Returns:
+        The files that were made.
+
+    Raises:
+        RetrainError: The disk refuses.
     """
     made, files = [], []
+    beside = Companions(manifest, audit, places.is_rejected)
     for draft, target in zip(drafts, places.targets(), strict=True):
         path = _path_of(target)
         export = draft.published(path)
         folder = target.format.load_folder()
         if folder is not None:
-            _write_beside(draft.place / folder.COMPANIONS, manifest, [export])
+            replace(beside, is_rejected=False).write(draft.place / folder.COMPANIONS, [export])
         else:
             files.append(export)
         publish(draft.place, path)
         made.append(export)
     for place in dict.fromkeys(export.path.parent for export in files):
-        there = [one for one in files if one.path.parent == place]
-        _write_beside(place, manifest, there, is_rejected=places.is_rejected)
+        beside.write(place, [one for one in files if one.path.parent == place])
     return tuple(made)
 
 
@@ -257,21 +301,6 @@ def _counted(pixels: Sequence[np.ndarray], meter: Meter) -> Iterator[np.ndarray]
     for picture in pixels:
         yield picture
         meter.advance()
-
-
-def _write_beside(
-    folder: Path, manifest: Manifest, exports: Sequence[Export], *, is_rejected: bool = False
-) -> None:
-    """Write labels, manifest and a model card for the exports, into the folder."""
-    card = model_card(manifest, exports).encode("utf-8", "surrogateescape")
-    content = {
-        LABELS_FILE: labels_bytes(manifest.labels),
-        MANIFEST_FILE: manifest_text(manifest).encode() + b"\n",
-        CARD: card,
-    }
-    for name, written in content.items():
-        path = folder / name
-        write_bytes(rejected(path) if is_rejected else path, written)
 
 
 def _size(path: Path) -> int:

@@ -4,13 +4,15 @@ The sections are those of Mitchell et al. 2019, Model Cards for Model Reporting,
 can know them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from retrain.artifacts.manifest import Manifest
 from retrain.backbones.sources.catalogue import find, find_by_url
 from retrain.data.class_names import unknown_answer
+from retrain.data.decoding.decode import Recipe
+from retrain.evaluation.audit.checks import CHECKS
 from retrain.evaluation.intervals import too_few, wilson
 from retrain.utils.text import markdown
 
@@ -42,9 +44,14 @@ class Made(Protocol):
         ...
 
 
-def model_card(manifest: Manifest, exports: Sequence[Made]) -> str:
-    """Return the model card in Markdown; what the manifest does not know is left out."""
-    parts = [_head(manifest, exports), _use(manifest), _data(manifest), _quality(manifest),
+def model_card(
+    manifest: Manifest, exports: Sequence[Made], audit: Mapping[str, Any] | None = None
+) -> str:
+    """Return the model card in Markdown; what the manifest does not know is left out.
+
+    `audit`: The counts of the audit of the photos (`listing.audit_counts`); None without one.
+    """
+    parts = [_head(manifest, exports), _use(manifest), _data(manifest, audit), _quality(manifest),
              _limits(manifest), _backbone(manifest), _making(manifest)]  # fmt: skip
     return "\n".join(line for part in parts for line in part)
 
@@ -68,8 +75,8 @@ def _use(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield (
         f"A photo of {manifest.height} x {manifest.width} pixels (height x width), RGB, goes in; a "
-        f"probability for each class comes out, in the order of `labels.txt`. Photos were prepared "
-        f"as {markdown(manifest.recipe)} says; floating-point pixels are from 0 to 1."
+        f"probability for each class comes out, in the order of `labels.txt`. "
+        f"{_preparation(manifest)} Floating-point pixels are from 0 to 1."
     )
     if manifest.unknown_below is not None:
         yield (
@@ -79,7 +86,19 @@ def _use(manifest: Manifest) -> Iterator[str]:
     yield ""
 
 
-def _data(manifest: Manifest) -> Iterator[str]:
+def _preparation(manifest: Manifest) -> str:
+    """Say how a photo's pixels are made; another version's way as its manifest has it."""
+    size = manifest.height, manifest.width
+    if manifest.recipe != Recipe(*size).text:
+        return f"Photos were prepared as {markdown(manifest.recipe)} says."
+    return (
+        "Photos were turned upright as their EXIF data say, their channels brought to 8 bits, grey "
+        "and CMYK to RGB, transparent pixels to white; then they were squashed to that size, "
+        "whatever their shape, by anti-aliased bilinear resampling."
+    )
+
+
+def _data(manifest: Manifest, audit: Mapping[str, Any] | None) -> Iterator[str]:
     data = manifest.data
     if not data:
         return
@@ -90,6 +109,23 @@ def _data(manifest: Manifest) -> Iterator[str]:
     digest = markdown(str(data.get("digest")))
     yield f"Photos in folders named after their classes: {sets}. Data digest {digest}."
     yield ""
+    if audit is not None:
+        yield from _audit(audit)
+
+
+def _audit(audit: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the audit of the photos found, leaks first: these make the figures too good."""
+    yield (
+        f"The audit of these photos, training and test alike, found {audit['leaks']} leaks (pairs "
+        "of equal pictures in two sets, which make the figures below look better than they are)"
+        + (" and:" if any(audit["counts"].values()) else ", and nothing else.")
+    )
+    yield ""
+    found = {kind: count for kind, count in audit["counts"].items() if count and kind in CHECKS}
+    for kind, count in found.items():
+        yield f"- {kind.replace('_', ' ')} ({CHECKS[kind].meaning}): {count}"
+    if found:
+        yield ""
 
 
 def _quality(manifest: Manifest) -> Iterator[str]:

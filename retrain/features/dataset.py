@@ -1,6 +1,5 @@
 """The dataset of a run: from an image tree to features, labels and sets."""
 
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from retrain.backbones.sources.resolve import check_handles, resolve
 from retrain.data.config import DataConfig
 from retrain.data.decoding.augment import Distortion
 from retrain.data.decoding.decode import Recipe, pillow_warnings_ignored
+from retrain.data.digests import digest_of_pairs
 from retrain.data.folder import Index, read_tree, without_unusable
 from retrain.data.read import read_photo_again
 from retrain.data.split import SETS, TRAIN, Split, split_index
@@ -62,17 +62,20 @@ class Dataset:
 
     def digest(self) -> str:
         """Return hex BLAKE2b-128 of which photos there are in which class, whatever their names."""
-        return self._digest(self.index.classes[label] for label in self.photo_labels.tolist())
+        names = (self.index.classes[label] for label in self.photo_labels.tolist())
+        return digest_of_pairs(sorted(zip(self.keys, names, strict=True)))
 
     def split_digest(self) -> str:
         """Return hex BLAKE2b-128 of which photos are in which set."""
-        return self._digest(SETS[which] for which in self.split.sets.tolist())
+        return digest_of_pairs(sorted(zip(self.keys, self.set_names(), strict=True)))
 
-    def _digest(self, names: Iterable[str]) -> str:
-        digest = hashlib.blake2b(digest_size=16)
-        for key, name in sorted(zip(self.keys, names, strict=True)):
-            digest.update(key + name.encode("utf-8", "surrogateescape") + b"\0")
-        return digest.hexdigest()
+    def digests(self) -> dict[str, str]:
+        """Return both digests, as manifests and records have them."""
+        return {"digest": self.digest(), "split_digest": self.split_digest()}
+
+    def set_names(self) -> list[str]:
+        """Return the set of each photo, (N,), by its name."""
+        return [SETS[which] for which in self.split.sets.tolist()]
 
     def read_pixels(self, row: int) -> np.ndarray:
         """Return a photo as the network sees it, (H, W, 3) uint8; kept, so it is read once.

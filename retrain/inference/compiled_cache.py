@@ -10,7 +10,6 @@ does not load is a miss. The least recently used are removed above `LIMIT_BYTES`
 import hashlib
 import json
 import os
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, fields, replace
@@ -26,7 +25,15 @@ from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError, one_line
 from retrain.inference.spec.spec import InputSpec, Overrides
 from retrain.utils.files import identity_of, user_cache_dir
-from retrain.utils.kept import FULL, SUFFIX, Say, damaged, read_kept, write_kept
+from retrain.utils.kept import (
+    FULL,
+    SUFFIX,
+    Say,
+    damaged,
+    read_kept,
+    remove_least_recently_used,
+    write_kept,
+)
 from retrain.utils.ownership import distrust, make_own
 
 LIMIT_BYTES = 1 << 30
@@ -90,7 +97,7 @@ class CompiledCache:
             make_own(self.folder)
         if distrust(self.folder) is None:
             write_kept(self._path, head + b"\0" + blob, lambda text: _if_full(text, say))
-        _remove_least_recently_used(self.folder)
+        remove_least_recently_used(self.folder, LIMIT_BYTES)
 
 
 def _identity(file: Path) -> tuple[str | int, ...]:
@@ -112,21 +119,3 @@ def _spec_of(facts: dict[str, Any]) -> InputSpec:
         guesses=tuple(facts["guesses"]),
         fixed=tuple((name, value) for name, value in facts["fixed"]),
     )
-
-
-def _remove_least_recently_used(folder: Path) -> None:
-    """Remove entries until the folder is below LIMIT_BYTES; other processes may do so, too."""
-    entries = []
-    with suppress(OSError):
-        for path in folder.iterdir():  # files of earlier versions, too
-            with suppress(OSError):
-                facts = path.stat()
-                if stat.S_ISREG(facts.st_mode) and not path.name.startswith("."):
-                    entries.append((facts.st_mtime, facts.st_size, path))
-    total = sum(size for _, size, _ in entries)
-    for _, size, path in sorted(entries):
-        if total <= LIMIT_BYTES:
-            return
-        with suppress(OSError):
-            path.unlink()
-        total -= size

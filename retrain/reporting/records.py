@@ -9,6 +9,8 @@ import numpy as np
 
 from retrain.data.split import SETS
 from retrain.evaluation.assessment import Assessment, Calibration
+from retrain.evaluation.audit.audit import Audit
+from retrain.evaluation.audit.listing import audit_counts
 from retrain.evaluation.metrics import Metrics, metrics_to_json
 from retrain.evaluation.scoring import BLOCK, evaluate
 from retrain.features.dataset import Dataset
@@ -48,6 +50,11 @@ def calibration_facts(assessment: Assessment, calibration: Calibration) -> dict[
             "calibration_error": before.calibration_error,
         },
     }
+
+
+def audit_facts(audit: Audit | None) -> dict[str, Any]:
+    """Return what `evaluation.json` says of the audit; None where none was made."""
+    return {"audit": None if audit is None else audit_counts(audit)}
 
 
 def write_predictions(

@@ -11,8 +11,10 @@ import hashlib
 import json
 import mmap
 import os
+import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -85,6 +87,24 @@ def read_kept(path: Path, say: Say) -> bytes | None:
         say(damaged(path, "not what was written"))
         return None
     return bytes(content)
+
+
+def remove_least_recently_used(folder: Path, limit: int) -> None:
+    """Remove files until a folder of them is below `limit` bytes; other processes may, too."""
+    entries = []
+    with suppress(OSError):
+        for path in folder.iterdir():  # files of earlier versions, too
+            with suppress(OSError):
+                facts = path.stat()
+                if stat.S_ISREG(facts.st_mode) and not path.name.startswith("."):
+                    entries.append((facts.st_mtime, facts.st_size, path))
+    total = sum(size for _, size, _ in entries)
+    for _, size, path in sorted(entries):
+        if total <= limit:
+            return
+        with suppress(OSError):
+            path.unlink()
+        total -= size
 
 
 def seal_file(path: Path, name: str) -> None:

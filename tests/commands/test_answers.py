@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from conftest import EXAMPLE_FLOWERS, TINY, Run, write_picture
 
 import retrain
 from retrain.commands.audit import audit_tree
-from retrain.commands.evaluate import GraphEvaluation, evaluate_graph
+from retrain.commands.evaluate import evaluate_graph
+from retrain.commands.graph_evaluation import GraphEvaluation
 from retrain.config import TrainConfig
 from retrain.data.class_names import unknown_answer
 from retrain.errors import RetrainError
@@ -68,9 +70,9 @@ def test_the_test_photos_are_judged_unless_others_are_named(
     for name, photos in sets.items():
         flowers(tmp_path / "t" / name, photos, daisy="daisy", tulips="Tulips")
     found = judged(which)
-    assert len(found.photos) == found.metrics.count == count
-    support = {each.label: each.support for each in found.metrics.classes if each.support}
-    assert support == {"daisy": count // 2, "tulips": count // 2}
+    assert len(found.photos) == count and len(found.headline) == found.metrics.count
+    truth = Counter(found.labels[label] for label in found.truth.tolist())
+    assert truth == {"daisy": count // 2, "tulips": count // 2}
 
 
 @pytest.mark.parametrize("sets", [{"train": 2, "test": 1}, {"": 2}])
@@ -91,9 +93,10 @@ def test_photos_of_one_class_are_judged_with_a_report(
     done = run("retrain", "evaluate", "--graph", trained / "output_graph.pb", "--image_dir",
                tmp_path / "one")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    facts = json.loads((tmp_path / "work/evaluation.json").read_text())
-    assert facts["count"] == 3 and facts["macro_auc"] is None
-    assert (tmp_path / "work/report.html").stat().st_size > 10_000
+    folder = tmp_path / "work" / "output_graph_on_one"
+    facts = json.loads((folder / "evaluation.json").read_text())
+    assert facts["photos"] == 3 and facts["macro_auc"] is None
+    assert (folder / "report.html").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("photos", [1, 2, 7])

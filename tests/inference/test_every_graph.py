@@ -348,4 +348,5 @@ def test_evaluate_judges_them(name: str, kinds: Path, run: Run, tmp_path: Path) 
     done = run("retrain", "evaluate", "--graph", kinds / name, "--image_dir", tree, "--no-report")
     assert done.returncode == 0, done.stderr
     assert "labels are taken from" in done.stderr and "INFO" not in done.stderr
-    assert "ash" in (tmp_path / "work" / "predictions.csv").read_text()
+    folder = tmp_path / "work" / f"{Path(name).stem}_on_tree"
+    assert "ash" in (folder / "predictions.csv").read_text()

@@ -49,15 +49,19 @@ def write_audit_json(audit: Audit, path: Path) -> None:
 
 def audit_to_json(audit: Audit) -> dict[str, Any]:
     """Return the audit in types that JSON has."""
-    kinds = Counter(finding.kind for finding in audit.findings)
     return {
         "photos": audit.photos,
         "classes": list(audit.classes),
         "balance": {**asdict(audit.balance), "ratio": audit.balance.ratio},
-        "leaks": len(leaks(audit)),
-        "counts": {kind: kinds[kind] for kind in CHECKS},
+        **audit_counts(audit),
         "findings": [asdict(finding) for finding in audit.findings],
     }
+
+
+def audit_counts(audit: Audit) -> dict[str, Any]:
+    """Count the `leaks`, and the findings of each kind as `counts`."""
+    kinds = Counter(finding.kind for finding in audit.findings)
+    return {"leaks": len(leaks(audit)), "counts": {kind: kinds[kind] for kind in CHECKS}}
 
 
 def audit_from_json(facts: Mapping[str, Any]) -> Audit:
@@ -67,14 +71,17 @@ def audit_from_json(facts: Mapping[str, Any]) -> Audit:
     return Audit(facts["photos"], tuple(facts["classes"]), Balance(**balance), findings)
 
 
-def audit_lines(audit: Audit) -> list[str]:
-    """Return a line for each kind that was found, then its worst; leaks come first."""
+def audit_lines(audit: Audit, listed: Path) -> list[str]:
+    """Return a line for each kind that was found, then its worst; leaks come first.
+
+    `listed`: Where the others are.
+    """
     lines = []
     leaking = leaks(audit)
     if leaking:
         pictures = counted(len(leaking), "pair") + " of equal pictures in two sets"
         lines.append(f"ERROR: {pictures}, which flatters the accuracy")
-        lines += _worst(leaking)
+        lines += _worst(leaking, listed)
     for kind, check in CHECKS.items():
         found = [f for f in audit.of_kind(kind) if f.severity != "error"]
         if not check.lists_notes:
@@ -85,17 +92,17 @@ def audit_lines(audit: Audit) -> list[str]:
             name = kind.replace("_", " ")
             lines.append(f"{severity}: {name} ({check.meaning}): {len(found)}")
             found.sort(key=lambda finding: finding.severity != "warning")
-            lines += _worst(found)
+            lines += _worst(found, listed)
     if not lines:
         lines.append(f"nothing odd about {counted(audit.photos, 'photo')}")
     return lines
 
 
-def _worst(findings: list[Finding]) -> list[str]:
+def _worst(findings: list[Finding], listed: Path) -> list[str]:
     lines = []
     for finding in findings[:SHOWN]:
         what = " and ".join(path for path in (finding.path, finding.other) if path)
         lines.append(f"  {what}: {finding.detail}" if what else f"  {finding.detail}")
     if len(findings) > SHOWN:
-        lines.append(f"  and {len(findings) - SHOWN} more")
+        lines.append(f"  and {len(findings) - SHOWN} more in {listed.absolute()}")
     return lines
