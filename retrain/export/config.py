@@ -79,7 +79,7 @@ class GraphConfig(Section, group=OUTPUTS, recorded=False):
         folder = self.output_graph.parent if self.output_dir is None else self.output_dir
         stem = self.output_graph.stem
         if self.is_rejected:
-            stem = stem.removesuffix(REJECTED)
+            stem = stem.removesuffix(REJECTED).removesuffix(f"_{REJECTED[1:]}")
         if stem != DEFAULT_GRAPH.stem:
             name = f"{stem}_{name.removeprefix('output_')}"
         return rejected(folder / name) if self.is_rejected else folder / name
@@ -93,7 +93,8 @@ def in_folder(path: Path, folder: Path | None) -> Path:
 
 def rejected(file: Path) -> Path:
     """Return the name beside a file for one that missed a gate: `output_graph.rejected.pb`."""
-    return file.with_name(f"{file.stem}{REJECTED}{file.suffix}")
+    mark = REJECTED if file.suffix else f"_{REJECTED[1:]}"  # which is no suffix itself
+    return file.with_name(f"{file.stem}{mark}{file.suffix}")
 
 
 def _rejected_folder(folder: Path) -> Path:
@@ -103,7 +104,7 @@ def _rejected_folder(folder: Path) -> Path:
     """
     whole = folder.absolute()
     versions = whole.parent if whole.name.isdecimal() else whole
-    return versions.with_name(f"{versions.name}{REJECTED}")
+    return versions.with_name(f"{versions.name}_{REJECTED[1:]}")  # folders have no suffix
 
 
 @dataclass(frozen=True)

@@ -92,9 +92,13 @@ def test_every_file_of_a_run_has_a_name_beside() -> None:
         "deep/x_run.rejected.json", "phone/f.rejected.tflite", "f.rejected.onnx",
     ]  # fmt: skip
     # A server takes whatever lies among the versions of a SavedModel.
-    assert config.exports.saved_model_dir == Path("serving.rejected").absolute()
+    assert config.exports.saved_model_dir == Path("serving_rejected").absolute()
+    bare = TrainConfig.from_flat("photos", output_graph="g").rejected().graph
+    assert [bare.output_graph, bare.beside("run.json")] == [
+        Path("g_rejected"), Path("g_run.rejected.json")
+    ]  # fmt: skip
     version = TrainConfig.from_flat("photos", saved_model_dir="serving/7").rejected()
-    assert version.exports.saved_model_dir == Path("serving.rejected").absolute()
+    assert version.exports.saved_model_dir == Path("serving_rejected").absolute()
 
 
 def test_a_comparison_needs_the_earlier_graph() -> None:

@@ -168,7 +168,7 @@ def test_what_answers_otherwise_ends_with_4(run: Run, tmp_path: Path) -> None:
     assert "test photos, --parity_min_agreement 1; nothing was replaced, the new files" in line
     assert (work / "q.tflite").read_bytes() == b"yesterday's"
     assert [path.name for path in (work / "serving").iterdir()] == []
-    assert (work / "serving.rejected/1/saved_model.pb").is_file()
+    assert (work / "serving_rejected/1/saved_model.pb").is_file()
     for name in ("q.tflite", "labels.txt", "manifest.json", "MODEL_CARD.md", "output_graph.pb",
                  "output_labels.txt", "evaluation.json"):  # fmt: skip
         assert rejected(work / name).is_file()
