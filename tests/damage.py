@@ -16,7 +16,6 @@ import numpy as np
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
 from retrain.backbones.freeze.input_config import InputConfig
-from retrain.backbones.sources.archive import unpack
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
 from retrain.data.digests import digest_of
 from retrain.features.store import BottleneckStore, StoreIdentity
@@ -27,6 +26,7 @@ from retrain.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from retrain.utils.archive import unpack
 from retrain.utils.kept import read_kept, write_kept
 from retrain.utils.logs import warn_once
 

@@ -77,3 +77,20 @@ def _saved_model_folder(folder: Path) -> Path:
             "folders that do; give the folder that was exported"
         )
     return max(versions, key=lambda child: int(child.name))
+
+
+def find_saved_model(folder: Path) -> Path | None:
+    """Return the folder that holds saved_model.pb: this one, its only sub-folder, or that one's.
+
+    None if there is none.
+    """
+    while not (folder / SAVED_MODEL_FILE).is_file():
+        try:
+            folders = [path for path in folder.iterdir() if path.is_dir()]
+        except OSError:
+            return None
+        inner = [path for path in folders if path.name[0] != "." and path.name != "__MACOSX"]
+        if len(inner) != 1:
+            return None
+        folder = inner[0]
+    return folder

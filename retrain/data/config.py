@@ -1,9 +1,11 @@
 """Settings of the photos: where they are, how they are divided and distorted."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from retrain.errors import UsageFault
-from retrain.utils.settings import DISTORTIONS, PHOTOS, Range, Section, real, setting
+from retrain.utils.handles import Handle
+from retrain.utils.settings import DISTORTIONS, PHOTOS, Range, Section, real, setting, text_of
 
 PERCENT = Range(0, 99)
 SIDE = Range(1, 4096)  # of a picture, in pixels
@@ -22,12 +24,21 @@ def check_percentages(testing: int, validation: int) -> None:
         )
 
 
+def _image_dir(value: Any) -> str:
+    text = text_of("image_dir", value)
+    return Handle(text) if "://" in text else text
+
+
 @dataclass(frozen=True)
 class DataConfig(Section, group=PHOTOS):
     """The photos of a run, and what becomes of those that cannot be used."""
 
     image_dir: str = setting(
-        help="Holds one folder of photos per class.", everyday=True, metavar="DIR", recorded=False
+        help="Holds one folder of photos per class; or a .zip or .tar.gz, or its URL.",
+        everyday=True,
+        metavar="DIR",
+        recorded=False,
+        check=_image_dir,
     )
     testing_percentage: int = setting(
         10, help="Photos kept for the final test.", range=PERCENT, everyday=True

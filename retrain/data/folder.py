@@ -14,6 +14,7 @@ from typing import NamedTuple
 from retrain.data.file_kinds import is_picture, is_picture_name
 from retrain.data.layout import Layout, find_layout, shape_of
 from retrain.data.name_matching import composed, loose, match_names
+from retrain.data.packed import WANTED, unpacked
 from retrain.data.walk import SetAside, Walker
 from retrain.errors import RetrainError, counted, few
 from retrain.utils.files import Identity
@@ -74,14 +75,15 @@ def read_tree(image_dir: str, ignore: Iterable[Path] = (), least_classes: int = 
     """Walk `image_dir`, one folder per class with photos anywhere below it, and return the index.
 
     Left out are hidden files and folders, what systems leave there, and the folders in `ignore`
-    (the run's own outputs). Links are followed, each folder once. Top folders that are sets by
-    their names (`train`, `validation`, `test` and the like) hold the classes in their sub-folders.
+    (the run's own outputs). Links are followed, each folder once. An archive or a URL is unpacked
+    first (`packed`). Top folders that are sets by their names (`train`, `validation`, `test` and
+    the like) hold the classes in their sub-folders.
     Folders of different sets, or of one written in two ways of Unicode, whose names mean the same
     are one class (`name_matching`).
     Raises RetrainError for fewer than `least_classes` classes with files in them, and for folders
     that look like sets and are not called so.
     """
-    typed = os.path.expanduser(image_dir)
+    typed = os.path.expanduser(unpacked(image_dir))
     root = Path(typed)
     _check_root(root)
     walker = Walker(root, {path.resolve() for path in ignore})
@@ -223,7 +225,7 @@ def _check_root(root: Path) -> None:
     if root.is_dir():
         return
     place = os.path.abspath(root)
-    what = "is a file, not a folder" if root.exists() else "does not exist"
+    what = f"is a file, neither a folder nor {WANTED}" if root.exists() else "does not exist"
     near = None if root.exists() else nearest_folder(Path(place))
     raise RetrainError(
         f"image folder {place} {what}: "

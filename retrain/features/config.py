@@ -12,10 +12,10 @@ from retrain.backbones.freeze.input_config import (
     parse_range,
     parse_size,
 )
-from retrain.backbones.sources.handles import Handle
 from retrain.data.config import SIDE, VALUE
 from retrain.errors import UsageFault
 from retrain.utils.files import user_cache_dir
+from retrain.utils.handles import Handle
 from retrain.utils.settings import MODULE, Section, setting, shown, text_of
 
 SIMPLE_CNN = "simple_cnn"  # the name of the network that is trained from scratch

@@ -7,13 +7,15 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from retrain.backbones.sources import archive as archive_module
-from retrain.backbones.sources.archive import find_saved_model, unpack
+from retrain.artifacts.detect import find_saved_model
 from retrain.errors import RetrainError
+from retrain.utils import archive as archive_module
+from retrain.utils.archive import MODULE, Limits, unpack
 
 FILES = {"saved_model.pb": b"graph", "variables/variables.index": b"x" * 1024, "assets/é.txt": b""}
 
@@ -41,10 +43,10 @@ def content_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def assert_refused(archive: Path, said: str) -> None:
+def assert_refused(archive: Path, said: str, limits: Limits = MODULE) -> None:
     folder = archive.parent / "place" / "module"
     with pytest.raises(RetrainError) as fault:
-        unpack(archive, folder, "https://x.org/m.tar.gz")
+        unpack(archive, folder, "https://x.org/m.tar.gz", limits=limits)
     line = str(fault.value)
     assert line.startswith("https://x.org/m.tar.gz is no") and said in line
     assert "\n" not in line
@@ -122,10 +124,12 @@ def test_bombs_are_refused(tmp_path: Path) -> None:
     assert_refused(tmp_path / "b", "to more than 67 MB")
 
 
-def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive_module, "MAX_MEMBERS", 3)
-    unpack(tar_with(tmp_path / "a"), tmp_path / "module", "a")
-    assert_refused(tar_with(tmp_path / "a", member("one more")), "holds more than 3 files")
+def test_more_than_the_limits_is_refused(tmp_path: Path) -> None:
+    few, small = replace(MODULE, files=3), replace(MODULE, unpacked=1028)
+    unpack(tar_with(tmp_path / "a"), tmp_path / "module", "a", limits=few)
+    more = tar_with(tmp_path / "a", member("one more"))
+    assert_refused(more, "holds more than 3 files", limits=few)
+    assert_refused(more, "to more than 0 MB", limits=small)
 
 
 def test_a_huge_header_is_refused(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import pytest
 from hub_server import HubServer
 from run_commands import in_namespace
 
-from retrain.backbones.sources import download as download_module
-from retrain.backbones.sources.download import download
 from retrain.errors import RetrainError
+from retrain.utils import download as download_module
 from retrain.utils import progress
+from retrain.utils.download import download
 from retrain.utils.logs import console
 
 pytestmark = pytest.mark.slow
@@ -209,7 +209,7 @@ def test_a_host_that_swallows_connections_is_given_up_soon(tmp_path: Path) -> No
 DOWNLOAD = """
 import sys, time
 from pathlib import Path
-from retrain.backbones.sources.download import download
+from retrain.utils.download import download
 from retrain.utils import progress
 start = time.monotonic()
 try:

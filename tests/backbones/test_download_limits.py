@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hub_server import HubServer
 
-from retrain.backbones.sources import download as download_module
-from retrain.backbones.sources.download import download
 from retrain.errors import RetrainError
+from retrain.utils import download as download_module
+from retrain.utils.archive import MODULE, Limits
+from retrain.utils.download import download
 from retrain.utils.logs import console
 
 pytestmark = pytest.mark.slow
@@ -30,9 +32,9 @@ def hub() -> Iterator[HubServer]:
         yield running
 
 
-def fault_of(url: str, folder: Path) -> str:
+def fault_of(url: str, folder: Path, limits: Limits = MODULE) -> str:
     with pytest.raises(RetrainError) as fault:
-        download(url, folder / "m", "get it elsewhere")
+        download(url, folder / "m", "get it elsewhere", limits=limits)
     assert not folder.exists() or not list(folder.iterdir())
     return str(fault.value)
 
@@ -49,20 +51,16 @@ def test_a_byte_now_and_then_is_no_download(
     assert time.monotonic() - start < 20
 
 
-def test_a_body_without_an_end_is_refused(
-    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_body_without_an_end_is_refused(hub: HubServer, tmp_path: Path) -> None:
     assert "larger than 16 GB" in fault_of(f"{hub.url}/endless", tmp_path / "new")  # it says so
-    monkeypatch.setattr(download_module, "MAX_MODULE_BYTES", 1 << 19)
-    assert len(hub.module) > 1 << 19
-    assert "which no module is" in fault_of(f"{hub.url}/unsized", tmp_path / "new")
+    small = replace(MODULE, packed=1 << 19)
+    assert len(hub.module) > small.packed
+    assert "it is larger than" in fault_of(f"{hub.url}/unsized", tmp_path / "new", small)
 
 
-def test_what_the_disk_cannot_hold_is_not_begun(
-    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(download_module, "MAX_MODULE_BYTES", 1 << 62)
-    assert "the disk is full" in fault_of(f"{hub.url}/endless", tmp_path / "new")
+def test_what_the_disk_cannot_hold_is_not_begun(hub: HubServer, tmp_path: Path) -> None:
+    endless = replace(MODULE, packed=1 << 62)
+    assert "the disk is full" in fault_of(f"{hub.url}/endless", tmp_path / "new", endless)
 
 
 def test_another_host_is_said_and_gets_no_password(

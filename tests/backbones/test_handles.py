@@ -13,15 +13,15 @@ from conftest import Run
 from hub_server import HubServer
 
 from retrain.backbones.sources.cache import FrozenStore
-from retrain.backbones.sources.handles import (
+from retrain.config import TrainConfig
+from retrain.errors import RetrainError
+from retrain.utils.handles import (
     Handle,
     lacks_secret,
     masked,
     whole,
     without_secrets,
 )
-from retrain.config import TrainConfig
-from retrain.errors import RetrainError
 
 SECRET, PASSWORD = "s3cr3tT0ken", "hunter2pass"
 MASKED = {

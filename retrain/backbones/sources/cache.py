@@ -19,7 +19,6 @@ from pathlib import Path
 
 from retrain.backbones.backbone import INFO_FILE, Backbone, digest_of_graph, read_backbone
 from retrain.backbones.freeze.input_config import InputConfig
-from retrain.backbones.sources.handles import Handle, whole
 from retrain.errors import RetrainError, one_line
 from retrain.utils.files import (
     cannot_write,
@@ -27,6 +26,7 @@ from retrain.utils.files import (
     open_regular,
     scratch_folder,
 )
+from retrain.utils.handles import Handle, whole
 from retrain.utils.kept import (
     SUFFIX,
     damage_in,

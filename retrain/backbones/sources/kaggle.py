@@ -13,8 +13,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from retrain.backbones.sources.archive import MAX_MODULE_BYTES, find_saved_model
+from retrain.artifacts.detect import find_saved_model
 from retrain.errors import RetrainError, one_line
+from retrain.utils.archive import MODULE
 from retrain.utils.files import cannot_write, home_expanded
 from retrain.utils.lock import folder_lock
 from retrain.utils.ownership import check_own
@@ -135,8 +136,8 @@ def _follow(receiver: "Connection[object, object]", folder: Path, what: str) -> 
     with progress(what, 0, "kB") as meter:
         while not receiver.poll(POLL_S):
             size = _size_below(folder)
-            if size - start > MAX_MODULE_BYTES:
-                return f"it is larger than {MAX_MODULE_BYTES >> 30} GB, which no module is"
+            if size - start > MODULE.packed:
+                return f"it is larger than {MODULE.packed >> 30} GB, which no module is"
             if abs(size - seen) >= LEAST_BYTES:
                 seen, moved = size, time.monotonic()
             elif time.monotonic() - moved > STALL_S:
@@ -171,7 +172,7 @@ def _run_kagglehub(handle: str, sender: "Connection[object, object]") -> None:
 def _fetch_with_kagglehub(handle: str) -> str:
     from kagglesdk.kaggle_env import get_endpoint, get_env
 
-    from retrain.backbones.sources.download import why_unreachable
+    from retrain.utils.download import why_unreachable
 
     if not any(name in os.environ for name in NOTEBOOK_VARIABLES):
         unreachable = why_unreachable(get_endpoint(get_env()))
@@ -185,7 +186,7 @@ def _fetch_with_kagglehub(handle: str) -> str:
 def _reason(error: Exception, handle: str) -> str | OSError:
     import requests
 
-    from retrain.backbones.sources.download import root_of
+    from retrain.utils.download import root_of
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
         status = error.response.status_code

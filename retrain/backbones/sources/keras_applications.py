@@ -46,7 +46,7 @@ class KerasApplication(Source):
 
         Returns the backbone.
         """
-        from retrain.backbones.sources.download import NoNetwork, why_unreachable
+        from retrain.utils.download import NoNetwork, why_unreachable
 
         called, size = name or self.network, wanted.usual_size
         assert size is not None and size[0] == size[1]

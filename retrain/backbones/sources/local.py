@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from retrain.artifacts.detect import find_saved_model
 from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.freeze.input_config import InputConfig
-from retrain.backbones.sources.archive import find_saved_model, unpack
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
 from retrain.backbones.sources.source import INSTEAD, Source
 from retrain.errors import RetrainError, UsageFault
+from retrain.utils.archive import unpack
 from retrain.utils.files import home_expanded
 from retrain.utils.kept import damage_in, is_sealed
 

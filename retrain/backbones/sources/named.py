@@ -44,7 +44,7 @@ class NamedModule(Source):
 
         Raises RetrainError in one line that says how to get it, and which modules need no network.
         """
-        from retrain.backbones.sources.download import NoNetwork  # a tenth of a second
+        from retrain.utils.download import NoNetwork  # a tenth of a second
 
         if advice is None:
             advice = self._advice()

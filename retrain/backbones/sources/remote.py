@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from retrain.artifacts.detect import find_saved_model
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.freeze.input_config import InputConfig
-from retrain.backbones.sources.archive import find_saved_model
 from retrain.backbones.sources.cache import FrozenStore, fingerprint_of
-from retrain.backbones.sources.handles import lacks_secret
 from retrain.backbones.sources.kaggle import fetch_kaggle, kaggle_handle
 from retrain.backbones.sources.local import is_module_file, local_backbone
 from retrain.backbones.sources.source import INSTEAD, Source
 from retrain.backbones.sources.tfhub import fetch_module
 from retrain.errors import RetrainError, UsageFault
 from retrain.utils.files import home_expanded
+from retrain.utils.handles import lacks_secret
 
 log = logging.getLogger(__name__)
 

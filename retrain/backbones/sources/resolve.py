@@ -10,12 +10,12 @@ from retrain.backbones.bundled import BUNDLED
 from retrain.backbones.freeze.input_config import InputConfig
 from retrain.backbones.sources.cache import FrozenStore
 from retrain.backbones.sources.catalogue import find_by_url, nearest
-from retrain.backbones.sources.handles import Handle, cautiously_masked
 from retrain.backbones.sources.local import LocalModule
 from retrain.backbones.sources.named import NamedModule
 from retrain.backbones.sources.remote import HubUrl, KaggleModel
 from retrain.backbones.sources.source import Source
 from retrain.errors import UsageFault
+from retrain.utils.handles import Handle, cautiously_masked
 
 log = logging.getLogger(__name__)
 

@@ -18,15 +18,16 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from retrain.backbones.sources.archive import find_saved_model, unpack
-from retrain.backbones.sources.handles import Handle, whole
+from retrain.artifacts.detect import find_saved_model
 from retrain.errors import RetrainError
+from retrain.utils.archive import unpack
 from retrain.utils.files import (
     cannot_write,
     check_folder_can_be_written,
     scratch_folder,
     user_cache_dir,
 )
+from retrain.utils.handles import Handle, whole
 from retrain.utils.kept import damage_in, is_sealed, seal_folder
 from retrain.utils.lock import folder_lock
 from retrain.utils.ownership import check_own, distrust, make_own
@@ -82,7 +83,7 @@ def fetch_module(url: str, advice: str) -> Path:
 
 
 def _fetch(url: str, folder: Path, advice: str) -> Path:
-    from retrain.backbones.sources.download import download
+    from retrain.utils.download import download
 
     if os.path.lexists(folder):
         log.warning(f"{folder} is half-written ({_lack(folder)}): fetching {url} again")

@@ -1,4 +1,4 @@
-"""Unpacking a module's archive without trusting it."""
+"""Unpacking an archive without trusting it."""
 
 import bz2
 import gzip
@@ -18,19 +18,38 @@ from retrain.errors import RetrainError, one_line
 from retrain.utils.files import cannot_write
 from retrain.utils.temporary import temporary_name
 
-MAX_MODULE_BYTES = 16 << 30  # of what is downloaded as a module; they have up to a few gigabytes
-MAX_UNPACKED_BYTES = 8 << 30
-MAX_RATIO = 200  # unpacked to packed bytes; weights hardly shrink at all
+MAX_RATIO = 200  # unpacked to packed bytes; weights and photos hardly shrink at all
 SMALL_BYTES = 64 << 20  # below it no ratio is refused
-MAX_MEMBERS = 10_000
 MAX_HEADER_BYTES = 1 << 20  # of one tar header with its extensions
 BLOCK_BYTES = 1 << 20
-SAVED_MODEL = "saved_model.pb"
 
 _DAMAGED = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError,
     RuntimeError,
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an honest archive of a kind has at most.
+
+    Attributes:
+        packed: Bytes of the archive, where it is downloaded.
+        unpacked: Bytes of all that it holds.
+        files: How many it holds.
+        wanted: What it should be, for an error.
+        one_by_one: Each file is on the disk before the next is written; of many small ones, all
+            are at the end.
+    """
+
+    packed: int
+    unpacked: int
+    files: int
+    wanted: str
+    one_by_one: bool = True
+
+
+MODULE = Limits(16 << 30, 8 << 30, 10_000, "a .tar.gz of a TF2 SavedModel")
 
 
 @dataclass(frozen=True)
@@ -46,18 +65,18 @@ class _Untrusted(Exception):
     """The archive holds what an honest one would not; the message says what."""
 
 
-def unpack(archive: Path, folder: Path, origin: str) -> None:
+def unpack(archive: Path, folder: Path, origin: str, *, limits: Limits = MODULE) -> None:
     """Unpack a tar (plain, gzip, bzip2, xz) or zip archive as `folder`, whole or not at all.
 
     Only regular files and folders are made, with this process's own rights. If `folder` has
     appeared meanwhile, it stays as it is. `origin` names the archive to the user. Raises
     RetrainError for what is no archive, is damaged or truncated, leads out of its folder, holds
-    links or devices, or is far larger than it looks.
+    links or devices, or is far larger than it looks or the `limits` allow.
     """
     temporary = temporary_name(folder)
     try:
         temporary.mkdir(parents=True)
-        _write_members(archive, temporary)
+        _write_members(archive, temporary, limits)
         try:
             temporary.rename(folder)
         except OSError:
@@ -69,49 +88,32 @@ def unpack(archive: Path, folder: Path, origin: str) -> None:
             "comes from"
         ) from reason
     except _DAMAGED as error:
-        raise _damaged(origin, error) from error
+        raise _damaged(origin, error, limits) from error
     except OSError as error:
         if error.errno is None:  # raised by gzip and bz2 for wrong content
-            raise _damaged(origin, error) from error
+            raise _damaged(origin, error, limits) from error
         raise cannot_write(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def find_saved_model(folder: Path) -> Path | None:
-    """Return the folder that holds saved_model.pb: this one, its only sub-folder, or that one's.
-
-    None if there is none.
-    """
-    while not (folder / SAVED_MODEL).is_file():
-        try:
-            folders = [path for path in folder.iterdir() if path.is_dir()]
-        except OSError:
-            return None
-        inner = [path for path in folders if path.name[0] != "." and path.name != "__MACOSX"]
-        if len(inner) != 1:
-            return None
-        folder = inner[0]
-    return folder
-
-
-def _damaged(origin: str, error: Exception) -> RetrainError:
+def _damaged(origin: str, error: Exception, limits: Limits) -> RetrainError:
     return RetrainError(
         f"{origin} is no archive that can be unpacked, or is damaged or cut off "
-        f"({one_line(error)}): a .tar.gz of a TF2 SavedModel is wanted; fetch it again"
+        f"({one_line(error)}): {limits.wanted} is wanted; fetch it again"
     )
 
 
-def _write_members(archive: Path, folder: Path) -> None:
+def _write_members(archive: Path, folder: Path, limits: Limits) -> None:
     packed = archive.stat().st_size
-    limit = min(MAX_UNPACKED_BYTES, max(SMALL_BYTES, MAX_RATIO * packed))
+    limit = min(limits.unpacked, max(SMALL_BYTES, MAX_RATIO * packed))
     unpacked = 0
     with open(archive, "rb") as file:
         magic = file.read(6)
     members = _zip_members(archive) if magic[:2] == b"PK" else _tar_members(archive, magic)
     for count, member in enumerate(members, 1):
-        if count > MAX_MEMBERS:
-            raise _Untrusted(f"holds more than {MAX_MEMBERS} files")
+        if count > limits.files:
+            raise _Untrusted(f"holds more than {limits.files} files")
         unpacked += member.size
         if unpacked > limit:
             raise _Untrusted(
@@ -126,8 +128,11 @@ def _write_members(archive: Path, folder: Path) -> None:
             shutil.copyfileobj(member.content, file, BLOCK_BYTES)
             if file.tell() != member.size:
                 raise EOFError(f"{member.name} is cut off")
-            file.flush()
-            os.fsync(file.fileno())
+            if limits.one_by_one:
+                file.flush()
+                os.fsync(file.fileno())
+    if not limits.one_by_one and hasattr(os, "sync"):  # Windows has none
+        os.sync()
 
 
 def _safe(name: str) -> PurePosixPath:

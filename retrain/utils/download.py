@@ -21,10 +21,10 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from retrain._version import __version__
-from retrain.backbones.sources.archive import MAX_MODULE_BYTES
-from retrain.backbones.sources.handles import Handle, whole, without_secrets
 from retrain.errors import RetrainError, one_line
+from retrain.utils.archive import MODULE, Limits
 from retrain.utils.files import atomic_path
+from retrain.utils.handles import Handle, whole, without_secrets
 from retrain.utils.progress import progress
 
 log = logging.getLogger(__name__)
@@ -65,14 +65,14 @@ class _BrokenOff(_Refused):
     """A body ended before its end: the next try may be luckier."""
 
 
-def download(url: str, target: Path, advice: str) -> None:
+def download(url: str, target: Path, advice: str, *, limits: Limits = MODULE) -> None:
     """Write the bytes that an http(s) URL serves to `target`, whole or not at all.
 
     They are stored as they are sent: an archive that a server declares as gzip-encoded stays one.
     Another host that it is sent on to is said; a password goes to the host of the URL only.
     Raises RetrainError, in a line that ends in `advice` and holds no secret of the URL: within
     CONNECT_S if there is no network, within STALL_S when less than a block comes in that time, and
-    for more than MAX_MODULE_BYTES.
+    for more than the `limits` allow.
     """
     url = Handle(url)
     try:
@@ -80,7 +80,7 @@ def download(url: str, target: Path, advice: str) -> None:
         if unreachable is not None:
             raise NoNetwork(f"cannot download {url}: {unreachable}; {advice}")
         with atomic_path(target) as temporary, open(temporary, "wb") as file, _session() as session:
-            _Transfer(session, url, file).run()
+            _Transfer(session, url, file, most=limits.packed).run()
     except _Refused as reason:
         why = without_secrets(str(reason))
         raise RetrainError(f"cannot download {url}: {why}; {advice}") from None
@@ -168,8 +168,8 @@ class _Transfer:
     that the file is still the same.
     """
 
-    def __init__(self, session: requests.Session, url: str, file: BinaryIO) -> None:
-        self.session, self.url, self.file = session, url, file
+    def __init__(self, session: requests.Session, url: str, file: BinaryIO, *, most: int) -> None:
+        self.session, self.url, self.file, self.most = session, url, file, most
         self.tag = ""
         self.told = ""  # the host of the last redirect that was logged
 
@@ -259,9 +259,9 @@ class _Transfer:
             raise _BrokenOff(f"{self.file.tell()} of {total} bytes came")
 
     def _check_size(self, size: int) -> None:
-        """Raise _Refused for more than a module can have, OSError for more than the disk has."""
-        if size > MAX_MODULE_BYTES:
-            raise _Refused(f"it is larger than {MAX_MODULE_BYTES >> 30} GB, which no module is")
+        """Raise _Refused for more than is allowed, OSError for more than the disk has."""
+        if size > self.most:
+            raise _Refused(f"it is larger than {self.most >> 30} GB")
         room = shutil.disk_usage(os.path.dirname(os.path.abspath(self.file.name))).free
         if size - self.file.tell() > room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
