@@ -57,6 +57,7 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
         learning_curve=_learning_curve(config, result),
         audit=result.audit,
         outputs=files_written(config, result),
+        comparison=result.comparison,
     )
     _write(inputs, page, seed=config.batches.seed)
 

@@ -22,14 +22,31 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class ComparedPhoto:
+    """A test photo that both graphs labelled: its true class and their answers.
+
+    Classes are named as the new graph names them, where it has them.
+    """
+
+    path: str
+    truth: str
+    new: str
+    earlier: str
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """Accuracies in [0, 1] of the new and the earlier graph on the same `photos` test photos."""
+    """Accuracies in [0, 1] of the new and the earlier graph on the same `photos` test photos.
+
+    `answers`: the photos one by one.
+    """
 
     earlier: Path
     photos: int
     new_accuracy: float
     earlier_accuracy: float
     difference: PairedDifference
+    answers: tuple[ComparedPhoto, ...] = ()
 
     @property
     def is_worse(self) -> bool:
@@ -92,15 +109,24 @@ def compare_with(
             if isinstance(pixels, np.ndarray):
                 yield number, pixels
 
-    theirs, ours = [], []
+    theirs, ours, answers = [], [], []
+    our_name = {theirs: labels[ours] for ours, theirs in known.items()}
     predicted = evaluation.predicted
     with progress("Asking the earlier graph", len(paths), "photos") as meter:
         for number, scores in classifier.scores(pictures()):
             position = asked[number][1]
             truth = int(evaluation.truth[position])
-            answer = classifier.labels[int(scores.argmax())]
-            theirs.append(answer == classifier.labels[known[truth]])
-            ours.append(bool(predicted[position] == truth))
+            answer, our_answer = int(scores.argmax()), int(predicted[position])
+            theirs.append(classifier.labels[answer] == classifier.labels[known[truth]])
+            ours.append(our_answer == truth)
+            answers.append(
+                ComparedPhoto(
+                    dataset.index.photos[asked[number][0]].path,
+                    labels[truth],
+                    labels[our_answer],
+                    our_name.get(answer, classifier.labels[answer]),
+                )
+            )
             meter.advance()
     if not theirs:
         log.warning(f"{earlier} can be asked about no test photo, so nothing can be compared")
@@ -112,4 +138,5 @@ def compare_with(
         float(new.mean()),
         float(old.mean()),
         paired_difference(new, old),
+        tuple(answers),
     )

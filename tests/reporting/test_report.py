@@ -3,21 +3,19 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS
+from made_up_run import draw, inputs_of, page_of
 from PIL import Image
 from run_commands import PATIENCE_S
 
-from retrain.evaluation.audit.audit import Audit
-from retrain.evaluation.audit.balance import balance
-from retrain.evaluation.audit.finding import Finding
 from retrain.evaluation.learning_curve import LearningCurve, advice, learning_curve
 from retrain.evaluation.metrics import compute_metrics
 from retrain.evaluation.next_steps import Step
@@ -28,76 +26,8 @@ from retrain.reporting.html.facts import ReportInputs, ScoredPhotos
 from retrain.reporting.thumbnails import data_uri, draw_photos
 from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
-from retrain.utils.numerics import softmax
 
 pytestmark = pytest.mark.slow
-
-
-def draw(path: Path, seed: int) -> None:
-    """A small picture with shapes of its own."""
-    rng = np.random.default_rng(seed)
-    pixels = rng.integers(0, 256, (4, 5, 3)).astype(np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).resize((200, 160), Image.Resampling.BICUBIC).save(path, quality=80)
-
-
-def inputs_of(root: Path, classes: int, count: int = 200, **changes: object) -> ReportInputs:
-    """A made-up run with everything a page can show; `count` test photos share 20 pictures."""
-    rng = np.random.default_rng(classes)
-    labels = [f"class {number}" for number in range(classes)]
-    for number in range(20):
-        if not (root / f"{number}.jpg").exists():
-            draw(root / f"{number}.jpg", number)
-    truth = np.sort(rng.integers(classes, size=count))
-    logits = rng.normal(size=(count, classes))
-    logits[np.arange(count), (truth + (rng.random(count) < 0.15)) % classes] += 4
-    probabilities = softmax(logits)
-    curve = LearningCurve(
-        photos=np.outer([5, 10, 20, 40], np.ones(classes, np.int64)),
-        truth=truth,
-        right=rng.random((4, count)) < np.array([[0.5], [0.6], [0.7], [0.9]]),
-    )
-    findings = [
-        Finding("exact_duplicate", "error", "a leak: in train and in test", "1.jpg", labels[0],
-                "train", "2.jpg", labels[0], "test", score=1.0),
-        Finding("near_duplicate", "note", f"both {labels[0]!r}, both in train", "3.jpg", labels[0],
-                "train", "4.jpg", labels[0], "train", score=0.9),
-        Finding("suspected_label", "warning", f"looks like {labels[1]!r}", "5.jpg", labels[0],
-                "train", suggested=labels[1], score=0.01),
-        Finding("broken", "warning", "the file is empty", "gone.jpg"),
-    ]  # fmt: skip
-    counts = rng.integers(8, 120, (classes, 3))
-    metrics = compute_metrics(probabilities, truth, labels, rng=np.random.default_rng(0))
-    steps = (Step("Check the labels of 1 photo", "retrain audit --image_dir flowers", "labels"),)
-    use = Step("Use it", "label-image --graph output_graph.pb PHOTO")
-    values: dict[str, object] = dict(
-        title="Flowers, retrained",
-        facts=[("Command", "retrain --image_dir flowers"), ("Seed", "0")],
-        labels=labels,
-        metrics=metrics,
-        verdict=judge(metrics, steps, use),
-        photos=ScoredPhotos([f"{row % 20}.jpg" for row in range(count)], truth, probabilities),
-        image_dir=str(root),
-        maps={f"{number}.jpg": rng.normal(size=(7, 7)).astype(np.float32) for number in range(15)},
-        counts=counts,
-        uncalibrated=compute_metrics(
-            softmax(logits * 2), truth, labels, rng=np.random.default_rng(0)
-        ),
-        temperature=2.0,
-        training=[
-            CurvePoint(s, 1 - 1 / (s + 2), 2 / (s + 1), 1 - 2 / (s + 4), 3 / (s + 2))
-            for s in range(0, 500, 10)
-        ],
-        learning_curve=curve,
-        audit=Audit(count, tuple(labels), balance(labels, counts.sum(axis=1)), tuple(findings)),
-        outputs=[("Graph", "/tmp/output_graph.pb")],
-    )
-    return ReportInputs(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def page_of(inputs: ReportInputs, folder: Path) -> str:
-    page.write_report(inputs, folder / "report.html", np.random.default_rng(0))
-    return (folder / "report.html").read_text(encoding="utf-8")
 
 
 class Reader(HTMLParser):
@@ -123,13 +53,30 @@ class Reader(HTMLParser):
             self.text += data
 
 
-ALL = ["confusion", "classes", "mistakes", "uncertain", "batch", "labels", "copies", "remarks",
-       "photos", "more", "calibration", "training", "run"]  # fmt: skip
+ALL = ["confusion", "classes", "earlier", "mistakes", "uncertain", "batch", "labels", "copies",
+       "remarks", "photos", "more", "calibration", "training", "run"]  # fmt: skip
 
 
-def test_the_page_has_every_section_and_says_the_accuracy_with_its_interval(tmp_path: Path) -> None:
-    inputs = inputs_of(tmp_path, 5)
-    read = Reader(page_of(inputs, tmp_path))
+@dataclass(frozen=True)
+class Shown:
+    """A run, its page as text, and what a browser would take from that."""
+
+    inputs: ReportInputs
+    text: str
+    read: Reader
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """The page of a run of five classes, made once for the tests that read it."""
+    folder = tmp_path_factory.mktemp("page")
+    inputs = inputs_of(folder, 5)
+    text = page_of(inputs, folder)
+    return Shown(inputs, text, Reader(text))
+
+
+def test_the_page_has_every_section_and_says_the_accuracy_with_its_interval(shown: Shown) -> None:
+    inputs, read = shown.inputs, shown.read
     assert read.sections == ALL
     accuracy, interval = inputs.metrics.accuracy, inputs.metrics.accuracy_interval
     assert accuracy is not None and interval is not None
@@ -139,10 +86,34 @@ def test_the_page_has_every_section_and_says_the_accuracy_with_its_interval(tmp_
     assert "gone.jpg: the file is empty" in read.text
 
 
+def test_the_verdict_comes_first_and_says_what_the_terminal_says(shown: Shown) -> None:
+    verdict, text = shown.inputs.verdict, shown.read.text
+    assert verdict.weakest is not None
+    said = [verdict.usable, verdict.sure, verdict.weakest.sentence(), verdict.steps[0].what,
+            verdict.steps[0].command, verdict.steps[1].command,
+            "What is taken for what"]  # fmt: skip
+    assert sorted(said, key=text.index) == said
+    assert '<a href="#labels">Check the labels of 1 photo</a>' in shown.text
+    assert f"<title>Flowers, retrained: {verdict.tested.share * 100:.1f}\xa0% of 200" in shown.text
+
+
+def test_the_earlier_graph_stands_beside_the_new_one(shown: Shown) -> None:
+    comparison, text = shown.inputs.comparison, shown.text
+    assert comparison is not None
+    earlier = text[text.index('id="earlier"') : text.index('id="mistakes"')]
+    for share in (comparison.new_accuracy, comparison.earlier_accuracy):
+        assert f"{share * 100:.1f}\xa0%" in earlier
+    assert comparison.difference.words() in earlier and "/tmp/earlier.pb" in earlier
+    rows = re.findall(r'<tr><th scope="row">(class \d).*?([+-][\d.]+)</td></tr>', earlier)
+    assert len(rows) == 5 and rows[0][0] == "class 0"  # the only one that got worse
+    assert [float(change) for _, change in rows] == sorted(float(change) for _, change in rows)
+    assert "Now wrong" in earlier and "Now right" in earlier and "before class 0" in earlier
+
+
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
     inputs = inputs_of(
         tmp_path, 5, counts=None, uncalibrated=None, temperature=None, training=(),
-        learning_curve=None, audit=None, facts=(), outputs=(), maps={},
+        learning_curve=None, audit=None, facts=(), outputs=(), maps={}, comparison=None,
     )  # fmt: skip
     read = Reader(page_of(inputs, tmp_path))
     assert read.sections == ["confusion", "classes", "mistakes", "uncertain", "batch",
@@ -155,7 +126,7 @@ def test_a_page_without_test_photos_says_so(tmp_path: Path) -> None:
     labels, truth = ["a", "b", "c"], np.zeros(0, np.int64)
     metrics = compute_metrics(nothing, truth, labels, rng=np.random.default_rng(0))
     inputs = inputs_of(
-        tmp_path, 3, learning_curve=None, uncalibrated=None,
+        tmp_path, 3, learning_curve=None, uncalibrated=None, comparison=None,
         photos=ScoredPhotos([], truth, nothing), metrics=metrics,
         verdict=judge(metrics, (), Step("Use it")),
     )  # fmt: skip
@@ -164,11 +135,11 @@ def test_a_page_without_test_photos_says_so(tmp_path: Path) -> None:
     assert read.sections == ["labels", "copies", "remarks", "photos", "training", "run"]
 
 
-def test_training_without_validation_photos_has_its_curve(tmp_path: Path) -> None:
+def test_training_without_validation_photos_has_its_curve(shown: Shown, tmp_path: Path) -> None:
+    assert shown.text.count(">validation</text>") == 2  # of the photos in each set, too
     points = [CurvePoint(step, 0.5, 1.0, None, None) for step in (0, 10)]
     text = page_of(inputs_of(tmp_path, 2, training=points), tmp_path)
     assert ">training</text>" in text
-    assert ">validation</text>" in page_of(inputs_of(tmp_path, 2), tmp_path)
     assert text.count(">validation</text>") == 1  # of the photos in each set
 
 
@@ -195,15 +166,14 @@ def test_names_cannot_break_the_page(tmp_path: Path) -> None:
     assert {photo[0] for photos in behind["photos"].values() for photo in photos} == {path}
 
 
-def test_each_test_photo_lies_behind_its_cell_the_surest_first(tmp_path: Path) -> None:
-    inputs = inputs_of(tmp_path, 5)
-    behind = json.loads(Reader(page_of(inputs, tmp_path)).data)
+def test_each_test_photo_lies_behind_its_cell_the_surest_first(shown: Shown) -> None:
+    inputs, behind = shown.inputs, json.loads(shown.read.data)
     confusion = inputs.metrics.confusion
     assert {key: len(photos) for key, photos in behind["photos"].items()} == behind["counts"]
     assert behind["counts"] == {
         f"{truth}-{answer}": confusion[truth, answer] for truth, answer in np.argwhere(confusion)
     }
-    assert behind["root"] == str(tmp_path)
+    assert behind["root"] == inputs.image_dir
     for photos in behind["photos"].values():
         answered = [photo[1] for photo in photos]
         assert answered == sorted(answered, reverse=True)
@@ -239,8 +209,9 @@ def test_a_page_of_5000_real_photos_is_below_10_megabytes(tmp_path: Path) -> Non
     assert sum(map(len, behind["photos"].values())) == 5000
 
 
-def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
-    assert page_of(inputs_of(tmp_path, 5), tmp_path) == page_of(inputs_of(tmp_path, 5), tmp_path)
+def test_the_same_inputs_give_the_same_bytes(shown: Shown) -> None:
+    folder = Path(shown.inputs.image_dir)
+    assert page_of(inputs_of(folder, 5), folder) == shown.text
 
 
 def test_a_photo_that_has_gone_is_said_to_be_unreadable(tmp_path: Path) -> None:
@@ -251,8 +222,8 @@ def test_a_photo_that_has_gone_is_said_to_be_unreadable(tmp_path: Path) -> None:
     assert 'class="gone"' in text
 
 
-def test_the_surest_mistakes_stand_beside_their_maps(tmp_path: Path) -> None:
-    text = page_of(inputs_of(tmp_path, 5), tmp_path)
+def test_the_surest_mistakes_stand_beside_their_maps(shown: Shown) -> None:
+    text = shown.text
     mistakes = text[text.index('id="mistakes"') : text.index('id="uncertain"')]
     assert "what in it speaks for the wrong answer" in mistakes
     for figure in re.findall(r"<figure.*?</figure>", mistakes, flags=re.DOTALL):
@@ -379,111 +350,3 @@ def test_advice_for_a_class(count: int, half: int, full: int, verdict: str) -> N
     (answer,) = advice(curve, ["daisy"])
     assert (answer.label, answer.verdict) == ("daisy", verdict)
     assert ("20" in answer.sentence and "40" in answer.sentence) == (half != count > 8)
-
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(
-    BROWSER is None, reason="neither chromium nor google-chrome on the PATH"
-)
-
-
-def browse(path: Path, width: int, *flags: str) -> tuple[str, list[str]]:
-    """Opens the page; gives what the browser prints, and its console's lines."""
-    command = [
-        str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-        "--enable-logging=stderr", "--v=0", f"--user-data-dir={path.parent / 'profile'}",
-        f"--window-size={width},1600", *flags, path.as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
-@needs_browser
-@pytest.mark.parametrize("classes", [5, 2, 120])
-def test_a_browser_shows_the_page_without_complaint(classes: int, tmp_path: Path) -> None:
-    text = page_of(inputs_of(tmp_path, classes, 400), tmp_path)
-    assert not re.search(r"https?:|[\"'(]//", text)
-    shot = tmp_path / "shot.png"
-    _, console = browse(tmp_path / "report.html", 1100, f"--screenshot={shot}")
-    assert console == []
-    with Image.open(shot) as image:
-        pixels = np.asarray(image.convert("RGB"), np.float32)
-    assert pixels.shape == (1600, 1100, 3)
-    for band in np.split(pixels, 4):  # something everywhere, and colours among it
-        assert band.std() > 5
-    assert np.ptp(pixels, axis=2).max() > 60
-
-
-# Presses things on the page and tells on the console what came of it.
-PROBE = """<script>
-const told = {};
-const table = document.querySelector("table.sortable");
-const names = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.trim());
-const recall = table.tHead.rows[0].cells[2];
-const press = () => {
-  recall.querySelector("button").click();
-  return [recall.getAttribute("aria-sort"), names()];
-};
-told.falling = press();
-told.rising = press();
-const dialog = document.querySelector("dialog");
-const behind = () => [dialog.open, dialog.querySelector("h2").textContent,
-                      dialog.querySelectorAll("img").length];
-told.before = behind();
-const opener = document.querySelector(".wrong[data-cell], .wrong [data-cell]");
-told.opener = opener.dataset.cell;
-opener.dispatchEvent(new MouseEvent("click", { bubbles: true }));
-told.cell = behind();
-dialog.querySelector("form button").click();
-told.closed = dialog.open;
-document.querySelector("[data-row='1']").click();
-told.row = behind();
-dialog.close();
-document.title = JSON.stringify(told);
-</script></body>"""
-
-
-@needs_browser
-@pytest.mark.parametrize("classes", [5, 120])
-def test_the_page_can_be_sorted_and_its_cells_opened(classes: int, tmp_path: Path) -> None:
-    inputs = inputs_of(tmp_path, classes, 400)
-    metrics = inputs.metrics
-    text = page_of(inputs, tmp_path)
-    (tmp_path / "probed.html").write_text(text.replace("</body>", PROBE), encoding="utf-8")
-    printed, console = browse(tmp_path / "probed.html", 1100, "--dump-dom")
-    assert console == []
-    title = re.search(r"<title>(.*?)</title>", printed)
-    assert title is not None
-    told = json.loads(title[1])
-    falling = sorted(metrics.classes, key=lambda each: -each.recall)
-    rising = sorted(metrics.classes, key=lambda each: each.recall)
-    recalls = {each.label: each.recall for each in metrics.classes}
-    for order, (sort, names) in (("descending", told["falling"]), ("ascending", told["rising"])):
-        expected = falling if order == "descending" else rising
-        assert sort == order
-        assert [recalls[name] for name in names] == [each.recall for each in expected]
-    assert told["before"] == [False, "", 0]
-    truth, answer = map(int, told["opener"].split("-"))
-    taken = f"class {truth}, taken for class {answer}"
-    assert told["cell"] == [True, taken, metrics.confusion[truth, answer]]
-    assert told["closed"] is False
-    assert told["row"] == [True, "class 1", metrics.classes[1].support]
-
-
-@needs_browser
-@pytest.mark.parametrize("classes", [20, 120])
-def test_nothing_sticks_out_of_a_phone(classes: int, tmp_path: Path) -> None:
-    text = page_of(inputs_of(tmp_path, classes), tmp_path)
-    probe = "<script>console.log(document.documentElement.scrollWidth, innerWidth)</script></body>"
-    (tmp_path / "probed.html").write_text(text.replace("</body>", probe), encoding="utf-8")
-    frame = '<iframe src="probed.html" style="width: 390px"></iframe>'  # no window is so narrow
-    (tmp_path / "phone.html").write_text(frame, encoding="utf-8")
-    _, console = browse(tmp_path / "phone.html", 1100, "--dump-dom")
-    assert len(console) == 1 and '"390 390"' in console[0]
-
-
-@needs_browser
-def test_the_browsers_complaints_are_heard(tmp_path: Path) -> None:
-    (tmp_path / "bad.html").write_text("<script>missing()</script>", encoding="utf-8")
-    _, console = browse(tmp_path / "bad.html", 400, "--dump-dom")
-    assert len(console) == 1 and "missing is not defined" in console[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from retrain.evaluation.audit.audit import Audit
+from retrain.evaluation.comparison import Comparison
 from retrain.evaluation.learning_curve import LearningCurve
 from retrain.evaluation.metrics import Metrics
 from retrain.evaluation.verdict import Verdict
@@ -47,6 +48,7 @@ class ReportInputs:
         learning_curve: Of parts of the training photos.
         audit: Of the photos.
         outputs: (what, path) of the files written.
+        comparison: With an earlier graph, on the same photos.
     """
 
     title: str
@@ -64,6 +66,7 @@ class ReportInputs:
     learning_curve: LearningCurve | None = None
     audit: Audit | None = None
     outputs: Sequence[tuple[str, str]] = ()
+    comparison: Comparison | None = None
 
     def full_path(self, path: str) -> str:
         """Return where a photo lies."""

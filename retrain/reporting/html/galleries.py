@@ -7,6 +7,7 @@ import numpy as np
 
 from retrain.evaluation.audit.audit import Audit, leaks
 from retrain.evaluation.audit.finding import Finding
+from retrain.evaluation.comparison import Comparison
 from retrain.reporting.html.facts import ScoredPhotos
 from retrain.utils.text import percent
 
@@ -15,6 +16,7 @@ MISTAKES = 24
 UNCERTAIN = 16
 SUSPECTS = 24
 PAIRS = 16
+CHANGED = 16
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,18 @@ def _judged(photos: ScoredPhotos, labels: Sequence[str], row: int) -> Shot:
         return Shot(photos.paths[row], (answer, *rest), right=True)
     really = f"is {labels[truth]} {percent(float(scores[truth]), 0)}"
     return Shot(photos.paths[row], (answer, really), right=False)
+
+
+def changed(comparison: Comparison) -> tuple[list[Shot], list[Shot]]:
+    """Return photos that only the new graph gets right, and those that only the earlier one did."""
+    better, worse = [], []
+    for each in comparison.answers:
+        lines = (f"now {each.new}", f"before {each.earlier}")
+        if each.new == each.truth != each.earlier:
+            better.append(Shot(each.path, lines, right=True))
+        elif each.earlier == each.truth != each.new:
+            worse.append(Shot(each.path, lines, right=False))
+    return better[:CHANGED], worse[:CHANGED]
 
 
 def suspected(audit: Audit) -> tuple[list[Shot], int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from retrain.data.split import SETS
 from retrain.evaluation.audit.checks import CHECKS
+from retrain.evaluation.comparison import Comparison
 from retrain.evaluation.headline import headline
 from retrain.evaluation.learning_curve import VERDICTS, advice
 from retrain.inference.explain.overlay import overlay
@@ -79,6 +80,7 @@ def _contents(inputs: ReportInputs) -> list[tuple[str, str]]:
     sections = [
         ("confusion", "Matrix", tested),
         ("classes", "Classes", tested),
+        ("earlier", "Earlier", inputs.comparison is not None),
         ("mistakes", "Mistakes", tested),
         ("batch", "Sample", tested),
         ("labels", "Labels", audited),
@@ -104,6 +106,7 @@ def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]
     photos, labels, audit = inputs.photos, inputs.labels, inputs.audit
     suspects, more_suspects = galleries.suspected(audit) if audit else ([], 0)
     copies, more_copies = galleries.copies(audit) if audit else ([], 0)
+    better, worse = galleries.changed(inputs.comparison) if inputs.comparison else ([], [])
     return {
         "batch": galleries.random_batch(photos, labels, rng),
         "mistakes": galleries.confident_mistakes(photos, labels),
@@ -112,6 +115,8 @@ def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]
         "more_suspects": more_suspects,
         "copies": copies,
         "more_copies": more_copies,
+        "better": better,
+        "worse": worse,
     }
 
 
@@ -129,9 +134,8 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
     `thumbnails`, by path, of the photos shown, and `overlays` with their maps; `behind` the cells,
     those that are not shown otherwise.
     """
-    shots = [
-        shot for name in ("batch", "mistakes", "uncertain", "suspects") for shot in shown[name]
-    ]
+    names = ("batch", "mistakes", "uncertain", "suspects", "better", "worse")
+    shots = [shot for name in names for shot in shown[name]]
     shots += [shot for _, first, second in shown["copies"] for shot in (first, second)]
     large = dict.fromkeys(shot.path for shot in shots)
     rows = interleaved_by_cell(inputs.photos)
@@ -139,10 +143,10 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
     order = [*large, *(path for path in tested if path not in large)]
     hidden = sum(inputs.photos.paths[row] not in large for row in rows)
     small = next(size for most, size in BEHIND if hidden <= most)
-    names = {inputs.full_path(path): path for path in order}
+    places = {inputs.full_path(path): path for path in order}
 
     def draw(place: str, photo: OpenPhoto) -> _Drawn:
-        path = names[place]
+        path = places[place]
         side, quality = SHOWN if path in large else small
         shown = data_uri(photo.inside(side), quality)
         heat = inputs.maps.get(path)
@@ -155,7 +159,7 @@ def _photos(inputs: ReportInputs, shown: dict[str, Any]) -> dict[str, Any]:
     behind: dict[int, str | None] = {}
     room = ROOM
     with progress("Reading for the report", len(order), "photos") as meter:
-        drawn = draw_photos(names, draw)
+        drawn = draw_photos(places, draw)
         for path in large:
             found[path] = next(drawn) or _Drawn()
             meter.advance()
@@ -222,7 +226,19 @@ def _tables(inputs: ReportInputs) -> dict[str, Any]:
         "WHOLE": WHOLE,
         "shares": [curve.accuracy(part)[0] for part in (-2, -1)] if curve else [],
         "remarks": remarks,
+        "compared": _compared(inputs.comparison) if inputs.comparison else [],
     }
+
+
+def _compared(comparison: Comparison) -> list[tuple[str, int, float, float]]:
+    """List (class, photos, recall now, recall of the earlier graph), the worst change first."""
+    rows = []
+    for label in sorted({each.truth for each in comparison.answers}):
+        own = [each for each in comparison.answers if each.truth == label]
+        new, earlier = (sum(getattr(each, name) == label for each in own) / len(own)
+                        for name in ("new", "earlier"))  # fmt: skip
+        rows.append((label, len(own), new, earlier))
+    return sorted(rows, key=lambda row: row[2] - row[3])
 
 
 def _confused(found: Sequence[Cell]) -> list[Cell]:
