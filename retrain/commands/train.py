@@ -11,15 +11,10 @@ from retrain.artifacts.photo_record import write_record
 from retrain.artifacts.safety.verdict import unsafe_allowed
 from retrain.backbones.sources.local import source_of
 from retrain.commands.audit import audit_of, audit_wanted
+from retrain.commands.graph_check import check_graph, photos_for_exports
 from retrain.commands.graph_writer import Exporter
 from retrain.commands.preflight import check_before
-from retrain.commands.release import (
-    check_export,
-    compared,
-    fault_of,
-    missed_gates,
-    photos_for_exports,
-)
+from retrain.commands.release import compared, fault_of, missed_gates
 from retrain.commands.replaced import say_replaced
 from retrain.commands.report import report_run
 from retrain.commands.result import TrainResult
@@ -154,7 +149,7 @@ def _train(
     judged = (calibration, assessment)
     with ExitStack() as drafts:  # nothing that stands is replaced before all is judged
         graph = drafts.enter_context(exporter.drafted(*judged))
-        parity = check_export(config, graph, dataset, judged=judged)
+        parity = check_graph(config, graph, dataset, judged=judged)
         laps.end("test and export")
         # Features trained on these labels would hide their mistakes.
         audit = audit_of(config, audited, outputs)

@@ -49,8 +49,3 @@ def graph_scores(graph: Path, pixels: Sequence[np.ndarray]) -> np.ndarray:
     """
     classifier = open_classifier(graph, describe_graph(graph), photos=len(pixels))
     return np.stack([scores for _, scores in classifier.scores(enumerate(pixels))])
-
-
-def check_parity(graph: Path, pixels: Sequence[np.ndarray], expected: np.ndarray) -> Parity:
-    """Compare the `graph_scores` of photos with what they should be, (n, C)."""
-    return compare(graph_scores(graph, pixels), expected)

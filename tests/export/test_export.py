@@ -16,7 +16,7 @@ from retrain.backbones.bundled import bundled_backbone
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
 from retrain.export.frozen_graph import build_graph
-from retrain.export.parity import check_parity
+from retrain.export.parity import compare, graph_scores
 from retrain.inference.classifier import open_classifier
 from retrain.inference.spec.resolve import describe_graph
 from retrain.training.head import Head
@@ -161,7 +161,7 @@ def test_parity_notices_another_head(trained: Path, tmp_path: Path) -> None:
     pixels = [decode(p.read_bytes(), Recipe(128, 128)) for p in photos]
     good = open_classifier(trained / "output_graph.pb", describe_graph(trained / "output_graph.pb"))
     expected = np.stack([s for _, s in sorted(good.scores(enumerate(pixels)), key=lambda p: p[0])])
-    assert check_parity(trained / "output_graph.pb", pixels, expected).holds("f32")
-    parity = check_parity(tmp_path / "wrong.pb", pixels, expected)
+    assert compare(graph_scores(trained / "output_graph.pb", pixels), expected).holds("f32")
+    parity = compare(graph_scores(tmp_path / "wrong.pb", pixels), expected)
     assert not parity.holds("f32") and not parity.holds("bf16")
     assert parity.photos == 9 and parity.agree < 9

@@ -78,13 +78,17 @@ def _opened(entry: EngineEntry, backbone: Backbone, precision: str) -> Engine:
 def _check_answers(engine: Engine, title: str, backbone: Backbone, *, tolerance: float) -> None:
     own = "ONNX's reference" if backbone.is_onnx else "TensorFlow's"
     pixels, expected = backbone.read_reference()
-    given = np.stack([vector for _, vector in sorted(engine.run(enumerate(pixels)),
-                                                     key=lambda pair: pair[0])])  # fmt: skip
+    given = feature_vectors(engine, pixels)
     gap = float(np.abs(given - expected).max() / np.abs(expected).max())
     if not gap <= tolerance:
         raise RetrainError(
             f"{title}'s features of {backbone.info.name} differ from {own} by {gap:.1%}"
         )
+
+
+def feature_vectors(engine: Engine, pixels: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the features (n, D) float32 of n pictures, each (H, W, 3) uint8, in their order."""
+    return np.stack([vector for _, vector in engine.run(enumerate(pixels))])
 
 
 def _nvidia_gpu_present() -> bool:
