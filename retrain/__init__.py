@@ -84,7 +84,7 @@ def load(
     Args:
         graph: Its file or folder; None: ImageNet's 1001 classes.
         labels: A file to use instead of the graph's own labels.
-        **overrides: The fields of retrain.inference.spec.spec.Overrides, for a graph that does not
+        **overrides: The fields of retrain.inference.config.Overrides, for a graph that does not
             say how it is fed.
 
     Returns:
@@ -92,8 +92,8 @@ def load(
     """
     from pathlib import Path
 
+    from retrain.inference.config import Overrides
     from retrain.inference.labeller import Labeller
-    from retrain.inference.spec.spec import Overrides
 
     return Labeller(
         Path(graph) if graph is not None else None,

@@ -85,7 +85,6 @@ def command(
     from retrain.commands.verdict import verdict_of_evaluation
     from retrain.evaluation.gates import check_gates, check_recall_labels
     from retrain.export.config import in_folder
-    from retrain.inference.spec.spec import Overrides
     from retrain.reporting.records import (
         EVALUATION,
         PREDICTIONS,
@@ -104,9 +103,7 @@ def command(
     check_folder_can_be_written(folder, "--output_dir")
     if page is not None:
         check_file_can_be_written(page, "--report")
-    judged = evaluate_graph(
-        graph, image_dir, Overrides(**overrides_of(given)), labels_file=labels, which=which
-    )
+    judged = evaluate_graph(graph, image_dir, overrides_of(given), labels_file=labels, which=which)
     check_recall_labels(gates.assert_recall, judged.labels)
     write_evaluation(folder / EVALUATION, judged.metrics, judged.labels, more=judged.facts())
     write_prediction_rows(folder / PREDICTIONS, judged.labels, judged.rows(), csv_safe=csv_safe)

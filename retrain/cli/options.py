@@ -13,18 +13,22 @@ from retrain.config import SETTINGS
 from retrain.errors import UsageFault
 from retrain.features.config import ExtractConfig
 from retrain.utils.logs import LEVELS
-from retrain.utils.settings import MODULE, Setting, settings_in
+from retrain.utils.settings import MODULE, Section, Setting, settings_in
 
 FOLDER = "retrain.folder"  # in a context's meta: the argument that says --image_dir
 RECORDED = "retrain.recorded_photos"  # in a context's meta, after --config
 
 
 def option(name: str, **other: Any) -> Wrap:
-    """Return the option of the setting of that name; `other` is what this command has otherwise.
+    """Return the option of a run's setting; `other` is what this command has otherwise."""
+    return option_of(SETTINGS[name], **other)
+
+
+def option_of(setting: Setting, **other: Any) -> Wrap:
+    """Return the option of a setting; `other` is what this command has otherwise.
 
     A setting that is true unless it is asked for has a flag that makes it false.
     """
-    setting = SETTINGS[name]
     of_option: dict[str, Any] = {"group": setting.group, "everyday": setting.everyday,
                                  "help": setting.help}  # fmt: skip
     if setting.default is MISSING:
@@ -37,10 +41,16 @@ def option(name: str, **other: Any) -> Wrap:
         none = (MISSING, None, ())
         of_option.update(_type_of(setting), multiple=setting.default == ())
         of_option["show_default"] = setting.shown_default or setting.default not in none
-    if name == "tfhub_module":
+    if setting.name == "tfhub_module":
         of_option["shell_complete"] = _modules
-    flag = setting.flag or f"--{name}"
-    return click.option(flag, name, cls=GroupedOption, **{**of_option, **other})
+    flags = [setting.flag or f"--{setting.name}"]
+    flags += [setting.older_flag] if setting.older_flag else []
+    return click.option(*flags, setting.name, cls=GroupedOption, **{**of_option, **other})
+
+
+def section_options(section: type[Section]) -> Wrap:
+    """Return one decorator for the options of a section that is no part of a run's settings."""
+    return together(*(option_of(setting) for setting in settings_in(section).values()))
 
 
 def _type_of(setting: Setting) -> dict[str, Any]:

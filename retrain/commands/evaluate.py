@@ -18,8 +18,8 @@ from retrain.errors import RetrainError, UsageFault, counted, few
 from retrain.evaluation.known_photos import SEEN, sets_in_training
 from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.inference.classifier import Classifier, open_classifier
+from retrain.inference.config import Overrides
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import Overrides
 from retrain.reporting.records import EVALUATION
 from retrain.utils.progress import progress
 

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from retrain.artifacts.detect import find_artefact
 from retrain.data.class_names import UNKNOWN
 from retrain.errors import UsageFault, counted
+from retrain.inference.config import LINK, LabelConfig
 from retrain.inference.imagenet import imagenet_graph
 from retrain.inference.inputs import (
     LIST,
@@ -36,65 +37,42 @@ from retrain.utils.progress import progress
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What to label, and what to do with the rows.
-
-    Attributes:
-        names: Files, folders and patterns, as `inputs.list_inputs` takes them.
-        top_k: The most labels in a row.
-        threshold: The lowest score, in [0, 1], of a label in a row.
-        format: One of `writers.FORMATS`.
-        output: The file for the rows; None is stdout.
-        sort_into: The folder below which photos are put into folders by their labels.
-        link: Put symbolic links there, not copies.
-        explain: The picture to draw of the one photo that is named.
-        csv_safe: See `text.csv_row`.
-        resume: Go on after the rows that a labelling which was ended has left.
-    """
-
-    names: tuple[str, ...]
-    top_k: int
-    threshold: float
-    format: str
-    output: Path | None
-    sort_into: Path | None
-    link: bool
-    explain: Path | None = None
-    csv_safe: bool = False
-    resume: bool = False
-
-
-def label_batch(labeller: Labeller, batch: Batch) -> int:
+def label_batch(labeller: Labeller, names: tuple[str, ...], wanted: LabelConfig) -> int:
     """Write a row for each photo, in order, and return the number of photos with a problem.
 
-    Raises RetrainError if the graph cannot be used or a result cannot be written, and UsageFault
-    for places that make no sense.
+    Args:
+        labeller: Labels the photos.
+        names: Files, folders and patterns, as `inputs.list_inputs` takes them.
+        wanted: Which labels, and where the rows and photos go.
+
+    Raises:
+        RetrainError: The graph cannot be used, or a result cannot be written.
+        UsageFault: A place makes no sense.
     """
-    _check_places(batch)
-    if batch.explain is not None:
-        _check_explain(batch.explain, batch.names)
-    total = count_inputs(batch.names, batch.sort_into)
-    ready = _opened(labeller, batch, total, remark=lambda text: log.info(f"label-image: {text}"))
+    _check_places(names, wanted)
+    if wanted.explain is not None:
+        _check_explain(wanted.explain, names)
+    total = count_inputs(names, wanted.sort_into)
+    ready = _opened(labeller, wanted, total, remark=lambda text: log.info(f"label-image: {text}"))
     sorter = None
-    if batch.sort_into is not None:
+    if wanted.sort_into is not None:
         from retrain.inference.sorting import Sorter  # slow to import
 
-        sorter = Sorter(batch.sort_into, ready.labels, link=batch.link)
-        if batch.threshold and sorter.unknown != UNKNOWN:
+        sorter = Sorter(wanted.sort_into, ready.labels, link=wanted.sort_by == LINK)
+        if wanted.threshold and sorter.unknown != UNKNOWN:
             log.info(f"label-image: photos without a label go into {sorter.unknown}/, because "
                       f"{UNKNOWN!r} is a class of this graph")  # fmt: skip
-    inputs = list_inputs(batch.names, batch.sort_into)
-    has_errors = FORMATS[batch.format].has_errors
+    inputs = list_inputs(names, wanted.sort_into)
+    has_errors = FORMATS[wanted.row_format].has_errors
     done = failed = 0
     # A bar would break up rows on the terminal. One photo is not worth importing the bar for.
-    shows_bar = total != 1 and (batch.output is not None or not sys.stdout.isatty())
+    shows_bar = total != 1 and (wanted.output is not None or not sys.stdout.isatty())
     stdout = sys.stdout  # the stream itself, which a progress bar replaces
     with progress("Labelling", total or 0, "photos", shown=shows_bar) as meter:
 
         def watched(inputs: Iterable[Input | None]) -> Iterator[LabelledPhoto]:
             nonlocal done, failed
-            for row in ready.rows(inputs, batch.top_k, batch.threshold):
+            for row in ready.rows(inputs, wanted.top_k, wanted.threshold):
                 if sorter is not None and row.problem is None:
                     sorter.place(row)
                 yield row
@@ -105,20 +83,22 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
                 meter.advance(aside=int(row.problem is not None))
 
         layout = Layout(
-            titled=not _is_one_photo(batch.names),
-            labels=min(batch.top_k, len(ready.labels)),
-            csv_safe=batch.csv_safe,
+            titled=not _is_one_photo(names),
+            labels=min(wanted.top_k, len(ready.labels)),
+            csv_safe=wanted.csv_safe,
         )
-        if batch.output is None:
-            _print(watched(inputs), batch.format, layout, stdout=stdout)
+        if wanted.output is None:
+            _print(watched(inputs), wanted.row_format, layout, stdout=stdout)
         else:
-            with journal(batch.output, _facts(labeller, ready, batch), resume=batch.resume) as kept:
+            with journal(
+                wanted.output, _facts(labeller, ready, wanted), resume=wanted.resume
+            ) as kept:
                 done, failed = kept.before, kept.problems
                 meter.advance(done, aside=failed)
                 for row in watched(kept.rest(inputs)):
                     kept.add(row)
-                with atomic_path(batch.output) as temporary:
-                    write_rows(kept.rows(), batch.format, layout, path=temporary)
+                with atomic_path(wanted.output) as temporary:
+                    write_rows(kept.rows(), wanted.row_format, layout, path=temporary)
     if failed and has_errors:
         log.info(f"label-image: {failed} of {counted(done, 'photo')} could not be labelled: "
                   "the field 'error' says why")  # fmt: skip
@@ -126,31 +106,31 @@ def label_batch(labeller: Labeller, batch: Batch) -> int:
 
 
 def _opened(
-    labeller: Labeller, batch: Batch, total: int | None, *, remark: Callable[[str], None]
+    labeller: Labeller, wanted: LabelConfig, total: int | None, *, remark: Callable[[str], None]
 ) -> ReadyLabeller:
-    if batch.explain is None:
+    if wanted.explain is None:
         return labeller.open(total, remark)
     from retrain.inference.explain.draw import draw_into
 
-    return labeller.open_explaining(remark, partial(draw_into, batch.explain))
+    return labeller.open_explaining(remark, partial(draw_into, wanted.explain))
 
 
-def _check_places(batch: Batch) -> None:
+def _check_places(names: tuple[str, ...], wanted: LabelConfig) -> None:
     """Raise RetrainError, before any work, if results could not be written."""
-    if batch.resume and batch.output is None:
+    if wanted.resume and wanted.output is None:
         raise UsageFault("--resume goes on with a file: name it with --output")
-    if batch.output is not None:
-        FORMATS[batch.format].check()
-        check_file_can_be_written(batch.output, "--output")
-        if batch.output.exists() and may_be_photo(batch.output):
-            raise UsageFault(f"--output {batch.output} is a photo: name a file for the results")
-    if batch.sort_into is not None:
-        check_folder_can_be_written(batch.sort_into, "--sort_into")
-        for name in batch.names:
-            if os.path.isdir(name) and os.path.samefile(name, batch.sort_into):
+    if wanted.output is not None:
+        FORMATS[wanted.row_format].check()
+        check_file_can_be_written(wanted.output, "--output")
+        if wanted.output.exists() and may_be_photo(wanted.output):
+            raise UsageFault(f"--output {wanted.output} is a photo: name a file for the results")
+    if wanted.sort_into is not None:
+        check_folder_can_be_written(wanted.sort_into, "--sort_into")
+        for name in names:
+            if os.path.isdir(name) and os.path.samefile(name, wanted.sort_into):
                 raise UsageFault(
-                    f"--sort_into {batch.sort_into} is itself to be labelled: name another folder, "
-                    "or leave it out of the photos"
+                    f"--sort_into {wanted.sort_into} is itself to be labelled: "
+                    "name another folder, or leave it out of the photos"
                 )
 
 
@@ -172,7 +152,7 @@ def _is_one_photo(names: tuple[str, ...]) -> bool:
     )
 
 
-def _facts(labeller: Labeller, ready: ReadyLabeller, batch: Batch) -> dict[str, Any]:
+def _facts(labeller: Labeller, ready: ReadyLabeller, wanted: LabelConfig) -> dict[str, Any]:
     """Return what rows depend on besides their photos, as JSON has it."""
     artefact = find_artefact(labeller.graph or imagenet_graph()[0])
     parts = [digest(file.read_bytes(), file.name) for file in artefact.files]
@@ -180,8 +160,8 @@ def _facts(labeller: Labeller, ready: ReadyLabeller, batch: Batch) -> dict[str, 
         "graph": digest(b"".join(parts)).hex(),
         "labels": digest(json.dumps(ready.labels).encode()).hex(),
         "overrides": asdict(labeller.overrides),
-        "top_k": batch.top_k,
-        "threshold": batch.threshold,
+        "top_k": wanted.top_k,
+        "threshold": wanted.threshold,
     }
 
 

@@ -23,7 +23,8 @@ from retrain.backbones.engines.openvino import load_compiled
 from retrain.backbones.engines.openvino_model import import_openvino
 from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError, one_line
-from retrain.inference.spec.spec import InputSpec, Overrides
+from retrain.inference.config import Overrides
+from retrain.inference.spec.spec import InputSpec
 from retrain.utils.files import identity_of, user_cache_dir
 from retrain.utils.kept import (
     FULL,

@@ -15,11 +15,10 @@ from retrain.data.decoding.decode import pillow_warnings_ignored
 from retrain.data.read import read_photo
 from retrain.errors import RetrainError
 from retrain.inference.classifier import Classifier, top
-from retrain.inference.config import TOP_K
+from retrain.inference.config import TOP_K, Overrides
 from retrain.inference.explain.explainer import Explainer, Explanation
 from retrain.inference.inputs import Input
 from retrain.inference.open import find_graph, nothing_to_keep, open_kept
-from retrain.inference.spec.spec import Overrides
 from retrain.utils.prefetch import map_ahead
 
 BURST = 1024  # inputs that are finished together; bounds the rows held in memory

@@ -13,8 +13,9 @@ from retrain.inference.classifier import (
     streams_for,
 )
 from retrain.inference.compiled_cache import CompiledCache
+from retrain.inference.config import Overrides
 from retrain.inference.imagenet import imagenet_graph
-from retrain.inference.spec.spec import InputSpec, Overrides
+from retrain.inference.spec.spec import InputSpec
 from retrain.utils.files import cannot_read
 from retrain.utils.kept import Say
 

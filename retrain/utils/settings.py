@@ -132,6 +132,7 @@ class Setting:
             say enough.
         parse: Makes the field's value of the command line's text.
         flag: The option's name, if it is not the field's.
+        older_flag: Another name of the option, which older tools had.
         metavar: Stands for the option's value in the help.
         shown_default: The default in the help.
         everyday: The short help has it.
@@ -151,6 +152,7 @@ class Setting:
     check: Callable[[Any], Any] | None = None
     parse: Callable[[str], Any] | None = None
     flag: str | None = None
+    older_flag: str | None = None
     metavar: str | None = None
     shown_default: str | None = None
     everyday: bool = False
@@ -168,7 +170,7 @@ class Setting:
         if self.check is not None:
             return self.check(given)
         if self.range is not None:
-            return self.range.number(given, f"--{self.name}")
+            return self.range.number(given, self.flag or f"--{self.name}")
         if self.choices:
             if given not in self.choices:
                 words = ", ".join(self.choices)

@@ -10,9 +10,11 @@ import pytest
 from conftest import REPO
 
 from retrain.cli.command import GroupedOption
+from retrain.cli.label_image import label_image
 from retrain.cli.train import retrain
 from retrain.config import SECTIONS, SETTINGS, TrainConfig
 from retrain.errors import UsageFault
+from retrain.inference.config import LabelConfig, Overrides
 from retrain.utils.settings import Range, Section, setting, settings_in
 
 # Options of the command itself, which are no settings of a run.
@@ -29,6 +31,19 @@ def test_each_option_of_retrain_is_a_field_of_a_section() -> None:
         assert each.help and each.help.endswith(".")
         if each.default is not dataclasses.MISSING:
             assert option.default == each.default
+
+
+def test_each_option_of_label_image_is_a_field_of_a_section() -> None:
+    """Besides those that say which classifier and which photos."""
+    options = {option.name: option for option in label_image.params}
+    own = {"photos", "image", "graph", "labels", "explain_input", "debug", "version", "help_all"}
+    fields = settings_in(Overrides) | settings_in(LabelConfig)
+    assert options.keys() - own == fields.keys()
+    for name, each in fields.items():
+        option = options[name]
+        assert isinstance(option, GroupedOption)
+        assert (option.help, option.group) == (each.help, each.group)
+        assert each.help.endswith(".") and option.default == each.default
 
 
 def test_no_two_sections_have_a_setting_of_the_same_name() -> None:

@@ -67,7 +67,8 @@ def test_label_image_imports_no_tensorflow(trained: Path, tmp_path: Path) -> Non
 
 
 def test_label_image_without_graph_imports_no_tensorflow(tmp_path: Path) -> None:
-    assert imported("retrain.cli.label_image", PHOTO, cwd=tmp_path) == ("", ["openvino"])
+    said, modules = imported("retrain.cli.label_image", PHOTO, cwd=tmp_path)
+    assert "ImageNet" in said and modules == ["openvino"]
 
 
 def test_a_whole_run_imports_no_tensorflow(colour_tree: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from retrain.commands.graph_evaluation import GraphEvaluation
 from retrain.commands.result import TrainResult
 from retrain.errors import GateFault, UsageFault
 from retrain.evaluation.known_photos import sets_in_training
-from retrain.inference.spec.spec import Overrides
+from retrain.inference.config import Overrides
 
 Made = tuple[TrainResult, Path, Path]
 

@@ -15,8 +15,8 @@ from retrain.data.decoding.decode import decode
 from retrain.inference import compiled_cache
 from retrain.inference.classifier import Classifier, compile_classifier, open_classifier
 from retrain.inference.compiled_cache import CompiledCache
+from retrain.inference.config import Overrides
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import Overrides
 
 pytestmark = pytest.mark.slow
 

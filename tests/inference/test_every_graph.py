@@ -20,8 +20,9 @@ from retrain.artifacts.tflite_metadata import TfliteMetadata, with_metadata
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
 from retrain.inference.classifier import open_classifier
+from retrain.inference.config import Overrides
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import InputSpec, Overrides
+from retrain.inference.spec.spec import InputSpec
 
 pytestmark = pytest.mark.slow
 

@@ -16,10 +16,11 @@ from retrain.data.decoding.decode import Recipe, decode
 from retrain.data.decoding.upright import read_upright
 from retrain.errors import RetrainError
 from retrain.inference.classifier import open_classifier
+from retrain.inference.config import Overrides
 from retrain.inference.explain.explainer import Explainer, NotExplainable
 from retrain.inference.explain.overlay import COLOURS, SIDE, overlay
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import InputSpec, Overrides
+from retrain.inference.spec.spec import InputSpec
 from retrain.utils.numerics import softmax
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,8 @@ from retrain import load
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.errors import RetrainError
 from retrain.inference.classifier import open_classifier
+from retrain.inference.config import Overrides
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import Overrides
 
 pytestmark = pytest.mark.slow
 
@@ -157,7 +157,7 @@ def test_commands_take_them(command: str, photos: list[Path], tmp_path: Path, ru
         *start, "--graph", tmp_path / "good.pb", "--labels", tmp_path / "labels.txt", *arguments
     )
     assert done.returncode == 0, done.stderr
-    assert "Accuracy 100.0%" in done.stdout or "red/a.png,red" in done.stdout
+    assert "100.0 % of 2 photos" in done.stdout or "red/a.png,red" in done.stdout
     done = run(
         *start, "--graph", tmp_path / "bad.pb", "--labels", tmp_path / "labels.txt", *arguments
     )

@@ -16,8 +16,8 @@ from retrain.backbones.sources.cache import FrozenStore
 from retrain.errors import RetrainError
 from retrain.inference.classifier import compile_classifier
 from retrain.inference.compiled_cache import CompiledCache
+from retrain.inference.config import Overrides
 from retrain.inference.spec.resolve import describe_graph
-from retrain.inference.spec.spec import Overrides
 from retrain.utils import kept
 from retrain.utils.logs import console
 

@@ -18,7 +18,8 @@ from retrain.backbones.sources.tfhub import cached_module, hub_cache_folder
 from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError
 from retrain.inference.compiled_cache import CompiledCache
-from retrain.inference.spec.spec import InputSpec, Overrides
+from retrain.inference.config import Overrides
+from retrain.inference.spec.spec import InputSpec
 from retrain.utils.ownership import check_own, distrust, make_own
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no owners here")

@@ -8,10 +8,11 @@ from retrain.artifacts.detect import find_artefact
 from retrain.data.class_names import unknown_answer
 from retrain.errors import RetrainError
 from retrain.inference.classifier import labels_of_graph, open_engine
+from retrain.inference.config import Overrides
 from retrain.inference.imagenet import imagenet_graph
 from retrain.inference.spec.facts import PROBABILITIES, SOFTMAX, Fact, GraphFacts, with_overrides
 from retrain.inference.spec.resolve import find_facts
-from retrain.inference.spec.spec import NHWC, InputSpec, Overrides
+from retrain.inference.spec.spec import NHWC, InputSpec
 
 
 def explain_input(

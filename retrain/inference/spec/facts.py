@@ -5,8 +5,9 @@ from typing import Generic, TypeVar
 
 from retrain.data.decoding.decode import Recipe
 from retrain.errors import RetrainError
+from retrain.inference.config import Overrides
 from retrain.inference.spec.other_inputs import OtherInput
-from retrain.inference.spec.spec import NHWC, SOFTMAX_APPLIED, InputSpec, Overrides
+from retrain.inference.spec.spec import NHWC, SOFTMAX_APPLIED, InputSpec
 
 T = TypeVar("T")
 PROBABILITIES = "as the graph gives them"

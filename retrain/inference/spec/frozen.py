@@ -10,6 +10,7 @@ from retrain.artifacts.detect import Format
 from retrain.artifacts.graphdef import cut, declared_shape, find_node, node_name, subgraph
 from retrain.artifacts.safety.tensorflow_graphs import check_part
 from retrain.errors import RetrainError
+from retrain.inference.config import Overrides
 from retrain.inference.spec.decoder_nodes import Step, decoding_steps
 from retrain.inference.spec.facts import Fact, GraphFacts
 from retrain.inference.spec.openvino_errors import no_layer, read_traits
@@ -21,7 +22,6 @@ from retrain.inference.spec.other_inputs import (
     value_by_use,
 )
 from retrain.inference.spec.pictures import picture_input
-from retrain.inference.spec.spec import Overrides
 from retrain.inference.spec.traits import Traits, logits_fact, scaling_fact
 
 # Mean and std by the name of the input, as the tools that made such graphs scaled their pixels.

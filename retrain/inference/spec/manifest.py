@@ -3,8 +3,8 @@
 from retrain.artifacts.detect import Format
 from retrain.artifacts.manifest import Manifest
 from retrain.data.decoding.decode import Recipe
+from retrain.inference.config import Overrides
 from retrain.inference.spec.facts import Fact, GraphFacts
-from retrain.inference.spec.spec import Overrides
 
 SOURCE = "the manifest"
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain.errors import RetrainError
-from retrain.inference.spec.spec import NCHW, NHWC, Overrides
+from retrain.inference.config import Overrides
+from retrain.inference.spec.spec import NCHW, NHWC
 from retrain.inference.spec.traits import Traits
 
 CHANNELS = (3, 1)

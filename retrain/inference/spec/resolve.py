@@ -10,11 +10,12 @@ from retrain.artifacts.onnx import read_onnx
 from retrain.artifacts.safety.tensorflow_graphs import check_part
 from retrain.artifacts.saved_model import read_saved_model
 from retrain.errors import RetrainError
+from retrain.inference.config import Overrides
 from retrain.inference.spec.facts import GraphFacts, with_overrides
 from retrain.inference.spec.frozen import frozen_facts
 from retrain.inference.spec.manifest import named_layer_facts
 from retrain.inference.spec.saved_model import saved_model_facts
-from retrain.inference.spec.spec import InputSpec, Overrides
+from retrain.inference.spec.spec import InputSpec
 from retrain.inference.spec.tflite import tflite_facts
 
 

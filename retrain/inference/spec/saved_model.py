@@ -10,12 +10,12 @@ from retrain.artifacts.graphdef import node_name
 from retrain.artifacts.safety.tensorflow_graphs import check_part
 from retrain.artifacts.saved_model import SERVING, SavedModel, saved_model_manifest
 from retrain.errors import RetrainError
+from retrain.inference.config import Overrides
 from retrain.inference.spec.facts import Fact, GraphFacts
 from retrain.inference.spec.manifest import manifest_facts
 from retrain.inference.spec.openvino_errors import no_layer, read_traits
 from retrain.inference.spec.other_inputs import LOGICAL, PIXELS, OtherInput, value_by_name
 from retrain.inference.spec.pictures import picture_input
-from retrain.inference.spec.spec import Overrides
 from retrain.inference.spec.traits import logits_fact, scaling_fact
 
 # The names of outputs that are tried, in this order.

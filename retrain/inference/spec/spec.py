@@ -1,8 +1,7 @@
-"""The input spec of a graph, and the user's overrides of it."""
+"""The input spec of a graph: how it is fed, and how its answers are read."""
 
 from dataclasses import dataclass
 
-from retrain.data.config import DEVIATION, SIDE, VALUE
 from retrain.data.decoding.decode import Recipe
 
 NHWC, NCHW = "NHWC", "NCHW"  # the order of batch, channels, height and width
@@ -45,29 +44,3 @@ class InputSpec:
     batch: int = 1
     fixed: tuple[tuple[str, float], ...] = ()
     last: str = ""
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """The user's overrides of an input spec; None where nothing was said (0 is a value).
-
-    Layers may be given as nodes or, as TensorFlow calls their first output, with `:0`.
-    """
-
-    input_layer: str | None = None
-    output_layer: str | None = None
-    height: int | None = None
-    width: int | None = None
-    mean: float | None = None
-    std: float | None = None
-
-    def __post_init__(self) -> None:
-        ranges = {"height": SIDE, "width": SIDE, "mean": VALUE, "std": DEVIATION}
-        for name, within in ranges.items():
-            if getattr(self, name) is not None:
-                number = within.number(getattr(self, name), f"--input_{name}")
-                object.__setattr__(self, name, number)
-        for layer in ("input_layer", "output_layer"):
-            name = getattr(self, layer)
-            if name is not None:
-                object.__setattr__(self, layer, name.removesuffix(":0"))

@@ -16,12 +16,12 @@ from retrain.backbones.engines.litert_model import (
 )
 from retrain.backbones.engines.openvino_model import read_part
 from retrain.errors import RetrainError
+from retrain.inference.config import Overrides
 from retrain.inference.spec.facts import Fact, GraphFacts
 from retrain.inference.spec.manifest import manifest_facts
 from retrain.inference.spec.openvino_errors import no_layer
 from retrain.inference.spec.other_inputs import OtherInput, value_by_name
 from retrain.inference.spec.pictures import picture_input
-from retrain.inference.spec.spec import Overrides
 from retrain.inference.spec.traits import Traits, logits_fact, scaling_fact, traits_of
 
 
