@@ -26,7 +26,8 @@ def verdict_of_run(config: TrainConfig, result: TrainResult) -> Verdict:
         module=module,
         rival=RIVAL if _could_be_better(RIVAL, module) else "",
     )
-    return judge(metrics, next_steps(metrics, places, audit=result.audit), places.use)
+    use = None if config.graph.is_rejected else places.use
+    return judge(metrics, next_steps(metrics, places, audit=result.audit), use)
 
 
 def verdict_of_evaluation(judged: GraphEvaluation, graph: Path) -> Verdict:

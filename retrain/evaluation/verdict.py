@@ -95,7 +95,7 @@ class Verdict:
 def judge(
     metrics: Metrics,
     steps: tuple[Step, ...],
-    use: Step,
+    use: Step | None,
     *,
     what: str = "test photos",
     folds: Tally | None = None,
@@ -105,7 +105,8 @@ def judge(
     Args:
         metrics: Of the test photos.
         steps: What may be done about photos and classifier, the most urgent first.
-        use: How it is used; left out where it may be no better than a guess.
+        use: How it is used, left out where it may be no better than a guess; None for a graph that
+            missed a gate.
         what: Which photos the metrics are of, in words.
         folds: Of all photos, where the test photos are few.
 
@@ -121,7 +122,7 @@ def judge(
         usable=_usable(best, metrics),
         sure=_sure_answers(metrics),
         weakest=_weakest(metrics),
-        steps=(*steps[: MOST_STEPS - 1], use) if useful else steps[:MOST_STEPS],
+        steps=(*steps[: MOST_STEPS - 1], use) if useful and use else steps[:MOST_STEPS],
     )
 
 

@@ -54,6 +54,7 @@ def test_it_says_whether_the_classifier_can_be_used(confusion: list[list[int]], 
     found = judge(metrics_of(confusion), (), USE)
     assert found.usable == said
     assert found.steps == (() if confusion in (USELESS, NONE) else (USE,))
+    assert judge(metrics_of(confusion), (), None).steps == ()  # it missed a gate
 
 
 def test_folds_of_all_photos_decide_where_test_photos_are_few() -> None:
