@@ -1,25 +1,41 @@
-"""Damage to everything that is kept: the same results as without, or made anew."""
+"""Damage to everything that is kept: the same results as without, or made anew, which is said.
+
+Each use of the cache is run on a whole one first: what it gives then is right, and what it opens
+then is what it can be misled by. A damage is judged by the uses that open files of its kind, but
+for the dear ones where another does; one in ten by all uses.
+"""
 
 import random
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from conftest import TINY, write_colour_tree
 from damage import folder_in_its_place
 from onnx_files import write_onnx
 
-from fuzz.judge import Command, faults_of
+from fuzz.forks import Run
+from fuzz.judge import faults_of
+from retrain.data.digests import digest_of
 
-# What uses which part of the cache: by the folder it lies in.
-USES = ("train", "label", "audit", "module")
-USERS = {"compiled": ("label",), "modules": ("module",), "audits": ("audit",)}
+# By name, what is taken away from the cache before: what lies behind it is read then only.
+USES = {"train": "", "label": "", "audit": "", "audit anew": "bottlenecks/audits", "module": ""}
+PHOTOS = 4  # of each of three classes
+DEAR = {"train", "audit anew"}  # take as long as the others together
+BY_DEAR, BY_ALL = 0.25, 0.1  # of the damages are judged by them, and by all uses
+TIMES = "run.json"  # differs in each run
+Files = dict[str, str]
+# Of a file, with others that might be exchanged for it.
+Damage = Callable[[Path, random.Random, Sequence[Path]], object]
 
 
-def _write(change: Callable[[bytes, random.Random], bytes]) -> Callable[..., None]:
-    def damage(path: Path, rng: random.Random) -> None:
+def _write(change: Callable[[bytes, random.Random], bytes]) -> Damage:
+    def damage(path: Path, rng: random.Random, others: Sequence[Path]) -> None:
         content = path.read_bytes()
         path.write_bytes(change(content, rng))
 
@@ -37,16 +53,23 @@ def _page(content: bytes, rng: random.Random) -> bytes:
     return content[:start] + bytes(min(4096, len(content) - start)) + content[start + 4096 :]
 
 
-DAMAGES: dict[str, Callable[[Path, random.Random], object]] = {
+def _garbage(content: bytes, rng: random.Random) -> bytes:
+    return rng.randbytes(max(1, len(content)))
+
+
+DAMAGES: dict[str, Damage] = {
     "flip": _write(_flip),
     "page": _write(_page),
     "truncate": _write(lambda content, rng: content[: rng.randrange(max(1, len(content)))]),
     "longer": _write(lambda content, rng: content + rng.randbytes(9)),
+    "garbage": _write(_garbage),
+    "another": lambda path, rng, others: shutil.copyfile(rng.choice(others), path),
     "empty": _write(lambda content, rng: b""),
-    "garbage": _write(lambda content, rng: rng.randbytes(max(1, len(content)))),
-    "delete": lambda path, rng: path.unlink(),
-    "folder": lambda path, rng: folder_in_its_place(path),
+    "delete": lambda path, rng, others: path.unlink(),
+    "folder": lambda path, rng, others: folder_in_its_place(path),
 }
+# Which seed does what: the last three do the same to a file each time.
+TURNS = 3 * list(DAMAGES)[:6] + list(DAMAGES)[6:]
 
 
 def kind_of(path: Path) -> str:
@@ -54,15 +77,20 @@ def kind_of(path: Path) -> str:
     return re.sub(r"[0-9a-f]{12,}", "*", path.as_posix())
 
 
-def prepare(folder: Path, cache: Path, command: Command) -> None:
+class Start(Protocol):
+    """Runs a command in the folder `cwd`, and notes the files below `below` that it opens."""
+
+    def __call__(self, *words: str, cwd: Path, below: Path | None = None) -> Run: ...
+
+
+def prepare(folder: Path, cache: Path, out: Path, start: Start) -> None:
     """Fills the cache with every kind of file that is kept, and copies it to `whole`."""
     folder.mkdir()
-    write_colour_tree(folder / "tree", 6)
+    write_colour_tree(folder / "tree", PHOTOS)
     write_onnx(folder / "module.onnx")
-    trained = command(*arguments("train", folder), "--output_graph", folder / "graph.pb")
-    assert trained.returncode == 0, trained.stderr
-    for use in 2 * USES:  # some things only a second run keeps
-        done = command(*arguments(use, folder))
+    first = (*arguments("train", folder), "--output_graph", str(folder / "graph.pb"))
+    for words in (first, *(arguments(use, folder) for use in USES)):
+        done = start(*words, cwd=out).done
         assert done.returncode == 0, done.stderr
     shutil.copytree(cache, folder / "whole")
 
@@ -77,60 +105,150 @@ def kinds(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def arguments(use: str, folder: Path) -> tuple[object, ...]:
+def arguments(use: str, folder: Path) -> tuple[str, ...]:
     tree = ("--image_dir", folder / "tree")
     train = ("--how_many_training_steps", 20, "--no-report", "--summaries_dir", "")
-    return {
+    audit = ("retrain", "audit", *tree, "--tfhub_module", TINY)
+    words: tuple[object, ...] = {
         "train": ("retrain", *tree, "--tfhub_module", TINY, *train),
         "module": ("retrain", *tree, "--tfhub_module", folder / "module.onnx", *train),
-        "audit": ("retrain", "audit", *tree, "--tfhub_module", TINY),
+        "audit": audit,
+        "audit anew": audit,
         "label": (
-            "label-image",
-            "--graph",
-            folder / "graph.pb",
-            "--format",
-            "csv",
-            folder / "tree",
+            "label-image", "--graph", folder / "graph.pb", "--format", "csv", folder / "tree",
         ),
-    }[use]
+    }[use]  # fmt: skip
+    return tuple(map(str, words))
 
 
-def results(
-    use: str, folder: Path, out: Path, command: Command
-) -> tuple[dict[str, str], list[str]]:
-    """What a command gave, and what was wrong with how it ended."""
-    done = command(*arguments(use, folder))
-    faults = faults_of(use, done, codes=(0,))
-    given = {"stdout": done.stdout if use == "label" else ""}
-    for name in ("predictions.csv", "audit.csv", "output_graph.pb"):
-        if (out / name).exists():
-            given[name] = (out / name).read_bytes().hex()
-            (out / name).unlink()
-    return given, faults
+def state_of(folder: Path) -> Files:
+    """The digest of each file below the folder, by its path."""
+    return {
+        path.relative_to(folder).as_posix(): digest_of(path.read_bytes()).hex()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
-def hunt(kind: str, seed: int, folder: Path, cache: Path, out: Path, command: Command) -> list[str]:
-    """What is wrong with what the commands give when one kept file of this kind is damaged: with
-    the damage, and once more after it."""
-    rng = random.Random(f"{kind} {seed}")
-    path = rng.choice(kinds(folder)[kind])
-    damage = list(DAMAGES)[seed % len(DAMAGES)]
-    uses = next((USERS[part] for part in path.parts if part in USERS), ("train", "audit", "module"))
-    faults = []
-    for use in uses:
-        restore(folder, cache)
-        right = results(use, folder, out, command)
-        restore(folder, cache)
-        DAMAGES[damage](cache / path, rng)
+@dataclass(frozen=True)
+class Right:
+    """What a use gives on a whole cache, and the kinds of kept files that it opens and makes."""
+
+    given: Files
+    opened: frozenset[str]
+    made: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Caches:
+    """The cache that `prepare` made in `folder`, uses of a copy of it at `cache`, run in `out`."""
+
+    folder: Path
+    cache: Path
+    out: Path
+    start: Start
+
+    def hunt(self, kind: str, seed: int) -> list[str]:
+        """What is wrong with what the commands give when one kept file of this kind is damaged:
+        with the damage, and once more after it."""
+        rng = random.Random(f"{kind} {seed}")
+        path, damage = rng.choice(self.kinds[kind]), TURNS[seed % len(TURNS)]
+        draw, readers = rng.random(), self.readers(kind)
+        faults = [] if readers else ["no use opens it"]
+        if draw > BY_DEAR:
+            readers = [use for use in readers if use not in DEAR] or readers
+        for use in USES if draw < BY_ALL else readers:
+            self.restore(USES[use])
+            self.damage(path, damage, random.Random(draw))
+            faults += [f"{damage}: {one}" for one in self.judge(use, said=damage != "delete")]
+        return faults
+
+    def hunt_all(self, seed: int) -> list[str]:
+        """What is wrong with what each command gives when a file of every kind is damaged, each
+        in another way."""
+        self.restore()
+        for number, (_, paths) in enumerate(sorted(self.kinds.items())):
+            damage = list(DAMAGES)[(seed + number) % len(DAMAGES)]
+            self.damage(paths[seed % len(paths)], damage, random.Random(seed))
+        faults = []
+        for use, without in USES.items():
+            self.take_away(without)
+            faults += self.judge(use, said=False)
+        return faults
+
+    def readers(self, kind: str) -> list[str]:
+        """The uses that open files of this kind."""
+        return [use for use in USES if kind in self.right[use].opened]
+
+    def damage(self, path: Path, damage: str, rng: random.Random) -> None:
+        """Damages a file of the cache; `another` of its name or suffix may take its place."""
+        if not (self.cache / path).exists():  # taken away before this use
+            return
+        files = [self.folder / "whole" / name for name in sorted(self.whole) if name != str(path)]
+        others = [file for file in files if file.name == path.name] or files
+        DAMAGES[damage](self.cache / path, rng, others)
+
+    def judge(self, use: str, *, said: bool) -> list[str]:
+        """What is wrong with what a use gives on the damaged cache, and once more after it.
+        `said`: the damage must be told where it is seen."""
+        right, faults = self.right[use], []
         for turn in ("damaged", "afterwards"):
-            given, wrong = results(use, folder, out, command)
-            faults += [f"{damage}: {turn}: {one}" for one in wrong]
-            different = sorted(name for name in right[0] if given.get(name) != right[0][name])
+            before = state_of(self.cache)
+            given, run = self.use(use)
+            wrong = faults_of(use, run.done, codes=(0,))
+            different = sorted(name for name in right.given if given.get(name) != right.given[name])
             if different and not wrong:
-                faults.append(f"{damage}: {turn}: {use}: other {', '.join(different)}")
-    return faults
+                wrong.append(f"{use}: other {', '.join(different)}")
+            after = state_of(self.cache)
+            made = {kind_of(Path(name)) for name, _ in after.items() - before.items()} - right.made
+            if made and said and turn == "damaged" and "damaged" not in run.done.stderr:
+                wrong.append(f"{use}: made anew without a word: {', '.join(sorted(made))}")
+            faults += [f"{turn}: {one}" for one in wrong]
+            if after in (before, self.whole):  # the next turn would find what a turn has found
+                break
+        return faults
 
+    def use(self, use: str, *, watched: bool = False) -> tuple[Files, Run]:
+        """What a command wrote, and how it ended."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir()
+        below = self.cache if watched else None
+        run = self.start(*arguments(use, self.folder), cwd=self.out, below=below)
+        written = {name: text for name, text in state_of(self.out).items() if name != TIMES}
+        return {"stdout": run.done.stdout, **written}, run
 
-def restore(folder: Path, cache: Path) -> None:
-    shutil.rmtree(cache, ignore_errors=True)
-    shutil.copytree(folder / "whole", cache)
+    @cached_property
+    def right(self) -> dict[str, Right]:
+        """What each use gives on a whole cache."""
+        found = {}
+        for use, without in USES.items():
+            self.restore(without)
+            before = state_of(self.cache)
+            given, run = self.use(use, watched=True)
+            assert not (wrong := faults_of(use, run.done, codes=(0,))), wrong
+            after = state_of(self.cache)
+            assert after == self.whole, "more is kept than `prepare` kept"
+            made = {kind_of(Path(name)) for name in after.keys() - before.keys()}
+            opened = {kind_of(path) for path in run.opened}
+            found[use] = Right(given, frozenset(opened), frozenset(made))
+        return found
+
+    @cached_property
+    def whole(self) -> Files:
+        """The state of the whole cache."""
+        return state_of(self.folder / "whole")
+
+    @cached_property
+    def kinds(self) -> dict[str, list[Path]]:
+        return kinds(self.folder)
+
+    def restore(self, without: str = "") -> None:
+        """Copies the whole cache, but for one folder."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+        shutil.copytree(self.folder / "whole", self.cache)
+        self.take_away(without)
+
+    def take_away(self, without: str) -> None:
+        """Removes a folder of the cache, if there is a name."""
+        if without:
+            shutil.rmtree(self.cache / without)

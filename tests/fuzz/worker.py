@@ -1,10 +1,11 @@
-"""Goes through damage in a process of its own, because what is damaged may crash native code.
+"""Goes through damage in processes of their own, because what is damaged may crash native code.
 
     python -m fuzz.worker FOLDER
 
-`FOLDER` holds what `prepare` made. Standard input is a JSON list of [kind, seed]; prints one JSON
-list of faults for each as it is done, so that whoever reads knows at which one the process died.
-Kinds: `pictures`, `graphs/FORMAT`, `caches/KIND`, and `prepare/graphs`, `prepare/caches`.
+`FOLDER` holds what `prepare` made. Each line of standard input is a task, a JSON list of kind and
+seed; for each a JSON list of faults is printed, so that whoever reads knows at which one the
+process died. Kinds: `pictures`, `graphs/FORMAT`, `caches/KIND`, and `prepare/graphs`,
+`prepare/caches`.
 """
 
 import json
@@ -14,53 +15,84 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from queue import Queue
 from typing import IO
 
 from run_commands import run_command
 
 from fuzz import caches, graphs, pictures
+from fuzz.forks import run_forked
 from fuzz.judge import Done
+from retrain.evaluation import intervals
 
 TESTS = Path(__file__).parent.parent
-SILENCE_S = 600.0  # over one task, before the process is taken to hang
-
+SILENCE_S = 900.0  # over one task, before the process is taken to hang
 
 Task = tuple[str, int]  # kind and seed
+Found = tuple[Task, list[str]]
 
 
-def hunt(folder: Path, tasks: Sequence[Task]) -> Iterator[tuple[Task, list[str]]]:
-    """Each task with its faults; a process that dies is a fault, and the next goes on after it."""
-    left = list(tasks)
+def hunt(folder: Path, tasks: Sequence[Task], workers: int = 1) -> Iterator[Found]:
+    """Each task with its faults, as they are done by so many processes at once. One that dies is
+    a fault of its task, and another takes its place."""
+    left = deque(tasks)
+    found: Queue[Found] = Queue()
+    threads = [threading.Thread(target=_work, args=(folder, left, found), daemon=True)
+               for _ in range(min(workers, len(tasks)))]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for _ in tasks:
+        yield found.get()
+    for thread in threads:
+        thread.join()
+
+
+def _work(folder: Path, left: deque[Task], found: Queue[Found]) -> None:
+    """Gives tasks to a process, one after another, and to the next if it dies."""
+    task: Task | None = None
     while left:
-        with tempfile.TemporaryFile() as said, start(folder, left, said) as process:
-            assert process.stdout is not None
-            watch = threading.Timer(SILENCE_S, process.kill)
-            watch.start()
-            for line in process.stdout:
-                watch.cancel()
-                yield left.pop(0), json.loads(line)
-                watch = threading.Timer(SILENCE_S, process.kill)
-                watch.start()
-            watch.cancel()
+        with tempfile.TemporaryFile() as said, start(folder, said) as process:
+            with suppress(IndexError, BrokenPipeError):  # no task is left, or it has died
+                while True:
+                    task = left.popleft()
+                    answer = ask(process, task)
+                    if not answer.endswith("\n"):
+                        break
+                    found.put((task, json.loads(answer)))
+                    task = None
+            assert process.stdin is not None
+            with suppress(BrokenPipeError):
+                process.stdin.close()
             code = process.wait()
-            if left:
+            if task is not None:
                 said.seek(0)
                 words = said.read().decode(errors="replace").splitlines()[-12:]
-                yield left.pop(0), [f"the process ended with {code}: {' | '.join(words)}"]
+                found.put((task, [f"the process ended with {code}: {' | '.join(words)}"]))
+                task = None
 
 
-def start(folder: Path, tasks: Sequence[Task], said: IO[bytes]) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
+def ask(process: "subprocess.Popen[str]", task: Task) -> str:
+    """The line that the process answers; without its end if the process died."""
+    assert process.stdin is not None and process.stdout is not None
+    watch = threading.Timer(SILENCE_S, process.kill)
+    watch.start()
+    try:
+        print(json.dumps(task), file=process.stdin, flush=True)
+        return process.stdout.readline()
+    finally:
+        watch.cancel()
+
+
+def start(folder: Path, said: IO[bytes]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
         [sys.executable, "-X", "faulthandler", "-m", "fuzz.worker", str(folder)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True,
     )  # fmt: skip
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(tasks))
-    process.stdin.close()
-    return process
 
 
 def prepare(folder: Path, *names: str) -> None:
@@ -72,13 +104,17 @@ def prepare(folder: Path, *names: str) -> None:
 def main() -> None:
     folder = Path(sys.argv[1])
     answers = os.fdopen(os.dup(1), "w")  # what the commands write goes elsewhere
-    cache, work = folder / "cache", folder / "work"
+    own = folder / str(os.getpid())
+    cache, work = own / "cache", own / "work"
     os.environ["RETRAIN_CACHE_DIR"] = str(cache)
+    kept = caches.Caches(folder / "caches", cache, work, run_forked)
+    intervals.RESAMPLES = 20  # a third of a run, and nothing that is damaged comes near them
 
     def command(command: str, *arguments: object) -> Done:
         return run_command(command, *arguments, cwd=work)
 
-    for kind, seed in json.load(sys.stdin):
+    for line in sys.stdin:
+        kind, seed = json.loads(line)
         family, _, rest = kind.partition("/")
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
@@ -89,13 +125,14 @@ def main() -> None:
             shutil.rmtree(cache, ignore_errors=True)
             faults = graphs.hunt(rest, seed, folder / "graphs", work, command)
         elif family == "caches":
-            faults = caches.hunt(rest, seed, folder / "caches", cache, work, command)
+            faults = kept.hunt(rest, seed)
         elif rest == "graphs":
             graphs.prepare(folder / "graphs", command)
         else:
             shutil.rmtree(cache, ignore_errors=True)
-            caches.prepare(folder / "caches", cache, command)
+            caches.prepare(folder / "caches", cache, work, run_forked)
         print(json.dumps(faults), file=answers, flush=True)
+    shutil.rmtree(own, ignore_errors=True)
 
 
 if __name__ == "__main__":
