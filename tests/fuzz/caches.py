@@ -9,7 +9,7 @@ import random
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,13 +83,13 @@ class Start(Protocol):
     def __call__(self, *words: str, cwd: Path, below: Path | None = None) -> Run: ...
 
 
-def prepare(folder: Path, cache: Path, out: Path, start: Start) -> None:
+def prepare(folder: Path, cache: Path, out: Path, start: Start, uses: Iterable[str] = USES) -> None:
     """Fills the cache with every kind of file that is kept, and copies it to `whole`."""
     folder.mkdir()
     write_colour_tree(folder / "tree", PHOTOS)
     write_onnx(folder / "module.onnx")
     first = (*arguments("train", folder), "--output_graph", str(folder / "graph.pb"))
-    for words in (first, *(arguments(use, folder) for use in USES)):
+    for words in (first, *(arguments(use, folder) for use in uses)):
         done = start(*words, cwd=out).done
         assert done.returncode == 0, done.stderr
     shutil.copytree(cache, folder / "whole")
@@ -147,6 +147,7 @@ class Caches:
     cache: Path
     out: Path
     start: Start
+    uses: Sequence[str] = tuple(USES)
 
     def hunt(self, kind: str, seed: int) -> list[str]:
         """What is wrong with what the commands give when one kept file of this kind is damaged:
@@ -157,7 +158,7 @@ class Caches:
         faults = [] if readers else ["no use opens it"]
         if draw > BY_DEAR:
             readers = [use for use in readers if use not in DEAR] or readers
-        for use in USES if draw < BY_ALL else readers:
+        for use in self.uses if draw < BY_ALL else readers:
             self.restore(USES[use])
             self.damage(path, damage, random.Random(draw))
             faults += [f"{damage}: {one}" for one in self.judge(use, said=damage != "delete")]
@@ -171,14 +172,14 @@ class Caches:
             damage = list(DAMAGES)[(seed + number) % len(DAMAGES)]
             self.damage(paths[seed % len(paths)], damage, random.Random(seed))
         faults = []
-        for use, without in USES.items():
-            self.take_away(without)
+        for use in self.uses:
+            self.take_away(USES[use])
             faults += self.judge(use, said=False)
         return faults
 
     def readers(self, kind: str) -> list[str]:
         """The uses that open files of this kind."""
-        return [use for use in USES if kind in self.right[use].opened]
+        return [use for use in self.uses if kind in self.right[use].opened]
 
     def damage(self, path: Path, damage: str, rng: random.Random) -> None:
         """Damages a file of the cache; `another` of its name or suffix may take its place."""
@@ -221,8 +222,8 @@ class Caches:
     def right(self) -> dict[str, Right]:
         """What each use gives on a whole cache."""
         found = {}
-        for use, without in USES.items():
-            self.restore(without)
+        for use in self.uses:
+            self.restore(USES[use])
             before = state_of(self.cache)
             given, run = self.use(use, watched=True)
             assert not (wrong := faults_of(use, run.done, codes=(0,))), wrong

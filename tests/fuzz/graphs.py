@@ -49,7 +49,7 @@ def prepare(folder: Path, command: Command) -> None:
 def damaged(kind: str, seed: int, whole: Path, folder: Path) -> tuple[Path, str]:
     """A damaged graph of this format in `folder`, and what was done."""
     rng = random.Random(f"{kind} {seed}")
-    names = WHOLE[kind]
+    names = {name: often for name, often in WHOLE[kind].items() if (whole / name).exists()}
     name = rng.choices(list(names), list(names.values()))[0]
     target = folder / name
     if kind == "savedmodel":

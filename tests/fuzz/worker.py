@@ -41,21 +41,35 @@ def hunt(folder: Path, tasks: Sequence[Task], workers: int = 1) -> Iterator[Foun
     a fault of its task, and another takes its place."""
     left = deque(tasks)
     found: Queue[Found] = Queue()
-    threads = [threading.Thread(target=_work, args=(folder, left, found), daemon=True)
+    running: list[subprocess.Popen[str]] = []
+    threads = [threading.Thread(target=_work, args=(folder, left, found, running), daemon=True)
                for _ in range(min(workers, len(tasks)))]  # fmt: skip
     for thread in threads:
         thread.start()
-    for _ in tasks:
-        yield found.get()
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in tasks:
+            yield found.get()
+    except BaseException:  # interrupted, or nobody wants the rest
+        left.clear()
+        for process in running:
+            process.kill()
+        raise
+    finally:
+        for thread in threads:
+            thread.join()
 
 
-def _work(folder: Path, left: deque[Task], found: Queue[Found]) -> None:
+def _work(
+    folder: Path,
+    left: deque[Task],
+    found: Queue[Found],
+    running: list["subprocess.Popen[str]"],
+) -> None:
     """Gives tasks to a process, one after another, and to the next if it dies."""
     task: Task | None = None
     while left:
         with tempfile.TemporaryFile() as said, start(folder, said) as process:
+            running.append(process)
             with suppress(IndexError, BrokenPipeError):  # no task is left, or it has died
                 while True:
                     task = left.popleft()
