@@ -34,7 +34,7 @@ from retrain.data.digests import DIGEST_BYTES
 from retrain.errors import RetrainError
 from retrain.features.matrix import FeatureMatrix, Rows, RowsOnDemand
 from retrain.utils.files import cannot_write, open_files_allowed
-from retrain.utils.kept import SUFFIX, Say, read_kept, write_kept
+from retrain.utils.kept import SUFFIX, Say, damaged, read_kept, write_kept
 from retrain.utils.temporary import temporary_name
 
 SPARE_FILES = 256  # open files left for the rest of a run; further shards are opened when read
@@ -288,13 +288,23 @@ class BottleneckStore:
 
     def read_pixels(self, key: bytes, say: Say) -> np.ndarray | None:
         """Return the kept pixels (H, W, 3) uint8 of a photo, or None (see `keep_pixels`)."""
-        content = read_kept(self._pixels_of(key), say)
-        return None if content is None else np.load(io.BytesIO(content))
+        path = self._pixels_of(key)
+        content = read_kept(path, say)
+        if content is None:
+            return None
+        stream = io.BytesIO(content)
+        pixels: np.ndarray = np.load(stream)
+        owner = stream.read().decode()  # earlier versions, which read these too, named none
+        if owner not in (self.identity.folder_name, ""):
+            say(damaged(path, "it is another store's"))
+            return None
+        return pixels
 
     def keep_pixels(self, key: bytes, pixels: np.ndarray, say: Say) -> None:
         """Keep a photo's decoded pixels, so that later exports are checked without reading it."""
         content = io.BytesIO()
         np.save(content, pixels)
+        content.write(self.identity.folder_name.encode())
         write_kept(self._pixels_of(key), content.getvalue(), say)
 
     def _pixels_of(self, key: bytes) -> Path:

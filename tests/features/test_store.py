@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from retrain.data.digests import digest_of
 from retrain.errors import RetrainError
 from retrain.features import matrix as matrix_module
 from retrain.features.store import BottleneckStore, StoreIdentity
+from retrain.utils.kept import write_kept
 
 IDENTITY = StoreIdentity("tiny", "f1ngerpr1nt", "squash", "f32")
 WIDTH = 5
@@ -238,6 +240,28 @@ def test_store_pixels(tmp_path: Path) -> None:
     assert np.array_equal(found, pixels)
     assert store.read_pixels(other, said.append) is None
     assert said == []
+
+
+def test_store_pixels_of_another_store_are_not_taken(tmp_path: Path) -> None:
+    key, said = keys_of(0, 1)[0], list[str]()
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    store, another = opened(tmp_path), opened(tmp_path, replace(IDENTITY, recipe="other"))
+    another.keep_pixels(key, pixels, said.append)
+    shutil.copytree(another.folder / "pixels", store.folder / "pixels")
+    assert store.read_pixels(key, said.append) is None
+    assert len(said) == 1 and "is damaged (it is another store's) and made anew" in said[0]
+
+
+def test_store_pixels_of_an_earlier_version_are_found(tmp_path: Path) -> None:
+    key, said = keys_of(0, 1)[0], list[str]()
+    pixels, content = np.ones((4, 6, 3), np.uint8), BytesIO()
+    np.save(content, pixels)
+    store = opened(tmp_path)
+    path = store.folder / "pixels" / f"{key.hex()}.kept"
+    path.parent.mkdir(parents=True)
+    write_kept(path, content.getvalue(), said.append)
+    found = store.read_pixels(key, said.append)
+    assert found is not None and np.array_equal(found, pixels) and said == []
 
 
 @pytest.mark.parametrize("taken", ["root", "folder", "shards"])
