@@ -77,7 +77,7 @@ def command(
     """
     from retrain.cli.closing import say_verdict
     from retrain.commands.evaluate import (
-        check_keeps_records,
+        check_output_folder,
         default_folder,
         evaluate_graph,
     )
@@ -99,7 +99,7 @@ def command(
     page = None
     if report:
         page = in_folder(report_file, output_dir) if report_file else folder / "report.html"
-    check_keeps_records(folder)
+    check_output_folder(folder, image_dir)
     check_folder_can_be_written(folder, "--output_dir")
     if page is not None:
         check_file_can_be_written(page, "--report")

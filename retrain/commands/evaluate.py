@@ -120,8 +120,18 @@ def default_folder(graph: Path, image_dir: str) -> Path:
     return Path(f"{made}_on_{Path(image_dir).absolute().name or 'photos'}")
 
 
-def check_keeps_records(folder: Path) -> None:
-    """Raise UsageFault for a folder where a run's own figures would be overwritten."""
+def check_output_folder(folder: Path, image_dir: str) -> None:
+    """Raise UsageFault for a folder in which the files of an evaluation would do harm.
+
+    Either a run's own figures would be overwritten, or the pictures of the report would lie among
+    the photos, as a class of their own.
+    """
+    tree = Path(image_dir).resolve()
+    if folder.resolve() != tree and tree in folder.resolve().parents:
+        raise UsageFault(
+            f"--output_dir {folder}: it lies among the photos of {image_dir} and would be taken "
+            "for a class: name another folder"
+        )
     if (folder / RUN_RECORD).exists():
         raise UsageFault(
             f"--output_dir {folder}: a run has left its own {EVALUATION} there: name another "

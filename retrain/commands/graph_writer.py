@@ -23,7 +23,7 @@ from retrain.export.frozen_graph import graph_bytes
 from retrain.export.onnx_classifier import onnx_bytes
 from retrain.features.dataset import Dataset
 from retrain.training.head import Head, write_checkpoint
-from retrain.utils.files import drafted, publish, write_bytes
+from retrain.utils.files import cannot_write, drafted, publish, write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +96,12 @@ class Exporter:
         `publish` gives it its name. Raises RetrainError when the disk refuses.
         """
         content = self._bytes(calibration.head, self.manifest((calibration, assessment)))
-        with drafted(self.config.graph.output_graph) as draft:
-            write_bytes(draft, content)
+        graph = self.config.graph.output_graph
+        with drafted(graph) as draft:
+            try:
+                draft.write_bytes(content)
+            except OSError as error:
+                raise cannot_write(graph, error) from error
             yield draft
 
     def publish(self, draft: Path, places: GraphConfig) -> None:

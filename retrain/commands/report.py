@@ -151,6 +151,7 @@ def _facts_of_run(config: TrainConfig, result: TrainResult) -> Sequence[tuple[st
         ("Frozen graph, checked", f"{parity.agree} of {parity.photos} photos get training's answer "
                                   f"(largest difference of a score: {parity.largest_gap:.1e})"),
         *((f"{export.kind}, checked", export.sentence()) for export in result.exports),
+        *([("Missed", str(result.fault))] if result.fault is not None else []),
         *([("Earlier graph", result.comparison.sentence())] if result.comparison else []),
         ("Time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in result.seconds)),
         ("Versions", library_versions()),

@@ -237,6 +237,7 @@ def _write_records(config: TrainConfig, result: TrainResult) -> None:
             **calibration_facts(result.assessment, result.calibration),
             **audit_facts(result.audit),
             "data": result.dataset.digests(),
+            "missed": None if result.fault is None else str(result.fault),
         },
     )
     if result.audit is not None:

@@ -1,5 +1,6 @@
 """A run that misses a gate replaces nothing: its files lie beside those of the earlier run."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from conftest import TINY, write_colour_tree
 
 import retrain
+from retrain.commands.verdict import verdict_of_run
 from retrain.config import TrainConfig
 from retrain.errors import GateFault, UsageFault
 from retrain.export.config import rejected
@@ -61,6 +63,11 @@ def test_a_missed_gate_replaces_nothing(
         raise result.fault
     assert str(result.fault).endswith(
         f"; nothing was replaced, the new files have names like {tmp_path}/output_graph.rejected.pb"
+    )
+    facts = json.loads((tmp_path / "evaluation.rejected.json").read_text())
+    assert facts["missed"] == str(result.fault)
+    assert not any(
+        "label-image" in step.command for step in verdict_of_run(result.places, result).steps
     )
     assert caplog.records[-1].message == str(result.fault)  # Python's users are told, too
     assert retrain.load("output_graph.rejected.pb").label([tree / "red/000.png"])

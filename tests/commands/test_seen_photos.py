@@ -168,6 +168,9 @@ def test_the_command_writes_beside_the_files_of_the_run(
     assert "photos new to the graph are recognised" in capsys.readouterr().out
     with pytest.raises(UsageFault, match="a run has left its own evaluation.json there"):
         command.main([*words, "--output_dir", "."], standalone_mode=False)
+    with pytest.raises(UsageFault, match="would be taken for a class: name another folder"):
+        command.main([*words, "--output_dir", str(tree / "e")], standalone_mode=False)
+    assert not (tree / "e").exists()
     with pytest.raises(GateFault, match="accuracy is"):
         command.main([*words, "--assert_accuracy", "1"], standalone_mode=False)
     assert {name: (folder / name).read_bytes() for name in before} == before
