@@ -12,6 +12,7 @@ from tensorboard.plugins.image import metadata
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from retrain.errors import counted
+from retrain.evaluation.headline import scalars
 from retrain.evaluation.metrics import Metrics
 from retrain.reporting.tensorboard.confusion import draw_confusion
 from retrain.reporting.tensorboard.gallery import PHOTO, Mistake, draw_mistake, surest_mistakes
@@ -26,16 +27,6 @@ log = logging.getLogger(__name__)
 
 RUN = "test"
 MISTAKES = 36
-# Metrics by tag; the first two are what train and validation call theirs, so they share charts.
-SCALARS = {
-    "accuracy_1": "accuracy",
-    "cross_entropy_1": "log_loss",
-    "balanced_accuracy": "balanced_accuracy",
-    "macro_f1": "macro_f1",
-    "macro_auc": "macro_auc",
-    "top5_error": "top5_error",
-    "calibration_error": "calibration_error",
-}
 
 
 def write_test_summaries(
@@ -69,7 +60,8 @@ def write_test_summaries(
             EventFile(folder / RUN) as events,
             progress("TensorBoard", len(labels) + len(mistakes), "pictures") as meter,
         ):
-            events.add(step, _scalars(metrics))
+            values = scalars(metrics).items()
+            events.add(step, [Summary.Value(tag=tag, simple_value=one) for tag, one in values])
             events.add(step, [_images("confusion_matrix", [draw_confusion(metrics)], "")])
             if mistakes:
                 drawn, lost = [], 0
@@ -90,15 +82,6 @@ def write_test_summaries(
                 meter.advance()
     except OSError as error:
         raise cannot_write(folder / RUN, error) from error
-
-
-def _scalars(metrics: Metrics) -> list[Summary.Value]:
-    found = {tag: getattr(metrics, name) for tag, name in SCALARS.items()}
-    return [
-        Summary.Value(tag=tag, simple_value=value)
-        for tag, value in found.items()
-        if value is not None
-    ]
 
 
 def _images(tag: str, images: Sequence[Image.Image], about: str) -> Summary.Value:
