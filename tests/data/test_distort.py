@@ -1,10 +1,13 @@
 """retrain.py's distortions."""
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from retrain.data.decoding import augment
 from retrain.data.decoding.augment import Distortion
 from retrain.data.decoding.decode import Recipe, decode
 
@@ -131,3 +134,25 @@ def test_distorted_copies_are_what_they_were() -> None:
     plain = Distortion(flip_left_right=True, random_crop=5)
     assert plain.text == "|distort:flip=1,crop=5,scale=0,brightness=0,copy=0,seed=0"
     assert Distortion(color_jitter=3).text.endswith(",seed=0,rotation=0,erase=0,jitter=3")
+
+
+def test_one_entry_makes_a_distortion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Besides the field that its option is made from; recipes without it keep their text."""
+
+    def upside_down(pixels: np.ndarray, amount: int, drawn: np.ndarray) -> np.ndarray:
+        return pixels[::-1] if drawn[0] < amount / 100 else pixels
+
+    @dataclass(frozen=True)
+    class More(Distortion):
+        upset: int = 0
+
+    before = Distortion(random_crop=10, color_jitter=10).text
+    step = augment.Step("upset", "upset", upside_down, draws=1)
+    monkeypatch.setattr(augment, "LATER", (*augment.LATER, step))
+    monkeypatch.setattr(Distortion, "upset", 0, raising=False)
+    assert More(random_crop=10, color_jitter=10).text == before
+    assert More(random_crop=10, upset=100).text.endswith(",upset=100")
+    plain, turned = (
+        decode(photo(), Recipe(SIZE, SIZE, each)) for each in (More(), More(upset=100))
+    )
+    assert (turned == plain[::-1]).all()

@@ -3,6 +3,7 @@
 Flip, crop, scale and brightness are those of TF Hub's retrain.py.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,8 +46,11 @@ class Distortion(DistortionAmounts):
     @property
     def text(self) -> str:
         """The canonical form, part of a recipe's text."""
-        later = (self.random_rotation, self.random_erase, self.color_jitter)
-        more = ",rotation={},erase={},jitter={}".format(*later) if any(later) else ""
+        later = {step.key: getattr(self, step.setting) for step in LATER}
+        first = {key: later.pop(key) for key in WRITTEN_TOGETHER}
+        written = first if any(first.values()) else {}
+        written |= {key: amount for key, amount in later.items() if amount}
+        more = "".join(f",{key}={amount}" for key, amount in written.items())
         return (
             f"|distort:flip={int(self.flip_left_right)},crop={self.random_crop},"
             f"scale={self.random_scale},brightness={self.random_brightness},"
@@ -60,10 +64,7 @@ class Distortion(DistortionAmounts):
         Uniform[1, 1 + scale/100) times the network's input, take a random window, mirror with
         probability one half, multiply by Uniform[1 - brightness/100, 1 + brightness/100). Unlike
         there, the brightened values are clipped to what a picture can hold. What retrain.py does
-        not have: the enlarged photo is turned before the window is cut, its corners filled with the
-        mean colour; then contrast and saturation change by factors from Uniform[1 - jitter/100, 1 +
-        jitter/100), and with probability one half a rectangle is painted with the mean colour
-        ("random erasing", Z. Zhong et al., AAAI 2020).
+        not have is in LATER: it is done to the enlarged photo, or to the window at the end.
 
         Args:
             rgb: The photo.
@@ -78,10 +79,10 @@ class Distortion(DistortionAmounts):
         zoom = 1 + self.random_scale / 100 * rng.random()
         factor = (1 + self.random_crop / 100) * zoom
         tall, wide = int(factor * height), int(factor * width)
-        enlarged = rgb.resize((wide, tall), Image.Resampling.BILINEAR)
-        # From a second generator, so that the older distortions draw the same as before.
+        pixels = np.asarray(rgb.resize((wide, tall), Image.Resampling.BILINEAR))
+        # From a second generator, so that retrain.py's distortions draw the same as before.
         more = np.random.default_rng([self.seed, self.copy, *digest, 1])
-        pixels = np.asarray(self._turned(enlarged, more))
+        pixels = self._later(pixels, more, enlarged=True)
         top, left = rng.integers(tall - height + 1), rng.integers(wide - width + 1)
         pixels = pixels[top : top + height, left : left + width]
         mirrored = rng.random() < 0.5
@@ -91,40 +92,82 @@ class Distortion(DistortionAmounts):
             spread = self.random_brightness / 100
             brightened = pixels * rng.uniform(1 - spread, 1 + spread)
             pixels = np.rint(brightened.clip(0, 255)).astype(np.uint8)
-        pixels = self._erased(self._jittered(pixels, more), more)
-        return np.ascontiguousarray(pixels)
+        return np.ascontiguousarray(self._later(pixels, more, enlarged=False))
 
-    def _turned(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
-        angle = rng.uniform(-1, 1) * self.random_rotation
-        if not self.random_rotation:
-            return picture
-        return picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=_mean(picture))
-
-    def _jittered(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        spread = self.color_jitter / 100
-        contrast, saturation = rng.uniform(1 - spread, 1 + spread, 2)
-        if not self.color_jitter:
-            return pixels
-        picture = ImageEnhance.Contrast(Image.fromarray(pixels)).enhance(contrast)
-        return np.asarray(ImageEnhance.Color(picture).enhance(saturation))
-
-    def _erased(self, pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        asked, share, stretch, top, left = rng.random(5)
-        if not self.random_erase or asked < 0.5:
-            return pixels
-        height, width = pixels.shape[:2]
-        side = np.sqrt(share * self.random_erase / 100)
-        ratio = np.exp((2 * stretch - 1) * np.log(3))  # of height to width, 1/3 to 3
-        tall = min(round(side * np.sqrt(ratio) * height), height)
-        wide = min(round(side / np.sqrt(ratio) * width), width)
-        first, start = int(top * (height - tall + 1)), int(left * (width - wide + 1))
-        erased = pixels.copy()
-        erased[first : first + tall, start : start + wide] = pixels.mean(axis=(0, 1))
-        return erased
+    def _later(self, pixels: np.ndarray, rng: np.random.Generator, *, enlarged: bool) -> np.ndarray:
+        """Do what LATER has for the enlarged photo, or for the window."""
+        for step in LATER:
+            if step.enlarged == enlarged:
+                drawn = rng.random(step.draws)  # also when off: what follows draws the same
+                amount = getattr(self, step.setting)
+                if amount:
+                    pixels = step.change(pixels, amount, drawn)
+        return pixels
 
 
-def _mean(picture: Image.Image) -> tuple[int, ...]:
-    return tuple(np.asarray(picture).mean(axis=(0, 1)).astype(int).tolist())
+def _turned(pixels: np.ndarray, degrees: int, drawn: np.ndarray) -> np.ndarray:
+    """Turn a photo to either side; its corners get the mean colour."""
+    picture = Image.fromarray(pixels)
+    mean = tuple(pixels.mean(axis=(0, 1)).astype(int).tolist())
+    angle = float(2 * drawn[0] - 1) * degrees
+    return np.asarray(picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=mean))
+
+
+def _jittered(pixels: np.ndarray, percent: int, drawn: np.ndarray) -> np.ndarray:
+    """Change contrast and saturation by factors from Uniform[1 - jitter/100, 1 + jitter/100)."""
+    spread = percent / 100
+    contrast, saturation = (1 - spread + 2 * spread * drawn).tolist()
+    picture = ImageEnhance.Contrast(Image.fromarray(pixels)).enhance(contrast)
+    return np.asarray(ImageEnhance.Color(picture).enhance(saturation))
+
+
+def _erased(pixels: np.ndarray, percent: int, drawn: np.ndarray) -> np.ndarray:
+    """Paint a rectangle with the mean colour, with probability one half.
+
+    "Random erasing" of Z. Zhong et al., AAAI 2020.
+    """
+    asked, share, stretch, top, left = drawn
+    if asked < 0.5:
+        return pixels
+    height, width = pixels.shape[:2]
+    side = np.sqrt(share * percent / 100)
+    ratio = np.exp((2 * stretch - 1) * np.log(3))  # of height to width, 1/3 to 3
+    tall = min(round(side * np.sqrt(ratio) * height), height)
+    wide = min(round(side / np.sqrt(ratio) * width), width)
+    first, start = int(top * (height - tall + 1)), int(left * (width - wide + 1))
+    erased = pixels.copy()
+    erased[first : first + tall, start : start + wide] = pixels.mean(axis=(0, 1))
+    return erased
+
+
+@dataclass(frozen=True)
+class Step:
+    """A distortion that retrain.py does not have.
+
+    Attributes:
+        setting: Its amount, a field of DistortionAmounts: from that come option and help.
+        key: Its name in a recipe's text.
+        change: Given (H, W, 3) uint8, the amount (never 0) and the numbers drawn: returns the like.
+        draws: How many numbers in [0, 1) it draws.
+        enlarged: It is done to the enlarged photo, before the window is cut out of it.
+    """
+
+    setting: str
+    key: str
+    change: Callable[[np.ndarray, int, np.ndarray], np.ndarray]
+    draws: int
+    enlarged: bool = False
+
+
+# In the order in which they are done. A new one stands at the end, or the earlier draw otherwise.
+LATER = (
+    Step("random_rotation", "rotation", _turned, draws=1, enlarged=True),
+    Step("color_jitter", "jitter", _jittered, draws=2),
+    Step("random_erase", "erase", _erased, draws=5),
+)
+# In a recipe's text, in this order, all as soon as one is asked for; later ones only where asked
+# for, so that recipes of before keep their text.
+WRITTEN_TOGETHER = ("rotation", "erase", "jitter")
 
 
 def distortions_of(config: AugmentConfig, seed: int) -> list[Distortion]:
