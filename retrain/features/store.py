@@ -294,8 +294,8 @@ class BottleneckStore:
             return None
         stream = io.BytesIO(content)
         pixels: np.ndarray = np.load(stream)
-        owner = stream.read().decode()  # earlier versions, which read these too, named none
-        if owner not in (self.identity.folder_name, ""):
+        owner = stream.read()  # earlier versions, which read these too, named none
+        if owner not in (os.fsencode(self.identity.folder_name), b""):
             say(damaged(path, "it is another store's"))
             return None
         return pixels
@@ -304,7 +304,7 @@ class BottleneckStore:
         """Keep a photo's decoded pixels, so that later exports are checked without reading it."""
         content = io.BytesIO()
         np.save(content, pixels)
-        content.write(self.identity.folder_name.encode())
+        content.write(os.fsencode(self.identity.folder_name))
         write_kept(self._pixels_of(key), content.getvalue(), say)
 
     def _pixels_of(self, key: bytes) -> Path:
