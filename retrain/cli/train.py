@@ -19,6 +19,7 @@ from retrain.cli.options import (
 )
 from retrain.cli.words import COMMANDS, TRAIN
 from retrain.config import PLACES, SETTINGS, TrainConfig
+from retrain.utils.logs import print_result
 
 SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_MAP: "config"}
 
@@ -40,11 +41,23 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     help="Settings from a .toml, .yaml or .json file, or an earlier run's run.json; options win.",
 )
 @with_architecture(*SETTINGS)
+@click.option(
+    "--dry_run",
+    cls=GroupedOption,
+    is_flag=True,
+    help="Only say what a run would do: photos, classes, minutes, disk.",
+)
 @logging_options
 @click.version_option(__version__, prog_name="retrain")
 @click.pass_context
 def retrain(
-    ctx: click.Context, /, architecture: str | None, logging_verbosity: str, **given: Any
+    ctx: click.Context,
+    /,
+    *,
+    architecture: str | None,
+    dry_run: bool,
+    logging_verbosity: str,
+    **given: Any,
 ) -> None:
     """Teach an image classifier your own classes, from folders of photos.
 
@@ -58,6 +71,9 @@ def retrain(
     sources = {name: ctx.get_parameter_source(name) for name in given}
     config = TrainConfig.from_flat(**_places_told(given, sources))
     messages = start_console(logging_verbosity)
+    if dry_run:
+        _say_dry_run(config)
+        return
 
     from retrain.commands.train import train  # after the command line is known to be right
 
@@ -68,6 +84,13 @@ def retrain(
     close_run(result.places, result, messages.warnings)
     if result.fault is not None:
         raise result.fault
+
+
+def _say_dry_run(config: TrainConfig) -> None:
+    from retrain.commands.dry_run import dry_run
+
+    for word, text in dry_run(config):
+        print_result(f"{word}: {text}")
 
 
 def _places_told(

@@ -1,24 +1,21 @@
 """Comparing modules on the same photos: which is worth its time?"""
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from retrain.backbones.engines.engine import choose_engine
 from retrain.backbones.sources.resolve import have
 from retrain.config import TrainConfig
-from retrain.data.read import read_photos_ahead
 from retrain.data.split import group_numbers
 from retrain.errors import RetrainError
 from retrain.evaluation.cross_validation import cross_validate
 from retrain.evaluation.folds import folds
 from retrain.evaluation.intervals import Interval, PairedDifference, paired_difference, wilson
-from retrain.features.config import ExtractConfig
 from retrain.features.dataset import Photos, read_photos
+from retrain.features.rate import photos_per_second
 from retrain.training.head import Head
 from retrain.training.sgd import train_head
 from retrain.training.solver import sgd_settings
@@ -82,7 +79,7 @@ def compare_modules(handles: Sequence[str], config: TrainConfig) -> Iterator[Con
             accuracy=float(right.mean()),
             interval=wilson(int(right.sum()), len(right)),
             against_first=None if first is None else paired_difference(right, first),
-            photos_per_second=_rate(photos, config.extract),
+            photos_per_second=_rate(photos),
             megabytes=backbone.graph_path.stat().st_size / 1e6,
             feature_width=backbone.info.feature_width,
             photos=len(right),
@@ -124,22 +121,9 @@ def folds_of(photos: Photos, seed: int) -> np.ndarray:
     return folds(photos.labels, [number.hex() for number in numbers.tolist()], FOLDS, seed=seed)
 
 
-def _rate(photos: Photos, config: ExtractConfig) -> float:
+def _rate(photos: Photos) -> float:
     """Measure photos per second from file to features; cached features would tell nothing."""
-    extractor = photos.extractor
-    name = extractor.backbone.info.name
+    name = photos.extractor.backbone.info.name
     log.info(f"Measuring how fast {name} is ({RATE_SECONDS:g} s at most)")
-    engine = choose_engine(config.engine, extractor.backbone, config.precision)
     paths = [photos.index.full_path(photo) for photo in photos.index.photos]
-    end = time.monotonic() + RATE_SECONDS
-
-    def pictures() -> Iterator[tuple[int, np.ndarray]]:
-        for number, pixels in read_photos_ahead(paths, extractor.recipe):
-            if time.monotonic() > end:
-                return
-            if isinstance(pixels, np.ndarray):
-                yield number, pixels
-
-    start = time.monotonic()
-    done = sum(1 for _ in engine.run(pictures()))
-    return done / (time.monotonic() - start)
+    return photos_per_second(photos.extractor, paths, RATE_SECONDS)

@@ -1,9 +1,12 @@
 """Preflight: all that can be checked about a run before the work starts."""
 
+from pathlib import Path
+
 from retrain.artifacts.onnx import SUFFIX as ONNX
 from retrain.artifacts.photo_record import NAME as DIGESTS
 from retrain.backbones.sources.resolve import check_handles
 from retrain.commands.run_record import NAME as RUN_RECORD
+from retrain.commands.strategies import CNN_FOLDER, TUNING_FOLDER
 from retrain.config import TrainConfig
 from retrain.data.summary import ASIDE_CSV
 from retrain.errors import UsageFault
@@ -14,6 +17,16 @@ from retrain.inference.spec.resolve import describe_graph
 from retrain.reporting.html.matrix_picture import matrix_places
 from retrain.reporting.records import AUDIT_CSV, EVALUATION, PREDICTIONS
 from retrain.utils.files import check_file_can_be_written, check_folder_can_be_written
+
+
+def own_folders(config: TrainConfig) -> list[Path]:
+    """List the folders that a run writes into: no classes, should they lie in the tree."""
+    extract, graph, logs = config.extract, config.graph, config.report.summaries_dir
+    folders = [config.snapshots.intermediate_output_graphs_dir, extract.features_folder,
+               extract.modules_folder, graph.beside(TUNING_FOLDER),
+               graph.beside(CNN_FOLDER)]  # fmt: skip
+    folders += [one for one in (logs, graph.output_dir) if one is not None]
+    return folders + [one.path for one in config.exports.targets() if one.format.suffix is None]
 
 
 def check_before(config: TrainConfig) -> None:

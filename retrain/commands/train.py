@@ -13,15 +13,13 @@ from retrain.backbones.sources.local import source_of
 from retrain.commands.audit import audit_of, audit_wanted
 from retrain.commands.graph_check import check_graph, photos_for_exports
 from retrain.commands.graph_writer import Exporter
-from retrain.commands.preflight import check_before
+from retrain.commands.preflight import check_before, own_folders
 from retrain.commands.release import compared, fault_of, missed_gates
 from retrain.commands.replaced import say_replaced
 from retrain.commands.report import report_run
 from retrain.commands.result import TrainResult
 from retrain.commands.run_record import RecordedPhotos, write_run_record
 from retrain.commands.strategies import (
-    CNN_FOLDER,
-    TUNING_FOLDER,
     fine_tuned,
     from_scratch,
     with_hidden_layer,
@@ -71,16 +69,11 @@ def train(
     settings these are; a warning says if the photos are other ones now.
     """
     check_before(config)
-    extract, graph = config.extract, config.graph
-    outputs = [config.snapshots.intermediate_output_graphs_dir, extract.features_folder,
-               extract.modules_folder, graph.beside(TUNING_FOLDER),
-               graph.beside(CNN_FOLDER)]  # fmt: skip
-    outputs += [one for one in (config.report.summaries_dir, graph.output_dir) if one is not None]
-    outputs += [target.path for target in config.exports.targets() if target.format.suffix is None]
     with (
-        unsafe_allowed(allowed=extract.allow_unsafe_module, warn=log.warning),
-        run_folder(beside=graph.output_graph) as scratch,
+        unsafe_allowed(allowed=config.extract.allow_unsafe_module, warn=log.warning),
+        run_folder(beside=config.graph.output_graph) as scratch,
     ):
+        outputs = own_folders(config)
         return _train(config, outputs, scratch, sources=sources or {}, recorded=recorded)
 
 

@@ -21,8 +21,10 @@ def make_folder(folder: Path, *, exist_ok: bool = True) -> None:
 
 
 @contextmanager
-def empty_folders_removed() -> Iterator[None]:
+def empty_folders_removed(*, always: bool = False) -> Iterator[None]:
     """Remove, after an exception in the block, folders made within it that are still empty.
+
+    `always`: also when the block ends well.
 
     Never a folder that was there before, nor one that holds anything.
     """
@@ -30,9 +32,11 @@ def empty_folders_removed() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for folder in reversed(_made[start:]):
-            with suppress(OSError):
-                folder.rmdir()
+        always = True
         raise
     finally:
+        if always:
+            for folder in reversed(_made[start:]):
+                with suppress(OSError):
+                    folder.rmdir()
         del _made[start:]

@@ -18,7 +18,16 @@ from retrain.inference.config import LabelConfig, Overrides
 from retrain.utils.settings import Range, Section, setting, settings_in
 
 # Options of the command itself, which are no settings of a run.
-OWN = {"folder", "config", "architecture", "logging_verbosity", "debug", "version", "help_all"}
+OWN = {
+    "folder",
+    "dry_run",
+    "config",
+    "architecture",
+    "logging_verbosity",
+    "debug",
+    "version",
+    "help_all",
+}
 
 
 def test_each_option_of_retrain_is_a_field_of_a_section() -> None:

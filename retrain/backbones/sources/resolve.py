@@ -54,6 +54,15 @@ def have(handles: Sequence[str], wanted: InputConfig, model_dir: Path) -> None:
         _resolve(Handle(handle), wanted, FrozenStore(model_dir))
 
 
+def find_here(handle: str, wanted: InputConfig, model_dir: Path) -> Backbone | None:
+    """Return the backbone for a handle if it can be had without network, else None.
+
+    Raises as `resolve` does.
+    """
+    source, wanted = _source_of(Handle(handle)), _usual(handle, wanted)
+    return source.find(wanted, FrozenStore(model_dir))
+
+
 def described(backbone: Backbone) -> str:
     """Return the facts about a module in a sentence for the user."""
     info = backbone.info
@@ -67,12 +76,16 @@ def described(backbone: Backbone) -> str:
 
 
 def _resolve(handle: str, wanted: InputConfig, store: FrozenStore) -> Backbone:
-    source = _source_of(handle)
-    known = find_by_url(handle)
-    if known is not None:  # TF Hub's older modules do not tell their size
-        wanted = replace(wanted, usual_size=(known.size, known.size))
+    source, wanted = _source_of(handle), _usual(handle, wanted)
     found = source.find(wanted, store)
     return found if found is not None else source.fetch(wanted, store)
+
+
+def _usual(handle: str, wanted: InputConfig) -> InputConfig:
+    known = find_by_url(handle)
+    if known is None:
+        return wanted
+    return replace(wanted, usual_size=(known.size, known.size))  # older hub modules do not tell it
 
 
 def _source_of(handle: str) -> Source:
