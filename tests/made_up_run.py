@@ -52,8 +52,8 @@ def inputs_of(
                 "train", "2.jpg", labels[0], "test", score=1.0),
         Finding("near_duplicate", "note", f"both {labels[0]!r}, both in train", "3.jpg", labels[0],
                 "train", "4.jpg", labels[0], "train", score=0.9),
-        Finding("suspected_label", "warning", f"looks like {labels[1]!r}", "5.jpg", labels[0],
-                "train", suggested=labels[1], score=0.01),
+        Finding("suspected_label", "warning", "worth a look", "5.jpg", labels[0], "train",
+                suggested=labels[1], score=0.8, exclude=True),
         Finding("broken", "warning", "the file is empty", "gone.jpg"),
     ]  # fmt: skip
     counts = rng.integers(8, 120, (classes, 3))

@@ -27,7 +27,7 @@ from retrain.evaluation.audit.finding import Finding
 from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
 from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
-from retrain.evaluation.audit.suspects import Suspect, suspected_labels
+from retrain.evaluation.audit.suspects import expected_errors
 from retrain.features.config import ExtractConfig
 from retrain.features.dataset import prepare
 from retrain.features.matrix import FeatureMatrix
@@ -117,58 +117,6 @@ def test_a_motley_class_is_not_all_outliers() -> None:
     features = np.concatenate([features, other])
     labels = np.concatenate([labels, np.full(40, 2)])
     assert len(outliers(nearest(units(features), 5), labels)) < 4
-
-
-def suspects_of(
-    features: np.ndarray, labels: np.ndarray, groups: list[bytes] | None = None
-) -> list[Suspect]:
-    groups = groups or [str(row).encode() for row in range(len(labels))]
-    return suspected_labels(features.copy(), labels, groups, seed=0)
-
-
-def test_wrong_labels_are_suspected_first_with_the_right_suggestion() -> None:
-    features, truth = clusters(np.random.default_rng(5), 50)
-    given = truth.copy()
-    wrong = [3, 60, 110]
-    given[wrong] = (truth[wrong] + 1) % 3
-    found = suspects_of(features, given)
-    assert {suspect.row for suspect in found[:3]} == set(wrong)
-    for suspect in found[:3]:
-        assert (suspect.given, suspect.suggested) == (given[suspect.row], truth[suspect.row])
-    assert [s.score for s in found] == sorted(s.score for s in found)
-    assert found == suspects_of(features, given)
-    assert suspects_of(features, truth) == []
-
-
-def test_confident_suspects_are_more_often_wrong_than_the_others() -> None:
-    rng = np.random.default_rng(8)
-    features, truth = clusters(rng, 200)
-    features += 4 * rng.normal(size=features.shape).astype(np.float32)  # now they overlap
-    given = truth.copy()
-    wrong = rng.choice(len(truth), 30, replace=False)
-    given[wrong] = (truth[wrong] + 1) % 3
-    found = suspects_of(features, given)
-    hits = {
-        confident: np.isin([s.row for s in found if s.confident is confident], wrong)
-        for confident in (True, False)
-    }
-    assert len(hits[True]) > 5 and len(hits[False]) > 5
-    assert hits[True].mean() > hits[False].mean() + 0.1
-
-
-def test_copies_with_one_wrong_label_do_not_vouch_for_each_other() -> None:
-    features, labels = clusters(np.random.default_rng(6), 40)
-    copies = np.arange(8)
-    features[copies] = features[0]
-    labels[copies] = 1
-    tied = [b"copy" if row in copies else str(row).encode() for row in range(len(labels))]
-    assert {s.row for s in suspects_of(features, labels, tied)} == set(copies.tolist())
-
-
-def test_a_class_of_one_photo_is_not_judged() -> None:
-    features, labels = clusters(np.random.default_rng(7), 30)
-    labels[5] = 3
-    assert all(suspect.row != 5 for suspect in suspects_of(features, labels))
 
 
 def test_the_balance_speaks_up_where_it_matters() -> None:
@@ -349,10 +297,29 @@ def test_the_json_counts_what_it_lists(faulty: Audit, tmp_path: Path) -> None:
 
 
 def test_the_summary_starts_with_the_leaks_and_stays_short(faulty: Audit) -> None:
-    lines = audit_lines(faulty)
+    lines = audit_lines(faulty, Path("audit.csv"))
     assert lines[0].startswith("ERROR: 2 pairs of equal pictures in two sets")
     assert "test/red/a-again.jpg and train/red/a.jpg" in lines[1]
     assert len(lines) <= 5 * (len(CHECKS) + 1)
+
+
+def test_a_label_worth_a_look_has_its_chance_and_two_remedies(
+    tmp_path: Path, session_cache: Path
+) -> None:
+    write_colour_tree(tmp_path / "photos", 20)
+    (tmp_path / "photos/red/000.png").rename(tmp_path / "photos/blue/red.png")
+    audit = audit_of(tmp_path / "photos", session_cache)
+    (found,) = audit.of_kind("suspected_label")
+    assert (found.path, found.suggested, found.exclude) == ("blue/red.png", "red", True)
+    assert found.score is not None and found.score > 0.5
+    assert f"{found.score:.0%}: label it 'red', or exclude it" in found.detail
+    (line,) = [line for line in audit_lines(audit, Path("audit.csv")) if "worth a look" in line]
+    assert line.endswith(": 1, " + expected_errors([found.score]))
+    write_audit_csv(audit, tmp_path / "audit.csv")
+    with open(tmp_path / "audit.csv", newline="", encoding="utf-8") as file:
+        rows = {row["path"]: row for row in csv.DictReader(file)}
+    row = rows["blue/red.png"]
+    assert (row["suggested"], row["exclude"], row["score"]) == ("red", "yes", f"{found.score:.4f}")
 
 
 def test_a_new_check_is_told_everywhere(
@@ -368,11 +335,11 @@ def test_a_new_check_is_told_everywhere(
             noise(100 + number, 100).save(tmp_path / "photos" / label / f"{number}.png")
     audit = audit_of(tmp_path / "photos", session_cache)
     assert [f.path for f in audit.of_kind("first")] == ["blue/0.png"]
-    assert "note: first (before all others): 1" in audit_lines(audit)
+    assert "note: first (before all others): 1" in audit_lines(audit, Path("audit.csv"))
     write_audit_json(audit, tmp_path / "audit.json")
     assert json.loads((tmp_path / "audit.json").read_text(encoding="utf-8"))["counts"]["first"] == 1
 
 
 def test_nothing_odd_is_said_in_one_line(faulty: Audit) -> None:
     clean = Audit(9, ("a", "b"), balance(["a", "b"], [5, 4]), ())
-    assert audit_lines(clean) == ["nothing odd about 9 photos"]
+    assert audit_lines(clean, Path("audit.csv")) == ["nothing odd about 9 photos"]

@@ -3,7 +3,7 @@
 Their order is that of the findings, on the terminal, in the tables and in the report.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,9 @@ from retrain.evaluation.audit.balance import balance
 from retrain.evaluation.audit.evidence import Evidence
 from retrain.evaluation.audit.files import misnamed, one_colour, too_large, too_small
 from retrain.evaluation.audit.finding import Finding
+from retrain.evaluation.audit.neighbours import unit_vectors
 from retrain.evaluation.audit.outliers import outliers
-from retrain.evaluation.audit.suspects import suspected_labels
+from retrain.evaluation.audit.suspects import expected_errors, suspected_labels
 
 SEED = 0  # of the folds, so that the same photos get the same audit
 
@@ -30,25 +31,28 @@ class Check:
         meaning: The kind in words.
         find: Yields its findings, the worst first.
         has_gallery: The report shows its photos, so that it is not among the remarks.
-        lists_notes: The terminal lists its notes, too, not only warnings and errors.
+        sum_up: Says something of all its findings together, of which there are some.
     """
 
     meaning: str
     find: Find
     has_gallery: bool = False
-    lists_notes: bool = True
+    sum_up: Callable[[Sequence[Finding]], str] | None = None
 
 
 CHECKS: dict[str, Check] = {}
 
 
 def check(
-    meaning: str, *, has_gallery: bool = False, lists_notes: bool = True
+    meaning: str,
+    *,
+    has_gallery: bool = False,
+    sum_up: Callable[[Sequence[Finding]], str] | None = None,
 ) -> Callable[[Find], Find]:
     """Register a function as the check whose kind is its name; see `Check`."""
 
     def register(find: Find) -> Find:
-        CHECKS[find.__name__] = Check(meaning, find, has_gallery, lists_notes)
+        CHECKS[find.__name__] = Check(meaning, find, has_gallery, sum_up)
         return find
 
     return register
@@ -69,19 +73,26 @@ def near_duplicate(evidence: Evidence) -> Iterator[Finding]:
             yield evidence.pair("near_duplicate", row, other, similarity=similarity)
 
 
-@check("label probably wrong", has_gallery=True, lists_notes=False)
+def _sum_up_suspects(findings: Sequence[Finding]) -> str:
+    return expected_errors([finding.score or 0.0 for finding in findings])
+
+
+@check("labels worth a look", has_gallery=True, sum_up=_sum_up_suspects)
 def suspected_label(evidence: Evidence) -> Iterator[Finding]:
     """Find labels that a head which never saw the photo finds improbable."""
     groups, classes = evidence.groups(), evidence.index.classes
-    features = evidence.features.take(np.arange(len(evidence.keys)))
-    for suspect in suspected_labels(features, evidence.labels, groups, seed=SEED):
+    units = unit_vectors(evidence.features, np.arange(len(evidence.keys)))
+    for suspect in suspected_labels(units, evidence.labels, groups, seed=SEED):
+        other = classes[suspect.suggested]
         yield evidence.photo(
             "suspected_label",
-            "warning" if suspect.confident else "note",
+            "warning",
             suspect.row,
-            detail=f"looks like {classes[suspect.suggested]!r}",
-            suggested=classes[suspect.suggested],
-            score=suspect.score,
+            detail=f"wrong by a chance of {suspect.chance:.0%}: "
+            f"label it {other!r}, or exclude it if it shows none of the classes",
+            suggested=other,
+            score=suspect.chance,
+            exclude=True,
         )
 
 

@@ -78,6 +78,7 @@ class Evidence:
         detail: str,
         suggested: str = "",
         score: float | None = None,
+        exclude: bool = False,
     ) -> Finding:
         """Return a finding about one photo.
 
@@ -88,6 +89,7 @@ class Evidence:
             detail: In words.
             suggested: The class that its label should rather be.
             score: See `Finding`.
+            exclude: See `Finding`.
 
         Returns:
             The finding.
@@ -95,8 +97,9 @@ class Evidence:
         photo = self.index.photos[row]
         label, place = self.index.classes[photo.label], SETS[self.sets[row]]
         return Finding(
-            kind, severity, detail, photo.path, label, place, suggested=suggested, score=score
-        )
+            kind, severity, detail, photo.path, label, place,
+            suggested=suggested, score=score, exclude=exclude,
+        )  # fmt: skip
 
     def pair(self, kind: str, row: int, other: int, *, similarity: float) -> Finding:
         """Return a finding about two equal pictures; across sets it is a leak.

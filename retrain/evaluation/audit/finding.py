@@ -18,8 +18,9 @@ class Finding:
         other_label: Its class.
         other_set: Its set.
         suggested: The class that a suspected label should rather be.
-        score: Similarity of a pair in [-1, 1], probability of a suspected label in [0, 1], robust
-            z-score of an outlier; None for other kinds.
+        score: Similarity of a pair in [-1, 1], chance in [0, 1] that a suspected label is wrong,
+            robust z-score of an outlier; None for other kinds.
+        exclude: To leave the photo out may be as good a remedy.
     """
 
     kind: str
@@ -33,3 +34,4 @@ class Finding:
     other_set: str = ""
     suggested: str = ""
     score: float | None = None
+    exclude: bool = False

@@ -33,6 +33,8 @@ def write_audit_csv(audit: Audit, path: Path, *, csv_safe: bool = False) -> None
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
     if value is None:
         return ""
     return f"{value:.4f}" if isinstance(value, float) else str(value)
@@ -84,18 +86,23 @@ def audit_lines(audit: Audit, listed: Path) -> list[str]:
         lines += _worst(leaking, listed)
     for kind, check in CHECKS.items():
         found = [f for f in audit.of_kind(kind) if f.severity != "error"]
-        if not check.lists_notes:
-            found = [f for f in found if f.severity == "warning"]
         if found:
             severities = {finding.severity for finding in found}
             severity = "warning" if "warning" in severities else "note"
             name = kind.replace("_", " ")
-            lines.append(f"{severity}: {name} ({check.meaning}): {len(found)}")
+            more = f", {sum_up(kind, audit)}" if check.sum_up else ""
+            lines.append(f"{severity}: {name} ({check.meaning}): {len(found)}{more}")
             found.sort(key=lambda finding: finding.severity != "warning")
             lines += _worst(found, listed)
     if not lines:
         lines.append(f"nothing odd about {counted(audit.photos, 'photo')}")
     return lines
+
+
+def sum_up(kind: str, audit: Audit) -> str:
+    """Say what the check says of all its findings together; empty without any."""
+    found, say = audit.of_kind(kind), CHECKS[kind].sum_up
+    return say(found) if found and say is not None else ""
 
 
 def _worst(findings: list[Finding], listed: Path) -> list[str]:

@@ -84,10 +84,14 @@ def changed(comparison: Comparison) -> tuple[list[Shot], list[Shot]]:
 
 
 def suspected(audit: Audit) -> tuple[list[Shot], int]:
-    """Return the suspected label errors to show, and how many more there are."""
-    found = [f for f in audit.of_kind("suspected_label") if f.severity == "warning"]
+    """Return the labels worth a look that are shown, and how many more there are."""
+    found = audit.of_kind("suspected_label")
     shots = [
-        Shot(f.path, (f"labelled {f.label}", f"looks like {f.suggested}")) for f in found[:SUSPECTS]
+        Shot(
+            f.path,
+            (f"labelled {f.label}", f"{f.suggested} or exclude?", f"{percent(f.score, 0)} wrong"),
+        )
+        for f in found[:SUSPECTS]
     ]
     return shots, len(found) - len(shots)
 

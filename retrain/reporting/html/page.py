@@ -9,6 +9,7 @@ import numpy as np
 
 from retrain.data.split import SETS
 from retrain.evaluation.audit.checks import CHECKS
+from retrain.evaluation.audit.listing import sum_up
 from retrain.evaluation.comparison import Comparison
 from retrain.evaluation.headline import headline
 from retrain.evaluation.learning_curve import VERDICTS, advice
@@ -113,6 +114,7 @@ def _galleries(inputs: ReportInputs, rng: np.random.Generator) -> dict[str, Any]
         "uncertain": galleries.least_certain(photos, labels),
         "suspects": suspects,
         "more_suspects": more_suspects,
+        "sum_of_suspects": sum_up("suspected_label", audit) if audit else "",
         "copies": copies,
         "more_copies": more_copies,
         "better": better,
