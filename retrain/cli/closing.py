@@ -13,7 +13,7 @@ from retrain.evaluation.metrics import Metrics
 from retrain.evaluation.next_steps import Step
 from retrain.evaluation.verdict import Verdict
 from retrain.reporting.records import AUDIT_CSV
-from retrain.utils.logs import print_result
+from retrain.utils.logs import log_lines, print_result
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def close_run(config: TrainConfig, result: TrainResult, warnings: Sequence[str])
             path = dataset.index.full_path(dataset.index.photos[row])
             print_result(f"{path:>70}  {result.labels[predicted]}")
     if result.audit is not None:
-        _say_audit(audit_lines(result.audit, config.graph.beside(AUDIT_CSV)))
+        log_lines(log, audit_lines(result.audit, config.graph.beside(AUDIT_CSV)))
     if warnings:
         log.info(f"Warnings of this run ({len(warnings)}):")
         for text in warnings:
@@ -43,15 +43,6 @@ def close_run(config: TrainConfig, result: TrainResult, warnings: Sequence[str])
         if path != str(config.page and config.page.absolute()):
             print_result(f"{name}: {path}")
     say_verdict(verdict_of_run(config, result), result.assessment.metrics, page=config.page)
-
-
-def _say_audit(lines: Sequence[str]) -> None:
-    """Log the lines, those of an ERROR and what belongs to it as errors."""
-    level = logging.INFO
-    for line in lines:
-        if not line.startswith(" "):
-            level = logging.ERROR if line.startswith("ERROR:") else logging.INFO
-        log.log(level, line)
 
 
 def say_verdict(verdict: Verdict, metrics: Metrics, *, page: Path | None) -> None:

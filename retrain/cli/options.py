@@ -8,7 +8,15 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from retrain.cli.command import FILE, GroupedOption, Number, Parsed, Wrap, debug_option, together
+from retrain.cli.command import (
+    GroupedOption,
+    Number,
+    Parsed,
+    UserPath,
+    Wrap,
+    debug_option,
+    together,
+)
 from retrain.config import SETTINGS
 from retrain.errors import UsageFault
 from retrain.features.config import ExtractConfig
@@ -62,7 +70,21 @@ def _type_of(setting: Setting) -> dict[str, Any]:
         return {"metavar": "N" if setting.range.whole else "X", "type": Number(setting.range)}
     if setting.choices:
         return {"type": click.Choice(setting.choices), "metavar": "|".join(setting.choices)}
-    return {"type": FILE if "Path" in str(setting.kind) else None, **metavar}
+    if "Path" in str(setting.kind):
+        return {"type": SettingPath(setting), **metavar}
+    return {"type": None, **metavar}
+
+
+class SettingPath(UserPath):
+    """A path of a setting, checked as the setting says (the end of its name, for one)."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path with `~` as the home folder; raise UsageFault for one that is wrong."""
+        path: Path = self.setting.value(super().convert(value, param, ctx))
+        return path
 
 
 def options(*names: str) -> Wrap:

@@ -6,7 +6,7 @@ retrain sets levels and handlers as for any library. The commands add a `Console
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from retrain.utils import progress
@@ -15,6 +15,8 @@ from retrain.utils.text import printable
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 logger = logging.getLogger("retrain")
+LEVEL_OF = {"ERROR:": logging.ERROR, "warning:": logging.WARNING}  # by a line's first word
+SAYS_SO = ("warning:", " ")  # a line that begins so belongs to a warning
 _said: set[str] = set()
 
 
@@ -26,9 +28,9 @@ class Console(logging.Handler):
         self.warnings: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the record, as `warning: ...` if it is one."""
+        """Print the record, as `warning: ...` if it is one and does not say so itself."""
         text = record.getMessage()
-        if record.levelno == logging.WARNING:
+        if record.levelno == logging.WARNING and not text.startswith(SAYS_SO):
             self.warnings.append(text)
             text = f"warning: {text}"
         progress.print_line(with_coloured_start(printable(text), sys.stderr))
@@ -53,6 +55,15 @@ def console(verbosity: str = "INFO") -> Iterator[Console]:
         logger.removeHandler(handler)
         logger.setLevel(before[0])
         logger.propagate = before[1]
+
+
+def log_lines(log: logging.Logger, lines: Iterable[str]) -> None:
+    """Log each line at the level that its first word says; indented ones as the line above them."""
+    level = logging.INFO
+    for line in lines:
+        if not line.startswith(" "):
+            level = LEVEL_OF.get(line.partition(" ")[0], logging.INFO)
+        log.log(level, line)
 
 
 def warn_once(text: str) -> None:

@@ -79,6 +79,15 @@ def test_a_folder_is_not_called_as_a_file(name: str) -> None:
         export.main(["--graph", "g.pb", "--to", name], standalone_mode=False)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_checks_the_settings_that_it_takes(command: click.Command) -> None:
+    """`retrain evaluate --report x.csv` as `retrain --report x.csv`."""
+    for option in command.params:
+        if option.name in ("output_graph", "output_labels", "report_file"):
+            with pytest.raises(UsageFault, match=r"x\.h5: "):
+                option.type.convert("x.h5", option, None)
+
+
 def test_what_is_a_folder_already_stays_one(tmp_path: Path) -> None:
     (tmp_path / "flowers.v").mkdir()
     for name in ("flowers.v", "serving-1.0", "serving"):
