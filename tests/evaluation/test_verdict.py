@@ -70,11 +70,11 @@ def test_folds_of_all_photos_decide_where_test_photos_are_few() -> None:
 def test_the_weakest_class_is_told_with_what_it_is_taken_for() -> None:
     weakest = judge(metrics_of(WEAK), (), USE).weakest
     assert weakest is not None
-    assert weakest.sentence() == "roses (50 of 100), 28 taken for tulips"
+    assert weakest.sentence() == "roses (50 of 100 right), 28 taken for tulips"
     few = judge(metrics_of(FEW), (), USE).weakest
     assert few is not None
-    assert few.sentence() == "roses (2 of 4), 2 taken for tulips; may be chance"
-    assert few.sentence(4) == "ros… (2 of 4), 2 taken for tul…; may be chance"
+    assert few.sentence() == "roses (2 of 4 right), 2 taken for tulips; may be chance"
+    assert few.sentence(4) == "ros… (2 of 4 right), 2 taken for tul…; may be chance"
     assert judge(metrics_of([[9, 0, 0], [0, 9, 0], [0, 0, 9]]), (), USE).weakest is None
 
 
