@@ -10,6 +10,7 @@ from retrain.commands.run_record import NAME
 from retrain.config import TrainConfig
 from retrain.evaluation.next_steps import Places, next_steps
 from retrain.evaluation.verdict import Verdict, judge
+from retrain.reporting.records import AUDIT_CSV
 
 NOTHING_NEW = "These photos cannot tell whether it can be used: the graph was made of all of them."
 RIVAL = "efficientnet_lite0"  # the best that works offline, see the README
@@ -23,6 +24,7 @@ def verdict_of_run(config: TrainConfig, result: TrainResult) -> Verdict:
         config.data.image_dir,
         config.graph.output_graph,
         record=config.graph.beside(NAME),
+        findings=config.graph.beside(AUDIT_CSV),
         module=module,
         rival=RIVAL if _could_be_better(RIVAL, module) else "",
     )

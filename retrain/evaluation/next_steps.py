@@ -37,6 +37,7 @@ class Places:
         image_dir: The photos, as they were named.
         graph: The classifier.
         record: The run's settings for `--config`; None where there are none.
+        findings: The table of what the audit found; None where there is none.
         module: The network's name, to be compared with `rival`.
         rival: A network that may be better and can be had without network; "" for none.
     """
@@ -44,6 +45,7 @@ class Places:
     image_dir: str
     graph: Path
     record: Path | None = None
+    findings: Path | None = None
     module: str = ""
     rival: str = ""
 
@@ -75,21 +77,23 @@ def next_steps(
     Returns:
         The steps.
     """
-    look = _typed("retrain", "audit", "--image_dir", places.image_dir)
+    again = places.again()
     found = []
     if not metrics.count:
-        again = places.again("--testing_percentage", "20")
-        found.append(Step("Keep photos for a test", again))
+        more = places.again("--testing_percentage", "20")
+        found.append(Step("Keep photos for a test", more))
     if audit is not None and (leaking := leaks(audit)):
         pairs = counted(len(leaking), "pair")
-        found.append(Step(f"Take out copies, {pairs} lie in two sets", look, "copies"))
+        what = f"Take out copies ({pairs} in two sets, see {places.findings}), train again"
+        found.append(Step(what, again, "copies"))
     if suspects := _suspects(audit):
         photos = counted(suspects, "photo")
-        found.append(Step(f"Check the labels of {photos}", look, "labels"))
+        what = f"Check the labels of {photos} in {places.findings}, train again"
+        found.append(Step(what, again, "labels"))
     if growing:
         names = ", ".join(shortened(label, NAME) for label in growing[:NAMED])
         more = f" and {len(growing) - NAMED} more" if len(growing) > NAMED else ""
-        found.append(Step(f"Add photos of {names}{more}, then train", places.again(), "more"))
+        found.append(Step(f"Add photos of {names}{more}, train again", again, "more"))
     if wrong := metrics.count - int(metrics.confusion.trace()):
         found.append(Step(f"Look at {counted(wrong, 'mistake')}", section="mistakes"))
     if wrong and places.rival:

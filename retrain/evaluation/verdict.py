@@ -67,7 +67,8 @@ class Weakness:
         """Say which class is weak and why, its names cut to `length` characters."""
         label, other = shortened(self.label, length), shortened(self.taken_for, length)
         chance = "; may be chance" if self.few else ""
-        return f"{label} ({self.right} of {self.support} right), {self.times} taken for {other}{chance}"
+        right = f"{self.right} of {self.support} right"
+        return f"{label} ({right}), {self.times} taken for {other}{chance}"
 
 
 @dataclass(frozen=True)

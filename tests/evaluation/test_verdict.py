@@ -92,17 +92,17 @@ def audit_of(*findings: Finding) -> Audit:
 
 LEAK = Finding("exact_duplicate", "error", "", "a", "daisy", "train", "b", "daisy", "test")
 SUSPECT = Finding("suspected_label", "warning", "", "c", "daisy", "train", suggested="roses")
-PLACES = Places("my flowers", Path("g.pb"), Path("run.json"), "small", "large")
-AUDIT = "retrain audit --image_dir 'my flowers'"
+PLACES = Places("my flowers", Path("g.pb"), Path("run.json"), Path("audit.csv"), "small", "large")
+AGAIN = "retrain --config run.json"
 
 STEPS = {
     "leaks": ((GOOD, audit_of(LEAK), ()),
-              Step("Take out copies, 1 pair lie in two sets", AUDIT, "copies")),
+              Step("Take out copies (1 pair in two sets, see audit.csv), train again", AGAIN,
+                   "copies")),
     "suspects": ((GOOD, audit_of(SUSPECT), ()),
-                 Step("Check the labels of 1 photo", AUDIT, "labels")),
+                 Step("Check the labels of 1 photo in audit.csv, train again", AGAIN, "labels")),
     "more photos": ((GOOD, None, ("roses", "tulips", "daisy")),
-                    Step("Add photos of roses, tulips and 1 more, then train",
-                         "retrain --config run.json", "more")),
+                    Step("Add photos of roses, tulips and 1 more, train again", AGAIN, "more")),
     "mistakes": ((GOOD, None, ()), Step("Look at 10 mistakes", "", "mistakes")),
     "another network": ((GOOD, None, ()),
                         Step("See if a larger network does better",
