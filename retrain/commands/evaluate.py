@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from retrain.commands.run_record import NAME as RUN_RECORD
 from retrain.data.decoding.faults import reason_of
 from retrain.data.folder import Index, Photo, read_tree, with_photos, without_unusable
 from retrain.data.name_matching import composed, match_names
+from retrain.data.packed import SUFFIXES
 from retrain.data.read import read_photos_once
 from retrain.data.summary import say_aside, say_found, say_left_out
 from retrain.errors import RetrainError, UsageFault, counted, few
@@ -117,7 +119,11 @@ def default_folder(graph: Path, image_dir: str) -> Path:
     """
     whole = graph.absolute()
     made = whole.parent.name if whole.name.isdecimal() else whole.stem  # of a version: its model
-    return Path(f"{made}_on_{Path(image_dir).absolute().name or 'photos'}")
+    place = urlsplit(image_dir).path if "://" in image_dir else image_dir  # no secrets of a URL
+    photos = Path(place).absolute().name
+    for suffix in SUFFIXES:
+        photos = photos.removesuffix(suffix)
+    return Path(f"{made}_on_{photos or 'photos'}")
 
 
 def check_output_folder(folder: Path, image_dir: str) -> None:

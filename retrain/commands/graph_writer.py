@@ -62,7 +62,7 @@ class Exporter:
                 "feature_width": info.feature_width,
             },
             data={
-                **dataset.digests(),
+                **dataset.digests,
                 **dict(zip(SETS, counts.tolist(), strict=True)),
             },
             training={

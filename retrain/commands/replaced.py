@@ -32,7 +32,7 @@ def say_replaced(graph: Path, dataset: Dataset, labels: Sequence[str]) -> None:
     where = graph.absolute()
     if manifest is None:
         log.warning(f"{where}, which retrain did not write, will be replaced: {KEEP}")
-    elif manifest.data.get("digest") == dataset.digest():
+    elif manifest.data.get("digest") == dataset.digests["digest"]:
         return
     elif manifest.labels == tuple(labels):
         log.info(f"{where}, made of {_photos(manifest)} of the same classes, will be replaced")

@@ -32,7 +32,7 @@ def write_run_record(config: TrainConfig, sources: Mapping[str, str], result: Tr
             name: {"value": _plain(value), "from": sources.get(name, "caller")}
             for name, value in config.flat().items()
         },
-        "data": {**dataset.digests(), "photos": len(dataset.keys)},
+        "data": {**dataset.digests, "photos": len(dataset.keys)},
         "module": asdict(dataset.backbone.info),
         "versions": library_versions(),
         "result": {"test_accuracy": metrics.accuracy, "test_photos": metrics.count,

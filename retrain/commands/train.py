@@ -229,7 +229,7 @@ def _write_records(config: TrainConfig, result: TrainResult) -> None:
         more={
             **calibration_facts(result.assessment, result.calibration),
             **audit_facts(result.audit),
-            "data": result.dataset.digests(),
+            "data": result.dataset.digests,
             "missed": None if result.fault is None else str(result.fault),
         },
     )

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,9 @@ class Dataset:
         """Return hex BLAKE2b-128 of which photos are in which set."""
         return digest_of_pairs(sorted(zip(self.keys, self.set_names(), strict=True)))
 
+    @cached_property
     def digests(self) -> dict[str, str]:
-        """Return both digests, as manifests and records have them."""
+        """Both digests, as manifests and records have them; seconds of work for many photos."""
         return {"digest": self.digest(), "split_digest": self.split_digest()}
 
     def set_names(self) -> list[str]:

@@ -42,7 +42,7 @@ def test_every_finding_is_listed_and_counted(made: TrainResult) -> None:
     assert len(rows) == len(made.audit.findings) == sum(counts["counts"].values()) >= 24
     facts = json.loads((folder / "tiny_evaluation.json").read_text())
     assert facts["audit"] == counts and counts["leaks"] >= 24
-    assert facts["data"] == made.dataset.digests()
+    assert facts["data"] == made.dataset.digests
     assert ("Audit", str(folder / "tiny_audit.csv")) in files_written(made.places, made)
 
 

@@ -16,6 +16,7 @@ from retrain.commands.replaced import say_replaced
 from retrain.commands.run_record import read_settings
 from retrain.commands.train import train
 from retrain.config import TrainConfig
+from retrain.data.split import Split
 
 QUICK: dict[str, Any] = {"tfhub_module": TINY, "how_many_training_steps": 5, "report": False,
                          "summaries_dir": None}  # fmt: skip
@@ -126,7 +127,7 @@ def test_what_is_replaced_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixt
     def said(labels: tuple[str, ...], photos: int = 12) -> list[tuple[str, str]]:
         caplog.clear()
         some = replace(run.dataset, keys=run.dataset.keys[:photos])
-        some = replace(some, labels=some.labels[:photos])
+        some = replace(some, labels=some.labels[:photos], split=Split(some.split.sets[:photos]))
         say_replaced(graph, some, labels)
         return [(record.levelname, record.message) for record in caplog.records]
 

@@ -178,4 +178,5 @@ def test_the_command_writes_beside_the_files_of_the_run(
 
 def test_default_folders() -> None:
     assert default_folder(Path("a/tiny.pb"), "photos/birds/") == Path("tiny_on_birds")
+    assert default_folder(Path("g.pb"), "https://a.org/x/birds.zip?key=1") == Path("g_on_birds")
     assert default_folder(Path("serving/3"), "birds") == Path("serving_on_birds")
