@@ -11,6 +11,7 @@ import io
 import logging
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from retrain.artifacts.detect import Artefact, Format
@@ -19,6 +20,7 @@ from retrain.data.digests import digest_of_pairs
 from retrain.data.split import SETS
 from retrain.utils.files import open_regular, user_cache_dir, write_bytes
 from retrain.utils.kept import SUFFIX, read_kept, remove_least_recently_used, write_kept
+from retrain.utils.logs import warn_once
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +38,7 @@ def write_record(path: Path, keys: Sequence[bytes], sets: Iterable[str]) -> None
     pairs = sorted(zip(keys, sets, strict=True))
     rows = b"".join(b"%s,%s\n" % (key.hex().encode(), name.encode()) for key, name in pairs)
     write_bytes(path, HEADER + rows)
-    kept = _kept(digest_of_pairs(pairs))
-    write_kept(kept, HEADER + rows, log.debug)
-    remove_least_recently_used(kept.parent, LIMIT_BYTES)
+    _keep(digest_of_pairs(pairs), HEADER + rows)
 
 
 def find_sets(
@@ -58,18 +58,18 @@ def find_sets(
     wanted = manifest.data.get("split_digest")
     if not isinstance(wanted, str):
         return None
-    for content in _records(artefact, wanted):
+    kept = read_kept(_kept(wanted), warn_once, then="not used")
+    for content in chain([kept] if kept else [], _records_beside(artefact)):
         sets: dict[bytes, str] = {}
         if digest_of_pairs(_noted(_pairs(content), digests, sets)) == wanted:
+            if kept is None:
+                _keep(wanted, content)
             return sets
     return None
 
 
-def _records(artefact: Artefact, split_digest: str) -> Iterator[bytes]:
-    """Yield what may be the record: kept, then beside the artefact, the likeliest first."""
-    kept = read_kept(_kept(split_digest), log.debug)
-    if kept is not None:
-        yield kept
+def _records_beside(artefact: Artefact) -> Iterator[bytes]:
+    """Yield what may be the record beside an artefact, the likeliest first."""
     path = artefact.path.absolute()
     folders = [path, path.parent] if artefact.format is Format.SAVED_MODEL else []
     for folder in (*folders, path.parent):
@@ -101,6 +101,12 @@ def _noted(
             known = sets.setdefault(digest, name)
             sets[digest] = min(known, name, key=SETS.index)
         yield digest, name
+
+
+def _keep(split_digest: str, content: bytes) -> None:
+    path = _kept(split_digest)
+    write_kept(path, content, log.debug)
+    remove_least_recently_used(path.parent, LIMIT_BYTES)
 
 
 def _kept(split_digest: str) -> Path:

@@ -4,14 +4,16 @@
     <cache>/photos/<digest of the archive>.kept        which files that was
     <cache>/photos/<digest of the URL>.url.kept        the archive's digest
 
-So an archive is unpacked once, whatever its name and place, and a URL is fetched once. Photos that
-were removed from the folder, or changed their size, have it unpacked anew.
+So an archive is unpacked once, whatever its name and place, and a URL is fetched once. If a file
+was removed, added or changed in the folder, it is unpacked anew. Files whose identity is as it was
+are not read to find that out.
 """
 
 import hashlib
 import logging
 import os
 import shutil
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,12 +24,13 @@ from retrain.utils.files import (
     cannot_read,
     cannot_write,
     check_folder_can_be_written,
+    identity_of,
     open_regular,
     scratch_folder,
     user_cache_dir,
 )
 from retrain.utils.handles import Handle, lacks_secret, whole
-from retrain.utils.kept import SUFFIX, read_kept, write_kept
+from retrain.utils.kept import DIGEST_BYTES, SUFFIX, damaged, read_kept, write_kept
 from retrain.utils.lock import folder_lock
 from retrain.utils.logs import warn_once
 
@@ -132,9 +135,10 @@ def _of_archive(archive: Path, cache: Path, *, name: str, origin: str) -> Path:
                 shutil.rmtree(folder)  # what is not whole; the cache is ours
             limits = Limits(MOST_PACKED, MOST_UNPACKED, MOST_FILES, WANTED, one_by_one=False)
             unpack(archive, folder, origin, limits=limits)
-            files, facts = _facts(folder)
-            write_kept(_facts_file(folder), facts, warn_once)
-            log.info(f"Photos of {origin}: {counted(files, 'file')} unpacked into {folder} (once)")
+            files = _files_in(folder)
+            _note(folder, files)
+            count = counted(len(files), "file")
+            log.info(f"Photos of {origin}: {count} unpacked into {folder} (once)")
     return folder
 
 
@@ -153,24 +157,60 @@ def _facts_file(folder: Path) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Tell whether a folder holds the files, by name and size, that were unpacked into it."""
+    """Tell whether a folder holds what was unpacked into it, and nothing else; damage is said."""
     if not folder.is_dir():
         return False
     facts = read_kept(_facts_file(folder), warn_once)
-    return facts is not None and facts == _facts(folder)[1]
+    if facts is None:
+        return False
+    files = _files_in(folder)
+    if facts[DIGEST_BYTES:] == _identities(folder, files):
+        return True
+    if facts[:DIGEST_BYTES] == _contents(folder, files):  # copied here, or only touched
+        _note(folder, files)
+        return True
+    warn_once(damaged(folder, "not what was unpacked"))
+    return False
 
 
-def _facts(folder: Path) -> tuple[int, bytes]:
-    """Return how many files there are, and a digest of their names and sizes."""
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        found += [os.path.join(place, name) for name in names]
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(found):
-        digest.update(os.fsencode(os.path.relpath(path, folder)) + b"\0")
-        digest.update(str(os.lstat(path).st_size).encode() + b"\0")
-    return len(found), digest.digest()
+def _note(folder: Path, files: Sequence[str]) -> None:
+    """Keep what these files of a folder hold, and their identities."""
+    facts = _contents(folder, files) + _identities(folder, files)
+    write_kept(_facts_file(folder), facts, warn_once)
+
+
+def _files_in(folder: Path) -> list[str]:
+    """List the paths of all files in a folder, relative to it, sorted."""
+    walked = os.walk(folder)
+    found = [os.path.join(place, name) for place, _, names in walked for name in names]
+    return sorted(os.path.relpath(path, folder) for path in found)
+
+
+def _identities(folder: Path, files: Sequence[str]) -> bytes:
+    """Return a digest of the files' names and identities."""
+    return _digest((name, repr(identity_of(os.lstat(folder / name))).encode()) for name in files)
+
+
+def _contents(folder: Path, files: Sequence[str]) -> bytes:
+    """Return a digest of the files' names and contents."""
+    return _digest((name, _content_digest(folder / name)) for name in files)
+
+
+def _content_digest(path: Path) -> bytes:
+    from retrain.data.digests import digest_of_file  # which knows the index, and so this
+
+    try:
+        with open_regular(path) as file:
+            return digest_of_file(file)
+    except OSError:  # nothing that was unpacked
+        return b""
+
+
+def _digest(facts: Iterable[tuple[str, bytes]]) -> bytes:
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for name, fact in facts:
+        digest.update(os.fsencode(name) + b"\0" + fact + b"\0")
+    return digest.digest()
 
 
 def _classes_in(folder: Path) -> Path:

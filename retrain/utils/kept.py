@@ -30,6 +30,7 @@ BLOCK_BYTES = 1 << 20
 ALONE_BYTES = 4 << 20  # for less, starting threads takes longer than it saves
 
 FULL = "the disk is full"
+MADE_ANEW = "made anew"
 Say = Callable[[str], object]
 
 
@@ -66,25 +67,25 @@ def write_kept(path: Path, content: bytes, say: Say) -> None:
     _replace(path, write, say)
 
 
-def read_kept(path: Path, say: Say) -> bytes | None:
+def read_kept(path: Path, say: Say, then: str = MADE_ANEW) -> bytes | None:
     """Return the content that `write_kept` kept, or None if there is none or it is damaged.
 
-    Damage is told to `say`.
+    Damage is told to `say`, with what is done `then`.
     """
     try:
         stored = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        say(damaged(path, error.strerror or one_line(error)))
+        say(damaged(path, error.strerror or one_line(error), then))
         return None
     whole = memoryview(stored)
     if stored[-len(MARK) :] != MARK or len(stored) < SEAL_BYTES:
-        say(damaged(path, "its end is missing"))
+        say(damaged(path, "its end is missing", then))
         return None
     content = whole[:-SEAL_BYTES]
     if digest(content, path.name) != stored[-SEAL_BYTES : -len(MARK)]:
-        say(damaged(path, "not what was written"))
+        say(damaged(path, "not what was written", then))
         return None
     return bytes(content)
 
@@ -177,9 +178,9 @@ def make_way(path: Path) -> None:
         path.rename(next(name for name in names if not os.path.lexists(name)))
 
 
-def damaged(path: Path, why: str) -> str:
+def damaged(path: Path, why: str, then: str = MADE_ANEW) -> str:
     """Return the line that says that what was kept is not used."""
-    return f"what was kept in {path.absolute()} is damaged ({why}) and made anew"
+    return f"what was kept in {path.absolute()} is damaged ({why}) and {then}"
 
 
 def _replace(path: Path, write: Callable[[Path], None], say: Say) -> None:

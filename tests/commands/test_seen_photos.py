@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import COLOURS, TINY, write_colour_tree, write_picture
+from damage import DAMAGES
 
 import retrain
 from retrain.artifacts.detect import Artefact, Format
@@ -21,6 +22,7 @@ from retrain.commands.result import TrainResult
 from retrain.errors import GateFault, UsageFault
 from retrain.evaluation.known_photos import sets_in_training
 from retrain.inference.config import Overrides
+from retrain.utils.logs import console
 
 Made = tuple[TrainResult, Path, Path]
 
@@ -180,3 +182,23 @@ def test_default_folders() -> None:
     assert default_folder(Path("a/tiny.pb"), "photos/birds/") == Path("tiny_on_birds")
     assert default_folder(Path("g.pb"), "https://a.org/x/birds.zip?key=1") == Path("g_on_birds")
     assert default_folder(Path("serving/3"), "birds") == Path("serving_on_birds")
+
+
+def test_a_kept_record_that_is_damaged_is_said_and_taken_from_beside(
+    made: Made, cache: Path
+) -> None:
+    result, _, folder = made
+    keys, names = result.dataset.keys, result.dataset.set_names()
+    sets = dict(zip(keys, names, strict=True))
+    graph = folder / "output_graph.pb"
+    assert sets_in_training(graph, set(keys)) == sets
+    (kept,) = (cache / "digests").iterdir()
+    content = kept.read_bytes()
+    for damage in DAMAGES.values():
+        damage(kept)
+        with console() as messages:
+            assert sets_in_training(graph, set(keys)) == sets
+        assert kept.read_bytes() == content
+        said = messages.warnings
+        assert len(said) == (damage.__name__ != "delete")
+        assert all(message.endswith("and not used") for message in said)

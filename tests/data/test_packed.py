@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, write_colour_tree
+from damage import folder_in_its_place
 from hub_server import HubServer
 from run_commands import run_command
 
@@ -90,9 +91,9 @@ def test_it_is_unpacked_once_whatever_its_name(
     assert unpacked("cache/a.zip") == first
 
 
-@pytest.mark.parametrize("harm", ["lost", "cut", "more", "facts"])
+@pytest.mark.parametrize("harm", ["lost", "cut", "more", "other", "folder", "facts"])
 def test_what_was_changed_in_the_cache_is_unpacked_anew(
-    harm: str, tmp_path: Path, cache: Path
+    harm: str, tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a.tgz").write_bytes(archive(".tgz"))
     folder = Path(unpacked("a.tgz"))
@@ -102,13 +103,32 @@ def test_what_was_changed_in_the_cache_is_unpacked_anew(
         (folder / "roses/a.jpg").write_bytes(b"")
     elif harm == "more":
         (folder / "roses/b.jpg").write_bytes(b"4")
+    elif harm == "other":  # of the same size
+        (folder / "roses/a.jpg").write_bytes(b"334")
+    elif harm == "folder":
+        folder_in_its_place(folder / "roses/a.jpg")
     else:
         (facts,) = cache.glob("*.kept")
         facts.write_bytes(facts.read_bytes()[:-1])
     assert Path(unpacked("a.tgz")) == folder
+    assert caplog.text.count("is damaged") == 1
     found = {path.relative_to(folder).as_posix(): path.read_bytes()
              for path in folder.rglob("*") if path.is_file()}  # fmt: skip
     assert found == FILES
+
+
+def test_a_cache_that_was_copied_is_believed_by_its_bytes(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.zip").write_bytes(archive(".zip"))
+    folder = Path(unpacked("a.zip"))
+    shutil.copytree(cache, tmp_path / "copy")  # with new times
+    shutil.rmtree(cache)
+    shutil.move(tmp_path / "copy", cache)
+    monkeypatch.setattr("retrain.utils.archive.unpack", None)  # not to be called again
+    assert Path(unpacked("a.zip")) == folder
+    monkeypatch.setattr(packed, "_contents", None)  # nor is anything read a second time
+    assert Path(unpacked("a.zip")) == folder and "damaged" not in caplog.text
 
 
 @pytest.mark.parametrize(
