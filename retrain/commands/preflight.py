@@ -17,6 +17,7 @@ from retrain.inference.spec.resolve import describe_graph
 from retrain.reporting.html.matrix_picture import matrix_places
 from retrain.reporting.records import AUDIT_CSV, EVALUATION, PREDICTIONS
 from retrain.utils.files import check_file_can_be_written, check_folder_can_be_written
+from retrain.utils.tensorflow import require_tensorflow
 
 
 def own_folders(config: TrainConfig) -> list[Path]:
@@ -31,6 +32,14 @@ def own_folders(config: TrainConfig) -> list[Path]:
 
 def check_before(config: TrainConfig) -> None:
     """Raise RetrainError for a run that could not end well, before it has cost any work."""
+    for what, asked in (
+        ("--architecture simple_cnn", config.extract.from_scratch),
+        ("--engine tensorflow", config.extract.engine == "tensorflow"),
+        ("--fine_tune", config.network.fine_tune is not None),
+        ("--hidden_units", config.head.hidden_units > 0),
+    ):
+        if asked:
+            require_tensorflow(what)
     graph, module, report, snapshots = (
         config.graph, config.extract.tfhub_module, config.report, config.snapshots
     )  # fmt: skip

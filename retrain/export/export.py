@@ -32,6 +32,7 @@ from retrain.utils.files import (
 )
 from retrain.utils.optional import require
 from retrain.utils.progress import Meter, progress
+from retrain.utils.tensorflow import require_tensorflow
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ def check_exports(wanted: ExportConfig) -> None:
                 _path_of(other)
         else:
             check_file_can_be_written(target.path, target.flag)
+        require_tensorflow(f"making {target.format.name} files")
         for package, extra in target.format.needs:
             require(package, extra, f"making and checking {target.format.name} files")
 

@@ -1,4 +1,7 @@
-"""Importing TensorFlow and Keras: late, and without their messages."""
+"""Importing TensorFlow and Keras: late, without their messages, and only where it is installed.
+
+A lite installation has no TensorFlow (requirements-lite.txt). What needs it says so before any work.
+"""
 
 import logging
 import os
@@ -7,17 +10,41 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
+
+from retrain.errors import RetrainError
+
+PIP_LINE = 'pip install "tensorflow>=2.18"'
+
+
+class NoTensorFlow(RetrainError):
+    """TensorFlow is asked for and not installed."""
+
+
+def has_tensorflow() -> bool:
+    """Tell whether TensorFlow is installed, without importing it."""
+    return find_spec("tensorflow") is not None
+
+
+def require_tensorflow(what: str) -> None:
+    """Raise NoTensorFlow, with the line that installs it, unless it is installed.
+
+    `what`: what it is needed for, as the start of the sentence.
+    """
+    if not has_tensorflow():
+        raise NoTensorFlow(f"{what} needs TensorFlow, which is not installed: {PIP_LINE}")
 
 
 def import_tensorflow() -> Any:
     """Import and return the `tensorflow` package (seconds), with its start-up messages off.
 
-    A level that the user set in `TF_CPP_MIN_LOG_LEVEL` is kept.
+    A level that the user set in `TF_CPP_MIN_LOG_LEVEL` is kept. Raises NoTensorFlow.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if "tensorflow" in sys.modules:
+    if sys.modules.get("tensorflow") is not None:
         return sys.modules["tensorflow"]
+    require_tensorflow("this")
     with silent_stderr():
         import tensorflow as tf
 

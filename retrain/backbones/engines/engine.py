@@ -12,6 +12,7 @@ import numpy as np
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.engines.table import AUTO, ENGINES, EngineEntry
 from retrain.errors import RetrainError, UsageFault
+from retrain.utils.tensorflow import PIP_LINE
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def choose_engine(wanted: str, backbone: Backbone, precision: str) -> Engine:
     """Return the engine that is wanted, or the best one for this machine and module.
 
     Args:
-        wanted: A name in ENGINES, or `auto`: the first of them that can run the module, on a
+        wanted: A name in ENGINES, or `auto`: the first installed one that can run the module, on a
             machine with an NVIDIA GPU the one for that.
         backbone: The module.
         precision: `f32` or `bf16`.
@@ -57,6 +58,8 @@ def choose_engine(wanted: str, backbone: Backbone, precision: str) -> Engine:
                 f"out --engine {wanted}"
             )
         return _opened(ENGINES[wanted], backbone, precision)
+    absent = [one.title for one in able.values() if not one.is_installed]
+    able = {name: one for name, one in able.items() if one.is_installed}
     if _nvidia_gpu_present():
         able = {name: one for name, one in able.items() if one.on_gpu} or able
     for entry, then in pairwise(able.values()):
@@ -64,7 +67,12 @@ def choose_engine(wanted: str, backbone: Backbone, precision: str) -> Engine:
             return _opened(entry, backbone, precision)
         except RetrainError as error:
             log.warning(f"{error}; using {then.title}, which is slower")
-    return _opened([*able.values()][-1], backbone, precision)
+    try:
+        return _opened([*able.values()][-1], backbone, precision)
+    except RetrainError as error:
+        if not absent:
+            raise
+        raise RetrainError(f"{error}; {absent[0]} may, and is not installed: {PIP_LINE}") from error
 
 
 def _opened(entry: EngineEntry, backbone: Backbone, precision: str) -> Engine:

@@ -5,6 +5,7 @@ says where its code is.
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class EngineEntry:
         is_reference: Its answers define a module's features; others are compared with them.
         on_gpu: `auto` takes it, and no other, where there is an NVIDIA GPU.
         runs_onnx: It runs modules that came in ONNX, too.
+        package: That may be missing, in a lite installation; "" for none.
     """
 
     title: str
@@ -25,13 +27,23 @@ class EngineEntry:
     is_reference: bool = False
     on_gpu: bool = False
     runs_onnx: bool = False
+    package: str = ""
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its package is there; nothing is imported."""
+        return not self.package or find_spec(self.package) is not None
 
 
 # In the order in which `auto` tries them on a CPU.
 ENGINES = {
     "openvino": EngineEntry("OpenVINO", "retrain.backbones.engines.openvino", runs_onnx=True),
     "tensorflow": EngineEntry(
-        "TensorFlow", "retrain.backbones.engines.tensorflow", is_reference=True, on_gpu=True
+        "TensorFlow",
+        "retrain.backbones.engines.tensorflow",
+        is_reference=True,
+        on_gpu=True,
+        package="tensorflow",
     ),
 }
 AUTO = "auto"

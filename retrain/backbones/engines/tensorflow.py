@@ -9,7 +9,7 @@ import numpy as np
 
 from retrain.artifacts.safety.tensorflow_graphs import check_graph
 from retrain.backbones.backbone import FEATURE_NODE, INPUT_NODE, Backbone
-from retrain.utils.tensorflow import import_tensorflow
+from retrain.utils.tensorflow import import_tensorflow, require_tensorflow
 
 Token = TypeVar("Token")
 
@@ -18,6 +18,7 @@ GPU_BATCH = 32
 
 def open_backbone(backbone: Backbone, precision: str) -> "TensorFlowEngine":
     """Return the engine of a frozen module, at precision `f32` or `bf16`."""
+    require_tensorflow("--engine tensorflow")
     return TensorFlowEngine(backbone.graph_path, FEATURE_NODE, precision)
 
 

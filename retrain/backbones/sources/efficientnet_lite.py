@@ -23,7 +23,7 @@ from retrain.backbones.sources.local import local_backbone
 from retrain.backbones.sources.source import INSTEAD, Source
 from retrain.backbones.sources.torch_weights import read_torch_weights
 from retrain.errors import RetrainError, one_line
-from retrain.utils.tensorflow import import_tensorflow
+from retrain.utils.tensorflow import has_tensorflow, import_tensorflow, require_tensorflow
 
 EPSILON = 0.001  # of the batch normalisation
 DECAY = 0.99  # of its moving averages when the module is trained
@@ -126,6 +126,7 @@ class PipPackage(Source):
         called = name or self.package
         folder = store.folder / "built" / f"{called}-{fingerprint}"
         if not store.whole(folder):
+            require_tensorflow(f"building {called}, which is new here,")
             store.make(
                 f"Building {called} from {self.package}",
                 folder,
@@ -153,12 +154,13 @@ class PipPackage(Source):
 
     def state(self) -> str:
         """Say how the module can be had."""
-        return "package" if self.offline else f"extra {self.extra}"
+        here = installed_weights(self.variant) is not None
+        return "package" if here else f"extra {self.extra}"
 
     @property
     def offline(self) -> bool:
         """Whether it can be had without network."""
-        return installed_weights(self.variant) is not None
+        return installed_weights(self.variant) is not None and has_tensorflow()
 
 
 def installed_weights(variant: int) -> Path | None:

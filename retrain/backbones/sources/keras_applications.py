@@ -16,7 +16,7 @@ from retrain.backbones.sources.local import local_backbone
 from retrain.backbones.sources.remote import recalled
 from retrain.backbones.sources.source import INSTEAD, Source
 from retrain.errors import RetrainError, one_line
-from retrain.utils.tensorflow import import_keras, import_tensorflow
+from retrain.utils.tensorflow import import_keras, import_tensorflow, require_tensorflow
 
 WEIGHTS_HOST = "https://storage.googleapis.com"  # where Keras gets them
 
@@ -49,6 +49,7 @@ class KerasApplication(Source):
         from retrain.utils.download import NoNetwork, why_unreachable
 
         called, size = name or self.network, wanted.usual_size
+        require_tensorflow(f"building {called}, which is new here,")
         assert size is not None and size[0] == size[1]
         unreachable = why_unreachable(WEIGHTS_HOST)  # before TensorFlow's import
         if unreachable is not None:

@@ -15,6 +15,7 @@ from retrain.errors import RetrainError, UsageFault
 from retrain.utils.archive import unpack
 from retrain.utils.files import home_expanded
 from retrain.utils.kept import damage_in, is_sealed
+from retrain.utils.tensorflow import require_tensorflow
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,8 @@ def local_backbone(
     if known is not None:
         return known
     called = name or _plain_name(path)
+    if module.suffix.lower() != ONNX:
+        require_tensorflow(f"freezing {called}, which is new here,")
 
     def write(folder: Path) -> None:
         if module.suffix.lower() == ONNX:

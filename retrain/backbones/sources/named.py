@@ -9,6 +9,7 @@ from retrain.backbones.sources.cache import FrozenStore
 from retrain.backbones.sources.catalogue import Entry, entries, find
 from retrain.backbones.sources.source import Source
 from retrain.errors import RetrainError
+from retrain.utils.tensorflow import NoTensorFlow
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class NamedModule(Source):
         for source in self.entry.sources:
             try:
                 return source.fetch(wanted, store, self.entry.name, advice=advice)
-            except NoNetwork as fault:
+            except (NoNetwork, NoTensorFlow) as fault:
                 faults.append(str(fault))
                 break
             except RetrainError as fault:

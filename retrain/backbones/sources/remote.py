@@ -18,6 +18,7 @@ from retrain.backbones.sources.tfhub import fetch_module
 from retrain.errors import RetrainError, UsageFault
 from retrain.utils.files import home_expanded
 from retrain.utils.handles import lacks_secret
+from retrain.utils.tensorflow import require_tensorflow
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Remote(Source):
         advice: str = INSTEAD,
     ) -> Backbone:
         """Return the backbone, fetched and frozen once."""
+        require_tensorflow(f"freezing {name or _name_of(self.handle)}, which is new here,")
         module = self.download(advice)
         backbone = local_backbone(module, wanted, store, name=name or _name_of(self.handle))
         saved_model = find_saved_model(module) or module
