@@ -1,6 +1,6 @@
 """Importing TensorFlow and Keras: late, without their messages, and only where it is installed.
 
-A lite installation has no TensorFlow (requirements-lite.txt). What needs it says so before any work.
+A lite installation has none (requirements-lite.txt). What needs TensorFlow says so before any work.
 """
 
 import logging
