@@ -71,8 +71,10 @@ def find_sets(
 def _records_beside(artefact: Artefact) -> Iterator[bytes]:
     """Yield what may be the record beside an artefact, the likeliest first."""
     path = artefact.path.absolute()
-    folders = [path, path.parent] if artefact.format is Format.SAVED_MODEL else []
-    for folder in (*folders, path.parent):
+    folders = [path.parent]
+    if artefact.format is Format.SAVED_MODEL:  # perhaps a version in the folder of its model
+        folders = [path, path.parent, path.parent.parent]
+    for folder in folders:
         found = sorted(folder.glob(f"*{Path(NAME).stem}*{Path(NAME).suffix}"))
         for file in sorted(found, key=lambda file: not file.name.startswith(path.stem)):
             with suppress(OSError), open_regular(file) as record:

@@ -139,7 +139,7 @@ def test_only_the_record_of_this_graph_is_believed(made: Made, tmp_path: Path, c
     model = tmp_path / "serving" / "1"
     model.mkdir(parents=True)
     for artefact, places in (
-        (Artefact(model, Format.SAVED_MODEL), (model, model.parent)),
+        (Artefact(model, Format.SAVED_MODEL), (model, model.parent, tmp_path)),
         (Artefact(tmp_path / "f.tflite", Format.TFLITE), (tmp_path,)),
         (Artefact(tmp_path / "f.onnx", Format.ONNX), (tmp_path,)),
     ):
