@@ -6,11 +6,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from click.exceptions import NoSuchOption
-from click.shell_completion import CompletionItem
 
 from retrain.cli.surroundings import (
     Ended,
@@ -30,6 +29,9 @@ from retrain.utils.new_folders import empty_folders_removed
 from retrain.utils.settings import Range
 from retrain.utils.text import printable
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem  # only a shell asks for it
+
 
 class UserPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """A path; `~` is the home folder also in `--flag=~/x`, which shells leave as it is."""
@@ -42,8 +44,10 @@ class UserPath(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    ) -> "list[CompletionItem]":
         """Leave it to the shell, which knows the files."""
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(incomplete, type="file")]
 
 

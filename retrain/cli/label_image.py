@@ -26,6 +26,7 @@ from retrain.cli.graph_options import (
 )
 from retrain.cli.options import section_options
 from retrain.cli.surroundings import check_stdin_is_open, check_stdout_is_open
+from retrain.errors import RetrainError
 from retrain.inference.config import LabelConfig
 from retrain.utils.settings import PHOTOS, settings_in
 
@@ -71,7 +72,8 @@ def label_image(
     label-image --graph output_graph.pb photo.jpg
     label-image --graph output_graph.pb --output labels.csv photos/
 
-    PHOTOS are files, folders, 'patterns', or - for a list of paths on standard input.
+    PHOTOS are files, folders, 'patterns', a .zip or .tar.gz, its URL, or - for a list of paths on
+    standard input.
     Exit code 1 if a photo could not be labelled; its row says why.
     """
     from retrain.inference.which_graph import choose_graph  # slower than the help may be
@@ -98,7 +100,19 @@ def label_image(
     start_console()
     if chosen.remark:
         log.info(f"label-image: {chosen.remark}")
+    names = tuple(_folder_of(name) for name in names)
     return 1 if label_batch(labeller, names, wanted) else 0
+
+
+def _folder_of(name: str) -> str:
+    """Return the folder of the photos in an archive or behind a URL; any other name as it is."""
+    from retrain.data.packed import unpacked
+
+    try:
+        return unpacked(name)
+    except RetrainError as fault:  # the others are labelled all the same, and this has its row
+        log.warning(f"label-image: {fault}")
+        return name
 
 
 def main() -> None:

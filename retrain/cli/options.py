@@ -2,13 +2,13 @@
 
 from dataclasses import MISSING
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
 
 from retrain.cli.command import (
+    FILE,
     GroupedOption,
     Number,
     Parsed,
@@ -22,6 +22,9 @@ from retrain.errors import UsageFault
 from retrain.features.config import ExtractConfig
 from retrain.utils.logs import LEVELS
 from retrain.utils.settings import MODULE, Section, Setting, settings_in
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem  # only a shell asks for it
 
 FOLDER = "retrain.folder"  # in a context's meta: the argument that says --image_dir
 RECORDED = "retrain.recorded_photos"  # in a context's meta, after --config
@@ -128,15 +131,21 @@ def _take_folder(ctx: click.Context, parameter: click.Parameter, given: str | No
     return str(folder)
 
 
-def _paths(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(incomplete, type="file")]
+def _paths(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    return FILE.shell_complete(ctx, parameter, incomplete)
 
 
-def _modules(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _modules(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem
+
     from retrain.backbones.sources.catalogue import entries
 
     names = [entry.name for entry in entries() if entry.name.startswith(incomplete)]
-    return [CompletionItem(name) for name in names] or _paths(_, __, incomplete)
+    return [CompletionItem(name) for name in names] or _paths(ctx, parameter, incomplete)
 
 
 architecture = click.option(

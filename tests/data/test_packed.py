@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import TINY, write_colour_tree
+from conftest import EXAMPLE_FLOWERS, TINY, write_colour_tree
 from damage import folder_in_its_place
 from hub_server import HubServer
 from run_commands import run_command
@@ -220,3 +220,17 @@ def test_a_run_on_a_url(hub: HubServer, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"Fetching photos from {url}" in done.stderr
     assert "(N=" in done.stdout and url in (tmp_path / "run.json").read_text()
+
+
+@pytest.mark.slow  # a graph is run
+def test_photos_in_an_archive_are_labelled(tmp_path: Path) -> None:
+    photo = next((EXAMPLE_FLOWERS / "daisy").glob("*.jpg")).read_bytes()
+    (tmp_path / "a.zip").write_bytes(archive(".zip", "", {"a.jpg": photo, "b/c.jpg": b"broken"}))
+    (tmp_path / "bad.zip").write_bytes(b"no archive")
+    done = run_command("label-image", "--graph", "imagenet", "--top_k", 1, "--format", "csv",
+                       "a.zip", "bad.zip", cwd=tmp_path)  # fmt: skip
+    rows = done.stdout.splitlines()
+    assert done.returncode == 1 and len(rows) == 4
+    assert "/a/a.jpg,daisy," in rows[1] and '/a/b/c.jpg,,,"not a JPEG' in rows[2]
+    assert rows[3].startswith('bad.zip,,,"not a JPEG')
+    assert "warning: label-image: " in done.stderr and "bad.zip is no archive" in done.stderr
