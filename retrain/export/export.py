@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 
 from retrain.artifacts.graphdef import read_graph
-from retrain.artifacts.manifest import FILE as MANIFEST_FILE
-from retrain.artifacts.manifest import LABELS_FILE, Manifest, labels_bytes, manifest_text
+from retrain.artifacts.manifest import Manifest
 from retrain.artifacts.safety.tensorflow_graphs import check_graph
 from retrain.backbones.backbone import reference_pixels
 from retrain.data.decoding.decode import Recipe
 from retrain.data.read import read_photos_ahead
 from retrain.errors import ParityFault
-from retrain.export.config import ExportConfig, Target, rejected
+from retrain.export.companions import Companions
+from retrain.export.config import ExportConfig, Target
 from retrain.export.format_module import Conversion
 from retrain.export.formats import INT8
-from retrain.export.model_card import model_card
 from retrain.export.parity import Parity, compare, graph_scores
 from retrain.export.runtimes import own_scores
 from retrain.utils.files import (
@@ -28,7 +27,6 @@ from retrain.utils.files import (
     check_folder_can_be_written,
     drafted,
     publish,
-    write_bytes,
 )
 from retrain.utils.optional import require
 from retrain.utils.progress import Meter, progress
@@ -38,7 +36,6 @@ log = logging.getLogger(__name__)
 
 MOST_CHECKED = 200
 REPRESENTATIVE = 100
-CARD = "MODEL_CARD.md"
 
 
 @dataclass(frozen=True)
@@ -97,27 +94,6 @@ def check_exports(wanted: ExportConfig) -> None:
         require_tensorflow(f"making {target.format.name} files")
         for package, extra in target.format.needs:
             require(package, extra, f"making and checking {target.format.name} files")
-
-
-@dataclass(frozen=True)
-class Companions:
-    """What lies beside exports: labels, manifest and a model card."""
-
-    manifest: Manifest
-    audit: Mapping[str, Any] | None
-    is_rejected: bool
-
-    def write(self, folder: Path, exports: Sequence[Export]) -> None:
-        """Write them into the folder, for these exports in it; raise RetrainError."""
-        card = model_card(self.manifest, exports, self.audit)
-        content = {
-            LABELS_FILE: labels_bytes(self.manifest.labels),
-            MANIFEST_FILE: manifest_text(self.manifest).encode() + b"\n",
-            CARD: card.encode("utf-8", "surrogateescape"),
-        }
-        for name, written in content.items():
-            path = folder / name
-            write_bytes(rejected(path) if self.is_rejected else path, written)
 
 
 @dataclass(frozen=True)

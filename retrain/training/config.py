@@ -209,6 +209,7 @@ class SnapshotConfig(Section, group=OUTPUTS, recorded=False):
         help="Folder for graphs saved while training.",
         metavar="DIR",
         place=True,
+        shown_default="intermediate_graph in the graph's folder",
     )
     intermediate_store_frequency: int = setting(
         0, help="Save such a graph every N steps; 0: never.", range=STEPS
