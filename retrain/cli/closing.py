@@ -60,8 +60,9 @@ def figure_lines(verdict: Verdict, metrics: Metrics) -> Iterator[str]:
     if not metrics.count:
         return
     yield _plain(verdict.tested.sentence())
-    terse = [figure for figure in headline(metrics) if figure.terse]
-    yield _plain(", ".join(f"{figure.name} {figure.text}" for figure in terse))
+    terse = [f"{figure.name} {figure.text}" for figure in headline(metrics) if figure.terse]
+    rest = (text[0].lower() + text[1:] for text in terse[1:])  # one sentence
+    yield _plain(", ".join([*terse[:1], *rest]))
     if verdict.folds is not None:
         yield _plain(f"By folds {verdict.folds.sentence()}")
     if verdict.weakest is not None:

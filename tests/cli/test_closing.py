@@ -45,7 +45,7 @@ def test_ten_lines_at_80_columns(
     cut = [line for line in said if line not in commands and not line.startswith("Report: ")]
     assert max(map(len, cut)) <= 80
     assert figures[0].startswith("80.0 % of ") and "95 % interval" in figures[0]
-    assert figures[1].startswith("Macro F1 ") and "Log loss " in figures[1]
+    assert figures[1].startswith("Macro F1 ") and "log loss " in figures[1]
     assert figures[2].startswith("By folds 85.1 % of 175 photos are recognised")
     assert figures[3].startswith("Weakest: ") and "taken for" in figures[3]
     assert figures[4] == f"Report: {page}"
