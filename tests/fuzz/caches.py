@@ -24,11 +24,18 @@ from fuzz.judge import faults_of
 from retrain.data.digests import digest_of
 
 # By name, what is taken away from the cache before: what lies behind it is read then only.
-USES = {"train": "", "label": "", "audit": "", "audit anew": "bottlenecks/audits", "module": ""}
+USES = {
+    "train": "",
+    "label": "",
+    "evaluate": "",
+    "audit": "",
+    "audit anew": "bottlenecks/audits",
+    "module": "",
+}
 PHOTOS = 4  # of each of three classes
 DEAR = {"train", "audit anew"}  # take as long as the others together
 BY_DEAR, BY_ALL = 0.25, 0.1  # of the damages are judged by them, and by all uses
-TIMES = "run.json"  # differs in each run
+TIMES = ("run.json", "report.html")  # tell when it was
 Files = dict[str, str]
 # Of a file, with others that might be exchanged for it.
 Damage = Callable[[Path, random.Random, Sequence[Path]], object]
@@ -73,8 +80,8 @@ TURNS = 3 * list(DAMAGES)[:6] + list(DAMAGES)[6:]
 
 
 def kind_of(path: Path) -> str:
-    """The path with each digest as `*`."""
-    return re.sub(r"[0-9a-f]{12,}", "*", path.as_posix())
+    """The path with each digest, and each photo, as `*`."""
+    return re.sub(r"[0-9a-f]{12,}|\w+/\d+(?=\.png)", "*", path.as_posix())
 
 
 class Start(Protocol):
@@ -87,6 +94,7 @@ def prepare(folder: Path, cache: Path, out: Path, start: Start, uses: Iterable[s
     """Fills the cache with every kind of file that is kept, and copies it to `whole`."""
     folder.mkdir()
     write_colour_tree(folder / "tree", PHOTOS)
+    shutil.make_archive(str(folder / "photos"), "zip", folder / "tree")
     write_onnx(folder / "module.onnx")
     first = (*arguments("train", folder), "--output_graph", str(folder / "graph.pb"))
     for words in (first, *(arguments(use, folder) for use in uses)):
@@ -100,7 +108,7 @@ def kinds(folder: Path) -> dict[str, list[Path]]:
     found = defaultdict(list)
     whole = folder / "whole"
     for path in sorted(whole.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.name[0] != ".":  # a lock
             found[kind_of(path.relative_to(whole))].append(path.relative_to(whole))
     return found
 
@@ -108,15 +116,16 @@ def kinds(folder: Path) -> dict[str, list[Path]]:
 def arguments(use: str, folder: Path) -> tuple[str, ...]:
     tree = ("--image_dir", folder / "tree")
     train = ("--how_many_training_steps", 20, "--no-report", "--summaries_dir", "")
+    graph = ("--graph", folder / "graph.pb")
     audit = ("retrain", "audit", *tree, "--tfhub_module", TINY)
     words: tuple[object, ...] = {
         "train": ("retrain", *tree, "--tfhub_module", TINY, *train),
         "module": ("retrain", *tree, "--tfhub_module", folder / "module.onnx", *train),
         "audit": audit,
         "audit anew": audit,
-        "label": (
-            "label-image", "--graph", folder / "graph.pb", "--format", "csv", folder / "tree",
-        ),
+        "label": ("label-image", *graph, "--format", "csv", folder / "tree"),
+        "evaluate": ("retrain", "evaluate", *graph, "--image_dir", folder / "photos.zip",
+                     "--output_dir", "judged"),
     }[use]  # fmt: skip
     return tuple(map(str, words))
 
@@ -137,6 +146,10 @@ class Right:
     given: Files
     opened: frozenset[str]
     made: frozenset[str]
+
+    def unmade(self, state: Files) -> Files:
+        """The state without the files that the use makes on a whole cache, too."""
+        return {name: text for name, text in state.items() if kind_of(Path(name)) not in self.made}
 
 
 @dataclass(frozen=True)
@@ -205,7 +218,8 @@ class Caches:
             if made and said and turn == "damaged" and "damaged" not in run.done.stderr:
                 wrong.append(f"{use}: made anew without a word: {', '.join(sorted(made))}")
             faults += [f"{turn}: {one}" for one in wrong]
-            if after in (before, self.whole):  # the next turn would find what a turn has found
+            known = [right.unmade(state) for state in (before, self.whole)]
+            if right.unmade(after) in known:  # the next turn would find what one has found
                 break
         return faults
 
@@ -215,7 +229,8 @@ class Caches:
         self.out.mkdir()
         below = self.cache if watched else None
         run = self.start(*arguments(use, self.folder), cwd=self.out, below=below)
-        written = {name: text for name, text in state_of(self.out).items() if name != TIMES}
+        files = state_of(self.out).items()
+        written = {name: text for name, text in files if Path(name).name not in TIMES}
         return {"stdout": run.done.stdout, **written}, run
 
     @cached_property
@@ -228,8 +243,8 @@ class Caches:
             given, run = self.use(use, watched=True)
             assert not (wrong := faults_of(use, run.done, codes=(0,))), wrong
             after = state_of(self.cache)
-            assert after == self.whole, "more is kept than `prepare` kept"
-            made = {kind_of(Path(name)) for name in after.keys() - before.keys()}
+            assert after.keys() == self.whole.keys(), "more is kept than `prepare` kept"
+            made = {kind_of(Path(name)) for name, _ in after.items() - before.items()}
             opened = {kind_of(path) for path in run.opened}
             found[use] = Right(given, frozenset(opened), frozenset(made))
         return found
