@@ -17,7 +17,7 @@ from PIL import Image
 from run_commands import PATIENCE_S
 
 from retrain.evaluation.learning_curve import LearningCurve, advice, learning_curve
-from retrain.evaluation.metrics import compute_metrics
+from retrain.evaluation.metrics import ReliabilityBin, compute_metrics
 from retrain.evaluation.next_steps import Step
 from retrain.evaluation.verdict import judge
 from retrain.features.matrix import FeatureMatrix
@@ -290,6 +290,35 @@ def test_the_least_and_the_oddest_data_has_its_plots() -> None:
     assert "W" * 23 + "…" in odd
     many = plots.class_balance([f"class {n}" for n in range(200)], np.ones((200, 3), np.int64))
     assert "200 classes, the largest first" in many and "class 7" not in many
+
+
+def test_ticks_are_round(shown: Shown) -> None:
+    """1, 2 or 5, or ten or a hundred times that, apart or each."""
+    for section, after in (("more", "calibration"), ("calibration", "training")):
+        text = shown.text[shown.text.index(f'id="{section}"') : shown.text.index(f'id="{after}"')]
+        ticks = re.findall(r">(\d+)(\xa0%)?</text>", text)
+        assert len(ticks) > 5
+        shares = [int(number) for number, percent in ticks if percent]
+        counts = [int(number) for number, percent in ticks if not percent]
+        steps = {b - a for a, b in zip(shares, shares[1:], strict=False) if b > a}
+        if section == "more":  # a logarithmic axis
+            steps |= set(counts)
+        assert all(str(step).rstrip("0") in ("1", "2", "5") for step in steps), steps
+
+
+def test_no_line_goes_through_bins_of_a_few_photos() -> None:
+    bins = [
+        ReliabilityBin(low, low + 0.1, count, low + 0.05, share)
+        for low, count, share in ((0.5, 3, 0.0), (0.6, 40, 0.6), (0.7, 8, 0.1), (0.8, 9, 0.9))
+    ]
+    drawn = plots.reliability(bins, None)
+    (line,) = re.findall(
+        r'd="([^"]*)" clip-path="[^"]*" style="fill: none; stroke: var\(--blue', drawn
+    )
+    assert len(re.findall("[ML]", line)) == 2
+    points = re.findall(r'<use [^>]*style="([^"]*)"', drawn)
+    hollow = [style for style in points if "fill-opacity: 0" in style]
+    assert len(hollow) == 2, points
 
 
 def matrix_of(features: np.ndarray) -> FeatureMatrix:
