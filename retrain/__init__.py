@@ -94,7 +94,9 @@ def load(
 
     from retrain.inference.config import Overrides
     from retrain.inference.labeller import Labeller
+    from retrain.utils.settings import check_names, settings_in
 
+    check_names(overrides, settings_in(Overrides))
     return Labeller(
         Path(graph) if graph is not None else None,
         Overrides(**overrides),

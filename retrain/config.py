@@ -17,8 +17,7 @@ from retrain.export.config import DEFAULT_GRAPH, ExportConfig, GraphConfig, in_f
 from retrain.features.config import ExtractConfig
 from retrain.reporting.config import ReportConfig
 from retrain.training.config import BatchConfig, HeadConfig, NetworkConfig, SnapshotConfig
-from retrain.utils.nearest import nearest
-from retrain.utils.settings import Section, Setting, settings_in
+from retrain.utils.settings import Section, Setting, check_names, settings_in
 
 MOST_ENLARGED = 8192  # pixels a side of a picture that a distorted copy is cut out of
 NO_GRAPHS_ON_THE_WAY = ("intermediate_store_frequency", "checkpoint_path")
@@ -51,11 +50,7 @@ class TrainConfig:
         no setting.
         """
         given["image_dir"] = image_dir
-        strange = given.keys() - SETTINGS
-        if strange:
-            near = [(name, nearest(name, SETTINGS)) for name in sorted(strange)]
-            named = [f"{name} (did you mean {one}?)" if one else name for name, one in near]
-            raise TypeError(f"no such setting: {', '.join(named)}")
+        check_names(given, SETTINGS)
         given.update(_places(given))
         sections: dict[str, Any] = {
             section: kind(**{name: given[name] for name in settings_in(kind) if name in given})

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from retrain.artifacts.detect import find_artefact
 from retrain.data.class_names import UNKNOWN
 from retrain.errors import UsageFault, counted
+from retrain.inference.answers import LabelledPhoto
 from retrain.inference.config import LINK, LabelConfig
 from retrain.inference.imagenet import imagenet_graph
 from retrain.inference.inputs import (
@@ -24,7 +25,7 @@ from retrain.inference.inputs import (
     may_be_photo,
 )
 from retrain.inference.journal import journal
-from retrain.inference.labeller import LabelledPhoto, Labeller, ReadyLabeller
+from retrain.inference.labeller import Labeller, ReadyLabeller
 from retrain.inference.writers import FORMATS, Layout, formatted, write_rows
 from retrain.utils.files import (
     atomic_path,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from retrain.data.decoding.foreign_formats import HEAD
 from retrain.data.decoding.formats import format_of
 from retrain.data.file_kinds import is_litter, is_picture_name, litter_among
+from retrain.data.in_memory import InMemory
 from retrain.data.walk import is_folder
 from retrain.errors import one_line
 from retrain.inference.path_list import read_paths
@@ -23,10 +24,14 @@ MAGIC = "*?["  # a name with one of these is a pattern, unless a file has that n
 
 
 class Input(NamedTuple):
-    """The path of a photo as it was given or found; or why there is no photo to try."""
+    """The path of a photo as it was given or found; or why there is no photo to try.
+
+    `photo`: the photo itself, where it is in memory and `name` only stands for it.
+    """
 
     name: str
     problem: str | None = None
+    photo: InMemory | None = None
 
 
 def list_inputs(names: Sequence[str], left_out: Path | None = None) -> Iterator[Input | None]:

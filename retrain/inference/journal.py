@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from retrain.errors import RetrainError, counted
+from retrain.inference.answers import LabelledPhoto
 from retrain.inference.inputs import Input
-from retrain.inference.labeller import LabelledPhoto
 from retrain.utils.files import cannot_write
 
 log = logging.getLogger(__name__)

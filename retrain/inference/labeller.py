@@ -2,51 +2,37 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice, takewhile
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
+from PIL import Image
 
 from retrain.data.class_names import UNKNOWN, unknown_answer
 from retrain.data.decoding.decode import pillow_warnings_ignored
+from retrain.data.in_memory import InMemory, read_in_memory, unreadable
 from retrain.data.read import read_photo
-from retrain.errors import RetrainError
+from retrain.errors import RetrainError, UsageFault
+from retrain.inference.answers import Answers, LabelledPhoto
 from retrain.inference.classifier import Classifier, top
 from retrain.inference.config import TOP_K, Overrides
 from retrain.inference.explain.explainer import Explainer, Explanation
 from retrain.inference.inputs import Input
 from retrain.inference.open import find_graph, nothing_to_keep, open_kept
+from retrain.utils.notebook import paragraph_html, table_html
 from retrain.utils.prefetch import map_ahead
 
 BURST = 1024  # inputs that are finished together; bounds the rows held in memory
 
 
-@dataclass(frozen=True)
-class LabelledPhoto:
-    """The labels of one photo, or why it has none.
-
-    Attributes:
-        name: The photo's path as it was given.
-        labels: The likeliest with their scores in [0, 1], best first. Where the graph has a rule
-            for unknown photos and it applies, UNKNOWN comes first, with the best score (or another
-            word, if a class has that name: `class_names.unknown_answer`).
-        problem: Why the photo cannot be used, or None.
-    """
-
-    name: str
-    labels: list[tuple[str, float]]
-    problem: str | None = None
-
-    @property
-    def path(self) -> Path:
-        """`name` as a Path."""
-        return Path(self.name)
+PathOrPhoto = str | os.PathLike[str] | InMemory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Labeller:
     """A graph to label photos with.
 
@@ -60,20 +46,55 @@ class Labeller:
     overrides: Overrides = Overrides()
     labels_file: Path | None = None
 
-    def label(
-        self, photos: Sequence[str | os.PathLike[str]], top_k: int = 5
-    ) -> list[LabelledPhoto]:
-        """Label photos and return one row for each, in order.
+    @overload  # text can be iterated, too, but is one path
+    def label(  # type: ignore[overload-overlap]
+        self, photos: PathOrPhoto, top_k: int = 5
+    ) -> LabelledPhoto: ...
+    @overload
+    def label(self, photos: Iterable[PathOrPhoto], top_k: int = 5) -> Answers: ...
 
-        A photo that cannot be used has its problem in its row. Raises RetrainError if the graph
-        cannot be used, or for a `top_k` below 1. Warns of what had to be guessed about the graph.
+    def label(self, photos: Any, top_k: int = 5) -> LabelledPhoto | Answers:
+        """Label one photo and return its answer, or many and return theirs in order.
+
+        A photo that cannot be used has its problem in its answer. Warns of what had to be guessed
+        about the graph.
+
+        Args:
+            photos: A path, the bytes of a file, a Pillow picture, an array (H, W, 3) uint8 of RGB;
+                or several of them, which need not be of one kind.
+            top_k: How many labels to give.
+
+        Raises:
+            RetrainError: The graph cannot be used; UsageFault for a `top_k` below 1, or for what is
+                no photo.
         """
-        inputs = (Input(os.fspath(photo)) for photo in photos)
         wanted = int(TOP_K.number(top_k, "top_k"))
-        return list(self.open(len(photos), warnings.warn).rows(inputs, wanted))
+        if _is_one(photos) or not isinstance(photos, Iterable):
+            return self._answers([_input(photos, "photo")], wanted)[0]
+        given = [_input(photo, f"photo {number}") for number, photo in enumerate(photos, 1)]
+        return self._answers(given, wanted)
 
-    def explain(self, photo: str | Path) -> Explanation:
-        """Label one photo and return where in it the label is seen.
+    def _answers(self, inputs: list[Input], top_k: int) -> Answers:
+        return Answers(self.open(len(inputs), warnings.warn).rows(inputs, top_k))
+
+    def __repr__(self) -> str:
+        given = [f"{name}={value!r}" for name, value in vars(self.overrides).items()
+                 if value is not None]  # fmt: skip
+        labels = [] if self.labels_file is None else [f"labels={str(self.labels_file)!r}"]
+        graph = [repr(str(self.graph) if self.graph is not None else "imagenet")]
+        return f"<classifier {', '.join(graph + labels + given)}>"
+
+    def _repr_html_(self) -> str:
+        from retrain.inference.spec.explain_input import explain_input
+
+        try:
+            rows = explain_input(self.graph, self.overrides, self.labels_file)
+        except RetrainError as error:
+            return paragraph_html(str(error))
+        return table_html([f"{self!r}", "", "known from"], rows)
+
+    def explain(self, photo: PathOrPhoto) -> Explanation:
+        """Label one photo, of any kind that `label` takes, and return where the label is seen.
 
         Raises RetrainError if the graph or the photo cannot be used, and NotExplainable, which is
         one, if the graph does not end in average pooling and a linear head. Warns of guesses.
@@ -81,7 +102,7 @@ class Labeller:
         seen: list[Explanation] = []
         (row,) = self.open_explaining(
             warnings.warn, lambda _, explanation: seen.append(explanation)
-        ).rows([Input(os.fspath(photo))], 1)
+        ).rows([_input(photo, "photo")], 1)
         if row.problem is not None:
             raise RetrainError(f"{row.name}: {row.problem}")
         return seen[0]
@@ -157,7 +178,11 @@ class ReadyLabeller:
         unusable: list[LabelledPhoto] = []  # those since the last photo that could be used
 
         def read(one: Input) -> np.ndarray | str:
-            return one.problem or read_photo(one.name, recipe)
+            if one.problem is not None:
+                return one.problem
+            if one.photo is not None:
+                return read_in_memory(one.photo, recipe)
+            return read_photo(one.name, recipe)
 
         def decoded() -> Iterator[tuple[tuple[Input, list[LabelledPhoto]], np.ndarray]]:
             nonlocal unusable
@@ -182,6 +207,27 @@ class ReadyLabeller:
         if best < (self.classifier.spec.unknown_below or 0.0):
             labels.insert(0, (self.unknown, best))
         return labels
+
+
+def _is_one(photos: object) -> bool:
+    """Tell whether this is one photo; an array with four axes is several."""
+    if isinstance(photos, np.ndarray):
+        return photos.ndim < 4
+    return isinstance(photos, (str, os.PathLike, bytes, bytearray, Image.Image))
+
+
+def _input(photo: object, name: str) -> Input:
+    """Return a photo as it is read; raise UsageFault for what is none. `name`: of one in memory."""
+    if isinstance(photo, (str, os.PathLike)):
+        return Input(os.fspath(photo))
+    if isinstance(photo, bytearray):
+        photo = bytes(photo)
+    if not isinstance(photo, InMemory):
+        raise UsageFault(
+            f"{name}: {type(photo).__name__} is no photo: give a path, bytes, a Pillow picture, or "
+            "an array (height, width, 3) of uint8"
+        )
+    return Input(name, unreadable(photo, name), photo)
 
 
 def _remarked(ready: ReadyLabeller, remark: Callable[[str], None]) -> ReadyLabeller:

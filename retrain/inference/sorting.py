@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retrain.data.class_names import unknown_answer
 from retrain.errors import RetrainError
-from retrain.inference.labeller import LabelledPhoto
+from retrain.inference.answers import LabelledPhoto
 from retrain.utils.files import cannot_write
 from retrain.utils.new_folders import make_folder
 from retrain.utils.temporary import temporary_name

@@ -26,7 +26,7 @@ from retrain.utils.suffixes import check_suffix, suffix_of
 from retrain.utils.text import csv_row, printable
 
 if TYPE_CHECKING:  # the command's help asks for FORMATS, and is not to load what labels
-    from retrain.inference.labeller import LabelledPhoto
+    from retrain.inference.answers import LabelledPhoto
 
 
 @dataclass(frozen=True)

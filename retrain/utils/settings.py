@@ -9,12 +9,13 @@ no run can use ends in one line before any work, not in a full memory hours late
 import dataclasses
 import numbers
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
 from retrain.errors import UsageFault
+from retrain.utils.nearest import nearest
 from retrain.utils.suffixes import check_suffix
 from retrain.utils.text import printable
 
@@ -237,6 +238,22 @@ def settings_in(section: type[Any]) -> dict[str, Setting]:
             if "help" in field.metadata
         }
     return _FOUND[section]
+
+
+def check_names(given: Iterable[str], known: Mapping[str, Setting]) -> None:
+    """Raise TypeError, with the nearest name, for a name that is no setting.
+
+    The name of a setting's option is nearest to it, where the two differ.
+    """
+    names = {
+        other.removeprefix("--"): name
+        for name, each in known.items()
+        for other in filter(None, (name, each.flag, each.older_flag))
+    }
+    near = [(name, nearest(name, names)) for name in sorted(set(given) - known.keys())]
+    if near:
+        said = [f"{name} (did you mean {names[one]}?)" if one else name for name, one in near]
+        raise TypeError(f"no such setting: {', '.join(said)}")
 
 
 def text_of(name: str, value: Any, kind: str = "text") -> str:

@@ -18,8 +18,9 @@ from retrain.config import TrainConfig
 from retrain.data.class_names import unknown_answer
 from retrain.errors import RetrainError
 from retrain.export.model_card import model_card
+from retrain.inference.answers import LabelledPhoto
 from retrain.inference.config import Overrides
-from retrain.inference.labeller import LabelledPhoto, ReadyLabeller
+from retrain.inference.labeller import ReadyLabeller
 from retrain.inference.sorting import Sorter
 from retrain.inference.writers import CSV, JSON, TEXT, formatted
 

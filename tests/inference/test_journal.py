@@ -12,9 +12,9 @@ from conftest import EXAMPLE_FLOWERS, Run
 from run_commands import PATIENCE_S, start_of
 
 from retrain.errors import RetrainError
+from retrain.inference.answers import LabelledPhoto
 from retrain.inference.inputs import Input
 from retrain.inference.journal import Journal, journal
-from retrain.inference.labeller import LabelledPhoto
 from retrain.inference.writers import FORMATS, Layout, formatted, write_rows
 
 ROWS = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrain.inference.labeller import LabelledPhoto
+from retrain.inference.answers import LabelledPhoto
 from retrain.inference.writers import formatted
 
 ROWS = [

@@ -9,7 +9,7 @@ import pytest
 from conftest import REPO
 
 from retrain.errors import RetrainError
-from retrain.inference.labeller import LabelledPhoto
+from retrain.inference.answers import LabelledPhoto
 from retrain.inference.sorting import Sorter, folder_names
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from retrain.errors import RetrainError
 from retrain.inference import workbook
-from retrain.inference.labeller import LabelledPhoto
+from retrain.inference.answers import LabelledPhoto
 from retrain.inference.workbook import check_workbook, save_workbook
 from retrain.inference.writers import Layout, write_rows
 

@@ -15,7 +15,7 @@ from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.audit.balance import Balance
 from retrain.evaluation.audit.finding import Finding
 from retrain.evaluation.audit.listing import write_audit_csv
-from retrain.inference.labeller import LabelledPhoto
+from retrain.inference.answers import LabelledPhoto
 from retrain.inference.writers import formatted
 from retrain.reporting.records import write_prediction_rows
 
