@@ -15,8 +15,6 @@ from retrain.commands.verdict import verdict_of_evaluation, verdict_of_run
 from retrain.config import TrainConfig
 from retrain.data.class_names import unknown_answer
 from retrain.data.read import read_photos_ahead
-from retrain.data.split import TEST, TRAIN
-from retrain.evaluation.learning_curve import LearningCurve, learning_curve
 from retrain.inference.explain.explainer import Explainer, NotExplainable
 from retrain.inference.spec.resolve import describe_graph
 from retrain.inference.spec.spec import InputSpec
@@ -24,11 +22,6 @@ from retrain.reporting.html.facts import ReportInputs, ScoredPhotos
 from retrain.reporting.html.galleries import surest_mistakes
 from retrain.reporting.html.matrix_picture import write_matrix
 from retrain.reporting.html.page import window_title, write_report
-from retrain.training.head import Head
-from retrain.training.l2_search import search_l2
-from retrain.training.loss import SoftmaxLoss
-
-CURVE_PHOTOS = 20_000  # with more photos there is no learning curve
 
 
 def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
@@ -54,7 +47,7 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
         uncalibrated=assessment.uncalibrated,
         temperature=result.calibration.temperature,
         training=result.curve,
-        learning_curve=_learning_curve(config, result),
+        learning_curve=result.folds,
         audit=result.audit,
         outputs=files_written(config, result),
         comparison=result.comparison,
@@ -157,34 +150,6 @@ def _facts_of_run(config: TrainConfig, result: TrainResult) -> Sequence[tuple[st
         ("Versions", library_versions()),
         ("Made", _now()),
     ]  # fmt: skip
-
-
-def _learning_curve(config: TrainConfig, result: TrainResult) -> LearningCurve | None:
-    """Return the learning curve, with each head solved to its optimum.
-
-    So only the number of photos makes the difference.
-    """
-    dataset, classes = result.dataset, len(result.labels)
-    train_rows, hidden = dataset.split.rows(TRAIN), config.head.hidden_units > 0
-    tuned = config.network.fine_tune is not None
-    if len(train_rows) > CURVE_PHOTOS or tuned or config.extract.from_scratch or hidden:
-        return None  # such features have seen all photos already
-    loss = SoftmaxLoss(np.ones(classes, np.float32))
-
-    def train(rows: np.ndarray) -> Head:
-        return search_l2(
-            dataset.features, dataset.labels, rows, validation_rows=rows[:0], loss=loss
-        ).head
-
-    return learning_curve(
-        dataset.features,
-        dataset.labels,
-        train_rows,
-        test_rows=dataset.split.rows(TEST),
-        classes=classes,
-        train=train,
-        rng=np.random.default_rng(config.batches.seed),
-    )
 
 
 def _command() -> str:

@@ -10,6 +10,7 @@ from retrain.errors import RetrainError
 from retrain.evaluation.assessment import Assessment, Calibration
 from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.comparison import Comparison
+from retrain.evaluation.learning_curve import LearningCurve
 from retrain.export.export import Export
 from retrain.export.parity import Parity
 from retrain.features.dataset import Dataset
@@ -32,6 +33,7 @@ class TrainResult:
         parity: Of the frozen graph and the head.
         exports: Besides the frozen graph.
         curve: The evaluated steps.
+        folds: The learning curve by folds; None without a report, and where it would take long.
         audit: None without a report and without --max_leaks.
         comparison: With --compare_with.
         tuning: With --fine_tune.
@@ -50,6 +52,7 @@ class TrainResult:
     parity: Parity
     exports: tuple[Export, ...]
     curve: tuple[CurvePoint, ...]
+    folds: LearningCurve | None
     audit: Audit | None
     comparison: Comparison | None
     tuning: Tuning | None

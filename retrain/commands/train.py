@@ -11,6 +11,7 @@ from retrain.artifacts.photo_record import write_record
 from retrain.artifacts.safety.verdict import unsafe_allowed
 from retrain.backbones.sources.local import source_of
 from retrain.commands.audit import audit_of, audit_wanted
+from retrain.commands.folds import curve_of
 from retrain.commands.graph_check import check_graph, photos_for_exports
 from retrain.commands.graph_writer import Exporter
 from retrain.commands.preflight import check_before, own_folders
@@ -43,6 +44,7 @@ from retrain.reporting.records import (
     PREDICTIONS,
     audit_facts,
     calibration_facts,
+    fold_facts,
     write_evaluation,
     write_predictions,
 )
@@ -147,6 +149,8 @@ def _train(
         # Features trained on these labels would hide their mistakes.
         audit = audit_of(config, audited, outputs)
         laps.end("audit")
+        folds = curve_of(config, dataset) if config.page is not None else None
+        laps.end("folds")
         comparison = compared(config, dataset, labels, assessment=assessment)
         faults = missed_gates(config, assessment, audit=audit, comparison=comparison)
         manifest = exporter.manifest(judged)
@@ -173,6 +177,7 @@ def _train(
         parity=parity,
         exports=exports,
         curve=tuple(curve),
+        folds=folds,
         audit=audit,
         comparison=comparison,
         tuning=tuning,
@@ -228,6 +233,7 @@ def _write_records(config: TrainConfig, result: TrainResult) -> None:
         result.labels,
         more={
             **calibration_facts(result.assessment, result.calibration),
+            **fold_facts(result.folds, result.labels),
             **audit_facts(result.audit),
             "data": result.dataset.digests,
             "missed": None if result.fault is None else str(result.fault),

@@ -8,8 +8,9 @@ from retrain.commands.graph_evaluation import GraphEvaluation
 from retrain.commands.result import TrainResult
 from retrain.commands.run_record import NAME
 from retrain.config import TrainConfig
+from retrain.evaluation.learning_curve import growing_classes
 from retrain.evaluation.next_steps import Places, next_steps
-from retrain.evaluation.verdict import Verdict, judge
+from retrain.evaluation.verdict import Verdict, is_vague, judge
 from retrain.reporting.records import AUDIT_CSV
 
 NOTHING_NEW = "These photos cannot tell whether it can be used: the graph was made of all of them."
@@ -29,7 +30,11 @@ def verdict_of_run(config: TrainConfig, result: TrainResult) -> Verdict:
         rival=RIVAL if _could_be_better(RIVAL, module) else "",
     )
     use = None if config.graph.is_rejected else places.use
-    return judge(metrics, next_steps(metrics, places, audit=result.audit), use)
+    curve = result.folds
+    growing = [] if curve is None else growing_classes(curve, result.labels)
+    steps = next_steps(metrics, places, audit=result.audit, growing=growing)
+    folds = curve.by_folds if curve is not None and is_vague(metrics) else None
+    return judge(metrics, steps, use, folds=folds)
 
 
 def verdict_of_evaluation(judged: GraphEvaluation, graph: Path) -> Verdict:

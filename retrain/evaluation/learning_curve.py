@@ -1,36 +1,44 @@
-"""The learning curve: would more photos help? Heads trained on parts of the photos tell."""
+"""The learning curve: would more photos help? Heads trained on parts of the photos tell.
+
+Each point is a cross-validation on the same folds, with heads of the run's own settings: trained on
+one, two and four of five folds, so that each part is twice the one before. The last point is plain
+cross-validation: the accuracy by folds, of all photos, which stands beside that of the test photos.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from retrain.errors import counted
+from retrain.evaluation.cross_validation import cross_validate, turns
+from retrain.evaluation.folds import folds
 from retrain.evaluation.intervals import Interval, paired_difference, too_few, wilson
-from retrain.evaluation.scoring import evaluate
+from retrain.evaluation.scoring import Scorer
+from retrain.evaluation.verdict import Tally
 from retrain.features.matrix import FeatureMatrix
-from retrain.training.head import Head
 from retrain.utils.text import percent
 
-FRACTIONS = (0.125, 0.25, 0.5, 1.0)  # each doubling hints at the gain of the next one
-MATTERS = 0.05  # a gain of recall below this is not worth another photo session
+FOLDS = 5
+USED = (1, 2, 4)  # folds that the heads of each point are trained on
+MATTERS = 0.05  # a gain below this is not worth another photo session
+WORTH = 0.01  # a gain below this is not worth the word yes, however certain it is
 
 VERDICTS = {
     "yes": "Yes",
     "unclear": "Cannot be told",
     "no": "Hardly",
-    "too few": "Too few test photos to say",
+    "too few": "Too few photos to say",
 }
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """How n test photos fare with heads trained on k growing parts of the training photos.
+    """How all N photos fare with heads that never saw them, trained on k growing parts.
 
     Attributes:
-        photos: (k, C) training photos of each class. The last part is all photos.
-        truth: (n,) classes.
-        right: (k, n) bool, which test photos each head gets right.
+        photos: (k, C) training photos of each class, on average; each part is twice the one before.
+        truth: (N,) classes.
+        right: (k, N) bool, which photos are recognised by heads of each part.
     """
 
     photos: np.ndarray
@@ -38,89 +46,120 @@ class LearningCurve:
     right: np.ndarray
 
     def accuracy(self, part: int) -> tuple[float, Interval]:
-        """Return the share of test photos right in [0, 1] with a part, and its Wilson interval."""
+        """Return the share of photos recognised in [0, 1] with a part, and its Wilson interval."""
         return float(self.right[part].mean()), wilson(int(self.right[part].sum()), len(self.truth))
+
+    @property
+    def by_folds(self) -> Tally:
+        """The last point: all photos, by heads trained on all folds but the photo's own."""
+        return Tally(int(self.right[-1].sum()), len(self.truth), "photos")
 
 
 @dataclass(frozen=True)
 class Advice:
-    """The answer for one class: `verdict` is one of VERDICTS, `sentence` its grounds."""
+    """The answer for one class, or for all photos.
+
+    Attributes:
+        label: The class; "" for all photos.
+        verdict: One of VERDICTS.
+        sentence: Its grounds.
+        recall: The share of its photos recognised, in [0, 1].
+    """
 
     label: str
     verdict: str
     sentence: str
+    recall: float
 
 
 def learning_curve(
     features: FeatureMatrix,
     labels: np.ndarray,
-    train_rows: np.ndarray,
+    groups: Sequence[bytes | str],
     *,
-    test_rows: np.ndarray,
-    classes: int,
-    train: Callable[[np.ndarray], Head],
-    rng: np.random.Generator,
+    train: Callable[[np.ndarray], Scorer],
+    seed: int,
 ) -> LearningCurve | None:
-    """Train heads on growing parts of the training photos, and test each.
-
-    The parts are drawn class by class, each within the next, with a photo of each class at least.
+    """Cross-validate heads that are trained on growing parts of the photos, on the same folds.
 
     Args:
-        features: (N, D).
-        labels: (N,) classes, 0 to `classes` - 1.
-        train_rows: Rows of the training photos.
-        test_rows: Rows of the test photos.
-        classes: How many classes there are.
-        train: Is called with each part of `train_rows` and returns a head.
-        rng: Draws the parts.
+        features: (N, D), or more rows than there are photos.
+        labels: (N,) classes.
+        groups: A key for each photo; photos of one group share a fold.
+        train: Is called with the rows of each part and returns a head.
+        seed: Of the folds.
 
     Returns:
-        The curve; None without test photos.
+        The curve; None where there are too few groups for the folds.
     """
-    if not len(test_rows):
+    fold_of = folds(labels, groups, FOLDS, seed=seed)
+    if len(np.unique(fold_of)) < FOLDS:
         return None
-    order = rng.permutation(train_rows)
-    order = order[np.argsort(labels[order], kind="stable")]
-    counts = np.bincount(labels[train_rows], minlength=classes)
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    photos, right = [], []
-    for fraction in FRACTIONS:
-        used = np.maximum(np.round(fraction * counts).astype(np.int64), np.minimum(counts, 1))
-        rows = np.sort(order[rank < used[labels[order]]])
-        judged = evaluate(train(rows), features, labels, rows=test_rows)
-        photos.append(used)
-        right.append(judged.predicted == judged.truth)
-    return LearningCurve(np.array(photos), labels[test_rows], np.array(right))
+    counts = np.bincount(labels)
+    right = [
+        cross_validate(features, labels, fold_of, train=train, used=used) == labels for used in USED
+    ]
+    photos = [np.round(counts * used / FOLDS).astype(np.int64) for used in USED]
+    return LearningCurve(np.array(photos), labels, np.array(right))
+
+
+def heads_of_curve() -> int:
+    """Return how many heads `learning_curve` trains."""
+    return sum(len(turns(list(range(FOLDS)), used)) for used in USED)
+
+
+def overall_advice(curve: LearningCurve) -> Advice:
+    """Say whether more photos of all classes would raise the accuracy."""
+    return _judge("", curve.right, curve.photos.sum(axis=1))
 
 
 def advice(curve: LearningCurve, labels: Sequence[str]) -> list[Advice]:
     """Say for each class whether more photos would help it, in the order of `labels`.
 
-    More photos of all classes are meant. The grounds are the last doubling: the same test photos
-    with half and with all training photos.
+    More photos of all classes are meant.
     """
-    found = []
-    for number, label in enumerate(labels):
-        members = curve.truth == number
-        half, full = curve.right[-2][members], curve.right[-1][members]
-        before, now = (int(value) for value in curve.photos[-2:, number])
-        found.append(Advice(label, *_judge(half, full, before, now=now)))
-    return found
+    return [
+        _judge(label, curve.right[:, curve.truth == number], curve.photos[:, number])
+        for number, label in enumerate(labels)
+    ]
 
 
-def _judge(half: np.ndarray, full: np.ndarray, before: int, *, now: int) -> tuple[str, str]:
-    count, right = len(full), int(full.sum())
-    seen = counted(count, "test photo")
+def growing_classes(curve: LearningCurve, labels: Sequence[str]) -> list[str]:
+    """List the classes that more photos would help, the weakest first.
+
+    Where only the accuracy of all tells that more would help, those of which it cannot be told.
+    """
+    answers = advice(curve, labels)
+    found = [answer for answer in answers if answer.verdict == "yes"]
+    if not found and overall_advice(curve).verdict == "yes":
+        found = [answer for answer in answers if answer.verdict == "unclear"]
+    return [answer.label for answer in sorted(found, key=lambda answer: answer.recall)]
+
+
+def _judge(label: str, right: np.ndarray, photos: np.ndarray) -> Advice:
+    """Judge by the photos right (k, n) with each part of so many `photos` (k,).
+
+    Yes: the last doubling brought something, and the climb is more than chance explains, over the
+    last doubling or the last two.
+    """
+    count = right.shape[1]
     if too_few(count):
-        return "too few", f"There {'is' if count == 1 else 'are'} only {seen}."
-    if right == count:
-        return "no", f"All {seen} are right already."
-    gain = paired_difference(full, half)
-    low, high = percent(float(half.mean()), 0), percent(float(full.mean()), 0)
-    step = f"from {low} with {before} to {high} with {now} training photos"
-    if gain.interval.low > 0:
-        return "yes", f"Recall rose {step}, more than chance explains."
-    if gain.interval.high < MATTERS:
-        return "no", f"Recall went {step}: look at its mistakes and labels instead."
-    limits = f"{100 * gain.interval.low:+.0f} and {100 * gain.interval.high:+.0f}"
-    return "unclear", f"Recall went {step}; by {seen} the true change is between {limits} points."
+        share = float(right[-1].mean()) if count else 0.0
+        there = "is only 1 photo" if count == 1 else f"are only {count} photos"
+        return Advice(label, "too few", f"There {there}.", share)
+    shares = right.mean(axis=1)
+    full = float(shares[-1])
+    if full == 1:
+        return Advice(label, "no", f"All {count} are right already.", full)
+    last = paired_difference(right[-1], right[-2])
+    climb = paired_difference(right[-1], right[0])
+    steps = [f"{percent(s, 0)} with {n}" for s, n in zip(shares.tolist(), photos, strict=True)]
+    course = f"{'Recall' if label else 'Accuracy'} by folds: {', '.join(steps)} training photos"
+    if last.difference >= WORTH and max(last.interval.low, climb.interval.low) > 0:
+        return Advice(label, "yes", f"{course}; chance does not explain that.", full)
+    if last.interval.high < MATTERS:
+        return Advice(label, "no", f"{course}: look at mistakes and labels instead.", full)
+    limits = f"{100 * last.interval.low:+.0f} and {100 * last.interval.high:+.0f}"
+    return Advice(
+        label, "unclear", f"{course}; the last doubling brought between {limits} points.", full
+    )

@@ -12,6 +12,7 @@ from retrain.utils.text import percent, shortened
 
 HELP_ONLY = 0.7  # below this share right it helps a person, and decides nothing by itself
 VAGUE = 0.2  # an interval so wide leaves open whether a classifier is good or bad
+FEW = 0.05  # half of an interval wider than this: so few test photos that folds say more
 SURE = 0.8  # the score from which answers are called sure; an edge of Metrics.reliability
 MOST_STEPS = 3
 
@@ -91,6 +92,12 @@ class Verdict:
     sure: str
     weakest: Weakness | None
     steps: tuple[Step, ...]
+
+
+def is_vague(metrics: Metrics) -> bool:
+    """Tell whether the test photos are so few that folds of all photos say more."""
+    interval = metrics.accuracy_interval
+    return interval is None or (interval.high - interval.low) / 2 > FEW
 
 
 def judge(

@@ -57,6 +57,13 @@ class Dataset:
     store: BottleneckStore
 
     @property
+    def originals(self) -> np.ndarray:
+        """The row of the photo that each row is, or is a distorted copy of, (N + M,)."""
+        count, train = len(self.keys), self.split.rows(TRAIN)
+        copies = (self.features.shape[0] - count) // max(len(train), 1)
+        return np.concatenate([np.arange(count), np.tile(train, copies)])
+
+    @property
     def photo_labels(self) -> np.ndarray:
         """The class of each photo, (N,)."""
         return self.labels[: len(self.keys)]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from retrain.data.split import SETS
 from retrain.evaluation.assessment import Assessment, Calibration
 from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.audit.listing import audit_counts
+from retrain.evaluation.learning_curve import LearningCurve, advice, overall_advice
 from retrain.evaluation.metrics import Metrics, metrics_to_json
 from retrain.evaluation.scoring import BLOCK, evaluate
 from retrain.features.dataset import Dataset
@@ -49,6 +51,27 @@ def calibration_facts(assessment: Assessment, calibration: Calibration) -> dict[
             "log_loss": before.log_loss,
             "calibration_error": before.calibration_error,
         },
+    }
+
+
+def fold_facts(curve: LearningCurve | None, labels: Sequence[str]) -> dict[str, Any]:
+    """Return what `evaluation.json` says of the folds; None where no head was trained on them."""
+    if curve is None:
+        return {"folds": None}
+    found = curve.by_folds
+    answers = [overall_advice(curve), *advice(curve, labels)]
+    return {
+        "folds": {
+            "count": found.count,
+            "accuracy": found.share,
+            "accuracy_interval": asdict(found.interval),
+            "learning_curve": [
+                {"training_photos": int(photos.sum()), "accuracy": curve.accuracy(part)[0]}
+                for part, photos in enumerate(curve.photos)
+            ],
+            "more_photos_help": {answer.label: answer.verdict for answer in answers[1:]},
+            "more_photos_help_overall": answers[0].verdict,
+        }
     }
 
 

@@ -3,8 +3,11 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+import numpy as np
 
 from retrain.data.split import VALIDATION
 from retrain.features.dataset import Dataset
@@ -19,6 +22,8 @@ from retrain.utils.progress import Meter, progress, shows_bars
 from retrain.utils.settings import ALL
 
 log = logging.getLogger(__name__)
+
+NINTH = 9
 
 LOGGED = 6  # steps of a training, besides its last; each has up to three lines
 
@@ -80,6 +85,59 @@ def _solved_head(config: HeadConfig, dataset: Dataset, classes: int) -> Head:
     chosen = "the best for validation photos" if found.tried else "there is no validation photo"
     log.info(f"l2 {found.l2:.3g} ({chosen})")
     return found.head
+
+
+def train_again(
+    config: HeadConfig, batches: BatchConfig, dataset: Dataset, *, photos: np.ndarray, classes: int
+) -> Head:
+    """Train a head of the run's settings on other photos, in silence, and return it.
+
+    Args:
+        config: The solver and what it minimises.
+        batches: How photos are drawn for it.
+        dataset: The photos' features, classes and sets.
+        photos: Rows of the photos, ascending; their distorted copies are trained on, too. Where
+            training needs validation photos, every ninth is one, as in the usual split.
+        classes: How many classes there are.
+
+    Returns:
+        The head.
+
+    Raises:
+        RetrainError: Training diverges.
+    """
+    checked = photos[:0]
+    if config.early_stopping or config.l2_strength is None:
+        checked = photos[::NINTH]
+        photos = np.setdiff1d(photos, checked)
+    rows = np.flatnonzero(np.isin(dataset.originals, photos))
+    if not config.takes_steps:
+        weights = class_weights(dataset.labels[rows], classes, config.class_weight)
+        return (
+            SOLVERS[config.solver]
+            .load_closed_form()(
+                dataset.features,
+                dataset.labels,
+                rows,
+                validation_rows=checked,
+                loss=SoftmaxLoss(weights, config.label_smoothing),
+                l2=config.l2_strength,
+            )
+            .head
+        )
+    settings = sgd_settings(config, batches)
+    if not config.early_stopping:
+        settings = replace(settings, eval_step_interval=max(settings.steps, 1))
+    return train_head(
+        dataset.features,
+        dataset.labels,
+        rows,
+        validation_rows=checked,
+        classes=classes,
+        settings=settings,
+        on_step=lambda step, head: None,
+        on_evaluation=lambda result: None,
+    )
 
 
 def sgd_settings(config: HeadConfig, batches: BatchConfig) -> SgdSettings:

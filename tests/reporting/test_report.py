@@ -16,16 +16,14 @@ from made_up_run import draw, inputs_of, page_of
 from PIL import Image
 from run_commands import PATIENCE_S
 
-from retrain.evaluation.learning_curve import LearningCurve, advice, learning_curve
+from retrain.evaluation.learning_curve import LearningCurve
 from retrain.evaluation.metrics import ReliabilityBin, compute_metrics
 from retrain.evaluation.next_steps import Step
 from retrain.evaluation.verdict import judge
-from retrain.features.matrix import FeatureMatrix
 from retrain.reporting.html import page, plots
 from retrain.reporting.html.facts import ReportInputs, ScoredPhotos
 from retrain.reporting.thumbnails import data_uri, draw_photos
 from retrain.training.curve import CurvePoint
-from retrain.training.head import Head
 
 pytestmark = pytest.mark.slow
 
@@ -319,65 +317,3 @@ def test_no_line_goes_through_bins_of_a_few_photos() -> None:
     points = re.findall(r'<use [^>]*style="([^"]*)"', drawn)
     hollow = [style for style in points if "fill-opacity: 0" in style]
     assert len(hollow) == 2, points
-
-
-def matrix_of(features: np.ndarray) -> FeatureMatrix:
-    rows = np.arange(len(features))
-    return FeatureMatrix([features], np.zeros(len(rows), np.int64), rows, width=features.shape[1])
-
-
-def test_the_learning_curve_trains_on_growing_parts_of_every_class() -> None:
-    labels = np.repeat(np.arange(3), (80, 20, 1))
-    features = np.eye(3, dtype=np.float32)[labels]
-    parts: list[set[int]] = []
-
-    def train(rows: np.ndarray) -> Head:
-        parts.append(set(rows.tolist()))
-        blind = np.diag([1, 1 if len(rows) > 30 else 0, 1]).astype(np.float32)
-        return Head(blind, np.array([0.5, 0, 0], np.float32))
-
-    every = np.arange(101)
-    curve = learning_curve(
-        matrix_of(features),
-        labels,
-        every,
-        test_rows=every,
-        classes=3,
-        train=train,
-        rng=np.random.default_rng(0),
-    )
-    assert curve is not None
-    assert curve.photos.tolist() == [[10, 2, 1], [20, 5, 1], [40, 10, 1], [80, 20, 1]]
-    assert all(small < large for small, large in zip(parts, parts[1:], strict=False))
-    assert parts[-1] == set(every.tolist())
-    for part, counts in zip(parts, curve.photos, strict=True):
-        assert np.bincount(labels[list(part)], minlength=3).tolist() == counts.tolist()
-    assert [curve.accuracy(part)[0] for part in range(4)] == [81 / 101] * 2 + [1.0] * 2
-    none = np.arange(0)
-    rng = np.random.default_rng(0)
-    assert (
-        learning_curve(
-            matrix_of(features), labels, every, test_rows=none, classes=3, train=train, rng=rng
-        )
-        is None
-    )
-
-
-@pytest.mark.parametrize(
-    ("count", "half", "full", "verdict"),
-    [
-        (100, 60, 90, "yes"),
-        (100, 90, 90, "no"),
-        (100, 90, 60, "no"),
-        (30, 30, 30, "no"),
-        (20, 15, 17, "unclear"),
-        (8, 1, 8, "too few"),
-        (0, 0, 0, "too few"),
-    ],
-)
-def test_advice_for_a_class(count: int, half: int, full: int, verdict: str) -> None:
-    right = np.arange(count) < np.array([[half], [full]])
-    curve = LearningCurve(np.array([[20], [40]]), np.zeros(count, np.int64), right)
-    (answer,) = advice(curve, ["daisy"])
-    assert (answer.label, answer.verdict) == ("daisy", verdict)
-    assert ("20" in answer.sentence and "40" in answer.sentence) == (half != count > 8)

@@ -12,7 +12,7 @@ from retrain.evaluation.audit.checks import CHECKS
 from retrain.evaluation.audit.listing import sum_up
 from retrain.evaluation.comparison import Comparison
 from retrain.evaluation.headline import headline
-from retrain.evaluation.learning_curve import VERDICTS, advice
+from retrain.evaluation.learning_curve import VERDICTS, advice, overall_advice
 from retrain.inference.explain.overlay import overlay
 from retrain.reporting.html import galleries, plots, text
 from retrain.reporting.html.cells import (
@@ -226,7 +226,8 @@ def _tables(inputs: ReportInputs) -> dict[str, Any]:
         "answers": sorted(answers, key=lambda answer: verdicts.index(answer.verdict)),
         "VERDICTS": VERDICTS,
         "WHOLE": WHOLE,
-        "shares": [curve.accuracy(part)[0] for part in (-2, -1)] if curve else [],
+        "overall": overall_advice(curve) if curve else None,
+        "folds": curve.by_folds if curve else None,
         "remarks": remarks,
         "compared": _compared(inputs.comparison) if inputs.comparison else [],
     }

@@ -116,7 +116,7 @@ def training_curves(points: Sequence[CurvePoint]) -> str:
 
 
 def accuracy_by_photos(curve: LearningCurve) -> str:
-    """Draw test accuracy, with its interval, against the number of training photos."""
+    """Draw the accuracy by folds, with its interval, against the number of training photos."""
     photos = curve.photos.sum(axis=1)
     found = [curve.accuracy(part) for part in range(len(photos))]
     shares = [share for share, _ in found]
@@ -131,8 +131,8 @@ def accuracy_by_photos(curve: LearningCurve) -> str:
         axes.set_ylim(top=1.005)
         _in_percent(axes, "y")
         axes.set_xlabel("training photos")
-        axes.set_ylabel("test accuracy")
-        return _svg(figure, "Line chart: test accuracy with parts of the training photos")
+        axes.set_ylabel("accuracy by folds")
+        return _svg(figure, "Line chart: accuracy by folds with parts of the photos")
 
 
 def reliability(after: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin] | None) -> str:
