@@ -17,7 +17,6 @@ from retrain.cli.options import (
     take_config,
     with_architecture,
 )
-from retrain.cli.words import COMMANDS, TRAIN
 from retrain.config import PLACES, SETTINGS, TrainConfig
 from retrain.utils.logs import print_result
 
@@ -28,7 +27,7 @@ SOURCES = {ParameterSource.COMMANDLINE: "command line", ParameterSource.DEFAULT_
     cls=GroupedCommand,
     name="retrain",
     interrupted="interrupted; finished features are kept, run the same command to go on",
-    epilog=f"Other commands: retrain {', '.join(word for word in COMMANDS if word != TRAIN)}.",
+    epilog="Other commands: retrain help lists them.",
 )
 @click.option(
     "--config",

@@ -34,7 +34,7 @@ class DataConfig(Section, group=PHOTOS):
     """The photos of a run, and what becomes of those that cannot be used."""
 
     image_dir: str = setting(
-        help="Holds one folder of photos per class; or a .zip or .tar.gz, or its URL.",
+        help="A folder of photos per class; or a .zip, a URL.",
         everyday=True,
         metavar="DIR",
         recorded=False,

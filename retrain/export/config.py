@@ -35,7 +35,7 @@ class GraphConfig(Section, group=OUTPUTS, recorded=False):
 
     output_dir: Path | None = setting(
         None,
-        help="Folder for all that a run writes; what is named with a folder of its own goes there.",
+        help="Folder for all that a run writes.",
         metavar="DIR",
         everyday=True,
         shown_default="the graph's folder",
@@ -54,7 +54,7 @@ class GraphConfig(Section, group=OUTPUTS, recorded=False):
         metavar="FILE",
         everyday=True,
         place=True,
-        shown_default="output_labels.txt, tiny_labels.txt for tiny.pb",
+        shown_default="output_labels.txt",
         suffixes=(".txt",),
         what="a list of labels",
     )
