@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 WIDTH = 5.0  # inches of 72 units: little wider than a phone, so that the text is readable there
 NAME = 24  # characters of a class name
 NAMED = 40  # classes whose names fit
+STEPS = (1, 2, 5, 10, 20)  # of an axis in percent
+MOST_TICKS = 7
 
 # Stand-ins that a plot is drawn in, and what the page's style sheet makes of them.
 INK, FAINT, BLUE, ORANGE, GREEN = "#010101", "#020202", "#030303", "#040404", "#050505"
@@ -127,7 +129,7 @@ def accuracy_by_photos(curve: LearningCurve) -> str:
             color=BLUE, alpha=0.18, linewidth=0,
         )  # fmt: skip
         axes.plot(photos, shares, color=BLUE, marker="o", markersize=5)
-        _in_round_steps(axes)
+        _in_round_steps(axes, photos)
         axes.set_ylim(top=1.005)
         _in_percent(axes, "y")
         axes.set_xlabel("training photos")
@@ -152,6 +154,7 @@ def reliability(after: Sequence[ReliabilityBin], before: Sequence[ReliabilityBin
         above.set_ylabel("share right")
         _in_percent(above, "y")
         _in_percent(below, "x")
+        below.locator_params(axis="y", integer=True)
         below.set_ylabel("photos")
         below.set_xlabel("confidence of the answer")
         figure.legend(loc="outside upper left", ncols=2)
@@ -172,22 +175,26 @@ def _reliability_line(
 
 
 def _in_percent(axes: "Axes", which: str) -> None:
-    """Label an axis of shares in whole percents, in steps of 1, 2, 5 or ten times that."""
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
+    """Label an axis of shares, whose limits are known by now, in round steps of whole percents."""
+    from matplotlib.ticker import MultipleLocator, PercentFormatter
 
     axis = axes.yaxis if which == "y" else axes.xaxis
-    axis.set_major_locator(MaxNLocator(6, steps=(1, 2, 5, 10), min_n_ticks=2))
-    axis.set_major_formatter(PercentFormatter(1.0, symbol="\N{NO-BREAK SPACE}%"))
+    low, high = axes.get_ylim() if which == "y" else axes.get_xlim()
+    step = next((step for step in STEPS if 100 * (high - low) < MOST_TICKS * step), STEPS[-1])
+    axis.set_major_locator(MultipleLocator(step / 100))
+    axis.set_major_formatter(PercentFormatter(1.0, 0, symbol="\N{NO-BREAK SPACE}%"))
 
 
-def _in_round_steps(axes: "Axes") -> None:
-    """Make an axis of numbers of photos logarithmic, with ticks like 20, 50, 100."""
-    from matplotlib.ticker import LogLocator, StrMethodFormatter
-
+def _in_round_steps(axes: "Axes", counts: np.ndarray) -> None:
+    """Make the axis of these numbers of photos logarithmic, from and to ticks like 20, 50, 100."""
+    ticks = [step * 10**zeros for zeros in range(10) for step in (1, 2, 5)]
+    low = max(tick for tick in ticks if tick <= max(counts.min(), 1))
+    high = min(tick for tick in ticks if tick > counts.max())
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     axes.minorticks_off()
+    shown = [tick for tick in ticks if low <= tick <= high]
+    axes.set_xticks(shown, [str(tick) for tick in shown])
+    axes.set_xlim(low * 0.95, high * 1.05)
 
 
 @contextmanager
