@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ class Journal:
 
     def add(self, row: LabelledPhoto) -> None:
         """Write a row; raise RetrainError if the disk refuses."""
-        self.write(json.dumps(asdict(row)))
+        facts = {"name": row.name, "labels": row.labels, "problem": row.problem}
+        self.write(json.dumps(facts))
         self.added += 1
 
     def write(self, line: str) -> None:
