@@ -48,21 +48,19 @@ def command(
     config = TrainConfig.from_flat(**given)
     start_console(logging_verbosity)
 
-    from retrain.commands.audit import audit_tree
+    from retrain.commands.audit import audit_photos, write_audit
     from retrain.evaluation.audit.audit import leaks
-    from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
+    from retrain.evaluation.audit.listing import audit_lines
     from retrain.evaluation.gates import check_gates
     from retrain.reporting.records import AUDIT_CSV, AUDIT_JSON
     from retrain.utils.files import check_folder_can_be_written
 
     folder = output_dir or Path()
     check_folder_can_be_written(folder, "--output_dir")
-    extract = config.extract
-    audit = audit_tree(config.data, extract, [extract.features_folder, extract.modules_folder])
+    audit = audit_photos(config)
     for line in audit_lines(audit, folder / AUDIT_CSV):
         print_result(line)
-    write_audit_csv(audit, folder / AUDIT_CSV, csv_safe=config.report.csv_safe)
-    write_audit_json(audit, folder / AUDIT_JSON)
+    write_audit(audit, folder, csv_safe=config.report.csv_safe)
     for name in (AUDIT_CSV, AUDIT_JSON):
         print_result(f"Audit: {(folder / name).absolute()}")
     check_gates(config.gates, None, leaks=len(leaks(audit)))

@@ -81,16 +81,11 @@ def command(
         default_folder,
         evaluate_graph,
     )
-    from retrain.commands.report import report_evaluation
+    from retrain.commands.report import write_judged
     from retrain.commands.verdict import verdict_of_evaluation
     from retrain.evaluation.gates import check_gates, check_recall_labels
     from retrain.export.config import in_folder
-    from retrain.reporting.records import (
-        EVALUATION,
-        PREDICTIONS,
-        write_evaluation,
-        write_prediction_rows,
-    )
+    from retrain.reporting.records import EVALUATION, PREDICTIONS
     from retrain.utils.files import check_file_can_be_written, check_folder_can_be_written
 
     start_console(logging_verbosity)
@@ -105,10 +100,7 @@ def command(
         check_file_can_be_written(page, "--report")
     judged = evaluate_graph(graph, image_dir, overrides_of(given), labels_file=labels, which=which)
     check_recall_labels(gates.assert_recall, judged.labels)
-    write_evaluation(folder / EVALUATION, judged.metrics, judged.labels, more=judged.facts())
-    write_prediction_rows(folder / PREDICTIONS, judged.labels, judged.rows(), csv_safe=csv_safe)
-    if page is not None:
-        report_evaluation(judged, graph, page)
+    write_judged(judged, graph, folder, page=page, csv_safe=csv_safe)
     print_result(f"Evaluation: {(folder / EVALUATION).absolute()}")
     print_result(f"Predictions: {(folder / PREDICTIONS).absolute()}")
     if judged.seen is not None and not judged.all_seen:

@@ -15,11 +15,17 @@ from retrain.data.decoding.decode import DECODER, Recipe
 from retrain.data.folder import Index
 from retrain.data.split import split_index
 from retrain.evaluation.audit.audit import Audit, run_audit
-from retrain.evaluation.audit.listing import audit_from_json, audit_to_json
+from retrain.evaluation.audit.listing import (
+    audit_from_json,
+    audit_to_json,
+    write_audit_csv,
+    write_audit_json,
+)
 from retrain.features.config import ExtractConfig
 from retrain.features.dataset import Dataset, read_photos
 from retrain.features.matrix import FeatureMatrix
 from retrain.features.store import BottleneckStore
+from retrain.reporting.records import AUDIT_CSV, AUDIT_JSON
 from retrain.utils.kept import SUFFIX, read_kept, write_kept
 from retrain.utils.logs import warn_once
 
@@ -53,6 +59,18 @@ def audit_of(config: TrainConfig, dataset: Dataset | None, outputs: Sequence[Pat
         recipe=dataset.recipe,
         store=dataset.store,
     )
+
+
+def audit_photos(config: TrainConfig) -> Audit:
+    """Audit the photos of a run's settings without any training; raise RetrainError."""
+    extract = config.extract
+    return audit_tree(config.data, extract, [extract.features_folder, extract.modules_folder])
+
+
+def write_audit(audit: Audit, folder: Path, *, csv_safe: bool = False) -> None:
+    """Write `audit.csv` and `audit.json` into the folder; raise RetrainError."""
+    write_audit_csv(audit, folder / AUDIT_CSV, csv_safe=csv_safe)
+    write_audit_json(audit, folder / AUDIT_JSON)
 
 
 def audit_tree(data: DataConfig, extract: ExtractConfig, outputs: Sequence[Path]) -> Audit:

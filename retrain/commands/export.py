@@ -1,20 +1,82 @@
-"""Inputs of `retrain export`: a graph that a run has written, and photos."""
+"""`retrain export`: a finished graph in other formats."""
 
 import json
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest, find_manifest
 from retrain.artifacts.onnx import SUFFIX as ONNX
+from retrain.artifacts.safety.verdict import unsafe_allowed
 from retrain.data.file_kinds import is_side_file
 from retrain.data.folder import read_tree
-from retrain.errors import RetrainError
-from retrain.export.config import REJECTED, GraphConfig
-from retrain.export.export import Photos
+from retrain.errors import RetrainError, UsageFault
+from retrain.export.config import REJECTED, ExportConfig, GraphConfig
+from retrain.export.export import Export, Photos, check_exports, write_exports
+from retrain.export.formats import INT8, format_of
 from retrain.reporting.records import EVALUATION
 from retrain.utils.json_types import fits
 from retrain.utils.text import read_text
+
+log = logging.getLogger(__name__)
+
+
+def wanted_exports(
+    places: Iterable[Path], quantization: str, least: float | None = None
+) -> ExportConfig:
+    """Return the exports that the names ask for; raise UsageFault for two of one kind.
+
+    `least`: `parity_min_agreement`.
+    """
+    found: dict[str, Any] = {}
+    for place in places:
+        setting = format_of(place).setting
+        if setting in found:
+            raise UsageFault(
+                f"--to {found[setting]} and --to {place} are of one format: give one at a time"
+            )
+        found[setting] = place
+    return ExportConfig(
+        **found, tflite_quantization=quantization, parity_min_agreement=least, flag="--to"
+    )
+
+
+def export_graph(
+    graph: Path, wanted: ExportConfig, *, image_dir: str | None, allow_unsafe_module: bool = False
+) -> tuple[Export, ...]:
+    """Write a graph in other formats, run each in its own runtime, and return them.
+
+    Args:
+        graph: A frozen graph that retrain wrote.
+        wanted: What to write.
+        image_dir: Photos to check with and to find the ranges of int8 numbers from; None: three
+            test pictures.
+        allow_unsafe_module: Run a graph that does more than compute.
+
+    Returns:
+        What was written; whether it answers as the graph does is for the caller to judge
+        (`check_agreement`).
+
+    Raises:
+        RetrainError: It cannot be done.
+    """
+    if wanted.tflite_quantization == INT8 and image_dir is None:
+        raise UsageFault(
+            "--tflite_quantization int8 needs photos to find the ranges of numbers from: give "
+            "--image_dir, the folder that the graph was trained on"
+        )
+    check_exports(wanted)
+    manifest = read_exportable(graph)
+    with unsafe_allowed(allowed=allow_unsafe_module, warn=log.warning):
+        return write_exports(
+            wanted,
+            graph,
+            manifest,
+            photos=photos_in(image_dir),
+            audit=audit_beside(graph, manifest),
+        )
 
 
 def read_exportable(graph: Path) -> Manifest:

@@ -14,14 +14,17 @@ from retrain.data.split import SETS
 from retrain.data.walk import SetAside
 from retrain.errors import counted
 from retrain.evaluation.metrics import Metrics, compute_metrics
+from retrain.evaluation.verdict import judge, tally_of
 from retrain.inference.spec.spec import InputSpec
+from retrain.reporting.notebook import verdict_html
+from retrain.utils.text import plain
 
 log = logging.getLogger(__name__)
 
 SEED = 0  # of the bootstrap
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GraphEvaluation:
     """The n photos that could be evaluated, in the order of the tree.
 
@@ -52,6 +55,12 @@ class GraphEvaluation:
     metrics: Metrics
     seen: Metrics | None
     aside: tuple[SetAside, ...]
+
+    def __repr__(self) -> str:
+        return plain(f"<evaluation: {tally_of(self.metrics, self.what).sentence()}>")
+
+    def _repr_html_(self) -> str:
+        return verdict_html(judge(self.metrics, (), None, what=self.what), self.metrics)
 
     @property
     def all_seen(self) -> bool:

@@ -22,6 +22,12 @@ from retrain.reporting.html.facts import ReportInputs, ScoredPhotos
 from retrain.reporting.html.galleries import surest_mistakes
 from retrain.reporting.html.matrix_picture import write_matrix
 from retrain.reporting.html.page import window_title, write_report
+from retrain.reporting.records import (
+    EVALUATION,
+    PREDICTIONS,
+    write_evaluation,
+    write_prediction_rows,
+)
 
 
 def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
@@ -53,6 +59,27 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
         comparison=result.comparison,
     )
     _write(inputs, page, seed=config.batches.seed)
+
+
+def write_judged(
+    judged: GraphEvaluation, graph: Path, folder: Path, *, page: Path | None, csv_safe: bool = False
+) -> None:
+    """Write what was found about a graph: `evaluation.json`, `predictions.csv` and the page.
+
+    Args:
+        judged: What was found.
+        graph: The graph.
+        folder: For the two files.
+        page: Where the page goes; None: nowhere.
+        csv_safe: Spreadsheets compute no cell.
+
+    Raises:
+        RetrainError: A file cannot be written.
+    """
+    write_evaluation(folder / EVALUATION, judged.metrics, judged.labels, more=judged.facts())
+    write_prediction_rows(folder / PREDICTIONS, judged.labels, judged.rows(), csv_safe=csv_safe)
+    if page is not None:
+        report_evaluation(judged, graph, page)
 
 
 def report_evaluation(judged: GraphEvaluation, graph: Path, page: Path) -> None:

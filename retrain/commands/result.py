@@ -11,16 +11,19 @@ from retrain.evaluation.assessment import Assessment, Calibration
 from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.comparison import Comparison
 from retrain.evaluation.learning_curve import LearningCurve
+from retrain.evaluation.verdict import tally_of
 from retrain.export.export import Export
 from retrain.export.parity import Parity
 from retrain.features.dataset import Dataset
 from retrain.reporting.html.matrix_picture import matrix_places
+from retrain.reporting.notebook import verdict_html
 from retrain.reporting.records import AUDIT_CSV, EVALUATION, PREDICTIONS
 from retrain.training.curve import CurvePoint
 from retrain.training.head import Head
+from retrain.utils.text import plain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainResult:
     """What a run made.
 
@@ -61,6 +64,16 @@ class TrainResult:
     places: TrainConfig
     aside_csv: Path
     fault: RetrainError | None
+
+    def __repr__(self) -> str:
+        said = tally_of(self.assessment.metrics).sentence()
+        return plain(f"<trained {self.places.graph.output_graph}: {said}>")
+
+    def _repr_html_(self) -> str:
+        from retrain.commands.verdict import verdict_of_run  # which needs this class
+
+        verdict = verdict_of_run(self.places, self)
+        return verdict_html(verdict, self.assessment.metrics, page=self.places.page)
 
 
 def files_written(config: TrainConfig, result: TrainResult) -> list[tuple[str, str]]:

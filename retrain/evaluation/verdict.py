@@ -100,6 +100,11 @@ def is_vague(metrics: Metrics) -> bool:
     return interval is None or (interval.high - interval.low) / 2 > FEW
 
 
+def tally_of(metrics: Metrics, what: str = "test photos") -> Tally:
+    """Count the photos that are recognised; `what` they are, in words."""
+    return Tally(round((metrics.accuracy or 0) * metrics.count), metrics.count, what)
+
+
 def judge(
     metrics: Metrics,
     steps: tuple[Step, ...],
@@ -121,7 +126,7 @@ def judge(
     Returns:
         The verdict.
     """
-    tested = Tally(round((metrics.accuracy or 0) * metrics.count), metrics.count, what)
+    tested = tally_of(metrics, what)
     best = folds or tested
     useful = best.count > 0 and best.interval.low > _largest(metrics)[1]
     return Verdict(

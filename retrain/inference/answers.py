@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain.utils.notebook import table_html
-from retrain.utils.text import percent, printable
+from retrain.utils.text import percent, plain
 
 SHOWN = 3  # labels in a short answer
 
@@ -33,7 +33,7 @@ class LabelledPhoto:
     def __repr__(self) -> str:
         labels = [f"{label} {percent(score)}" for label, score in self.labels[:SHOWN]]
         said = self.problem or ", ".join(labels) or "no label"
-        return printable(f"<{self.name}: {said}>".replace("\N{NO-BREAK SPACE}", " "))
+        return plain(f"<{self.name}: {said}>")
 
     def _repr_html_(self) -> str:
         rows = [(label, score) for label, score in self.labels]

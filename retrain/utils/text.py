@@ -149,6 +149,11 @@ def csv_row(
 NONE = "\N{EN DASH}"
 
 
+def plain(text: str) -> str:
+    """Return a text for a terminal: without spaces that may not break, on one line."""
+    return printable(text.replace("\N{NO-BREAK SPACE}", " "))
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """Return 0.917 as `91.7 %`; a dash for None."""
     return NONE if share is None else f"{share * 100:.{digits}f}\N{NO-BREAK SPACE}%"

@@ -1,5 +1,6 @@
 """Running all checks of the audit on a set of photos."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,18 @@ import numpy as np
 
 from retrain.data.decoding.decode import Recipe
 from retrain.data.folder import Index
+from retrain.errors import counted
 from retrain.evaluation.audit.balance import Balance, balance
 from retrain.evaluation.audit.checks import CHECKS
 from retrain.evaluation.audit.evidence import gather
 from retrain.evaluation.audit.finding import Finding
 from retrain.features.matrix import FeatureMatrix
+from retrain.utils.notebook import paragraph_html, table_html
+
+SHOWN = 50  # findings in a notebook
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """Findings in the order of CHECKS, within a kind the worst first."""
 
@@ -23,6 +28,21 @@ class Audit:
     classes: tuple[str, ...]
     balance: Balance
     findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        kinds = Counter(finding.kind.replace("_", " ") for finding in self.findings)
+        found = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+        return f"<audit of {counted(self.photos, 'photo')}: {found or 'nothing odd'}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (found.kind.replace("_", " "), found.severity, found.path, found.other or "")
+            for found in self.findings[:SHOWN]
+        ]
+        more = len(self.findings) - len(rows)
+        said = f"{self!r}" + (f", of which {len(rows)} are shown" if more else "")
+        table = table_html(["found", "how bad", "photo", "and"], rows) if rows else ""
+        return paragraph_html(said) + table
 
     def of_kind(self, kind: str) -> list[Finding]:
         """List the findings of one kind."""
