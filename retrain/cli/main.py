@@ -30,7 +30,11 @@ def main() -> None:
     if word == "help":
         run(_help, arguments[1:])
     if word in COMMANDS:
-        run(load(word), arguments[1:])
+        command = load(word)
+        if isinstance(command, click.Group) and len(arguments) == 1:
+            print(command.get_help(click.Context(command, info_name=command.name)), file=sys.stderr)
+            sys.exit(2)
+        run(command, arguments[1:])
     if not word.startswith("-") and not _is_place(word):
         run(_unknown, [word])
     run(load(TRAIN), arguments)

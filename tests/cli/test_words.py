@@ -88,6 +88,13 @@ def test_nothing_is_answered_with_an_example_and_all_commands(here: Path) -> Non
         assert sum(line.startswith(f"  retrain {word} ") for line in lines) >= 1
 
 
+def test_a_command_of_commands_alone_says_which_there_are(here: Path) -> None:
+    bare = run_command("retrain", "modules", cwd=here)
+    asked = run_command("retrain", "help", "modules", cwd=here)
+    assert (bare.returncode, bare.stdout, bare.stderr) == (2, "", asked.stdout)
+    assert "  fetch " in bare.stderr and "  compare " in bare.stderr
+
+
 @pytest.mark.parametrize("word", COMMANDS)
 def test_each_command_has_its_help(word: str, here: Path) -> None:
     assert isinstance(load(word), click.Command)

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLE_FLOWERS, Run
-from run_commands import PATIENCE_S, start_of
+from conftest import EXAMPLE_FLOWERS
+from run_commands import PATIENCE_S, run_command, start_of
 
 from retrain.errors import RetrainError
 from retrain.inference.answers import LabelledPhoto
@@ -126,24 +126,33 @@ def test_the_file_is_what_would_have_been_printed(name: str, tmp_path: Path) -> 
 
 
 PHOTOS = [str(path) for path in sorted((EXAMPLE_FLOWERS / "daisy").glob("*.jpg"))[:6]]
+LISTED = "".join(f"{photo}\n" for photo in PHOTOS)
+ARGUMENTS = ("--graph", "imagenet", "--top_k", "2", "--output", "l.csv", "no.jpg", "-")
 SIGNALS = [name for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGKILL") if hasattr(signal, name)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> bytes:
+    """The file of a labelling that nobody ended."""
+    work = tmp_path_factory.mktemp("undisturbed")
+    done = run_command("label-image", *ARGUMENTS, cwd=work, input=LISTED,
+                       RETRAIN_CACHE_DIR=str(session_cache))  # fmt: skip
+    assert done.returncode == 1
+    return (work / "l.csv").read_bytes()
 
 
 @pytest.mark.slow  # processes, for signals are the point
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_leaves_the_rows_and_resume_ends_the_file(
-    name: str, run: Run, tmp_path: Path
+    name: str, undisturbed: bytes, tmp_path: Path
 ) -> None:
     number = signal.Signals[name]
-    work = tmp_path / "work"
-    work.mkdir()
-    arguments = ["--graph", "imagenet", "--top_k", "2", "--output", "l.csv", "no.jpg", "-"]
-    process = subprocess.Popen([*start_of("label-image"), *arguments], cwd=work, text=True,
+    process = subprocess.Popen([*start_of("label-image"), *ARGUMENTS], cwd=tmp_path, text=True,
                                stdin=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
     assert process.stdin is not None
     process.stdin.write("".join(f"{photo}\n" for photo in PHOTOS[:3]))
     process.stdin.flush()  # and stays open: the list goes on
-    partial = work / "l.csv.partial.jsonl"
+    partial = tmp_path / "l.csv.partial.jsonl"
     end = time.monotonic() + PATIENCE_S
     while not partial.exists() or partial.read_text().count("\n") < 1 + 4:
         assert process.poll() is None and time.monotonic() < end
@@ -155,14 +164,10 @@ def test_a_signal_leaves_the_rows_and_resume_ends_the_file(
     if not killed:
         assert f"4 rows are kept in {partial}: the same command with --resume" in said
         assert said.splitlines()[-1].startswith("label-image: ")
-    assert [path.name for path in work.iterdir()] == [partial.name]  # nothing hidden
+    assert [path.name for path in tmp_path.iterdir()] == [partial.name]  # nothing hidden
     assert json.loads(partial.read_text().splitlines()[1])["name"] == "no.jpg"
 
-    listed = "".join(f"{photo}\n" for photo in PHOTOS)
-    resumed = run("label-image", "--resume", *arguments, input=listed)
+    resumed = run_command("label-image", "--resume", *ARGUMENTS, cwd=tmp_path, input=LISTED)
     assert resumed.returncode == 1 and "Going on after 4 rows" in resumed.stderr
-    whole = (work / "l.csv").read_bytes()
-    assert [path.name for path in work.iterdir()] == ["l.csv"]
-    undisturbed = run("label-image", *arguments, input=listed)
-    assert undisturbed.returncode == 1
-    assert (work / "l.csv").read_bytes() == whole and whole.count(b"\n") == 8
+    assert [path.name for path in tmp_path.iterdir()] == ["l.csv"]
+    assert (tmp_path / "l.csv").read_bytes() == undisturbed and undisturbed.count(b"\n") == 8
