@@ -22,8 +22,9 @@ lint:  ## style, types and layers only
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-docs:  ## every command and link of README.md and the pages in docs/
-	$(VENV)/bin/python -m pytest tests/whole/test_docs.py
+docs:  ## the site in build/site; every command and link of README.md and of its pages
+	$(VENV)/bin/python -m mkdocs build --strict
+	$(VENV)/bin/python -m pytest tests/whole/test_docs.py tests/whole/test_site.py
 
 bench:  ## the figures of docs/benchmarks.md, on an idle machine
 	$(VENV)/bin/python scripts/bench
