@@ -9,6 +9,7 @@ from PIL import Image
 from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.audit.balance import balance
 from retrain.evaluation.audit.finding import Finding
+from retrain.evaluation.calibration import Trial
 from retrain.evaluation.comparison import ComparedPhoto, Comparison
 from retrain.evaluation.intervals import paired_difference
 from retrain.evaluation.learning_curve import LearningCurve
@@ -73,7 +74,7 @@ def inputs_of(
         uncalibrated=compute_metrics(
             softmax(logits * 2), truth, labels, rng=np.random.default_rng(0)
         ),
-        temperature=2.0,
+        calibration=Trial(2.0, 40, (0.9, 0.7), (0.1, 0.02), (1.8, 2.2)),
         training=[
             CurvePoint(s, 1 - 1 / (s + 2), 2 / (s + 1), 1 - 2 / (s + 4), 3 / (s + 2))
             for s in range(0, 500, 10)

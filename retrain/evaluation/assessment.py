@@ -7,7 +7,7 @@ import numpy as np
 
 from retrain.data.class_names import unknown_answer
 from retrain.data.split import TEST, VALIDATION
-from retrain.evaluation.calibration import calibrated, fit_temperature, fit_threshold
+from retrain.evaluation.calibration import Trial, calibrated, fit_threshold, try_temperature
 from retrain.evaluation.config import EvalConfig
 from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.evaluation.scoring import Evaluation, evaluate, logits_of
@@ -26,13 +26,15 @@ class Calibration:
 
     Attributes:
         head: Gives logits / `temperature`.
-        temperature: Divides the logits.
+        temperature: Divides the logits; 1 where calibration does not help on folds.
+        trial: What the fitted temperature does on folds; None without calibration.
         threshold: A photo whose best score is below it is called unknown; None: no such rule.
     """
 
     head: Head
     temperature: float
     threshold: float | None
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def calibrate(
 ) -> Calibration:
     """Fit a temperature and, if asked for, a threshold; return the calibrated head.
 
-    No answer depends on the temperature.
+    No answer depends on the temperature, which is kept only where it helps on folds.
 
     Args:
         config: Whether to calibrate, and the precision that a threshold must reach.
@@ -68,9 +70,10 @@ def calibrate(
     """
     rows = dataset.split.rows(VALIDATION)
     logits, truth = logits_of(head, dataset.features, rows), dataset.labels[rows]
-    temperature = fit_temperature(logits, truth) if config.calibration else 1.0
-    if config.calibration and len(rows):
-        log.info(f"Calibrated on {len(rows)} validation photos: temperature {temperature:.3f}")
+    trial = try_temperature(logits, truth) if config.calibration and len(rows) else None
+    temperature = trial.temperature if trial is not None and trial.helps else 1.0
+    if trial is not None:
+        _say_trial(trial)
     divisor = np.float32(temperature)
     divided = Head(head.weights / divisor, head.biases / divisor)
     threshold = None
@@ -79,7 +82,16 @@ def calibrate(
         threshold = fit_threshold(scores, truth, config.reject_precision)
         word = unknown_answer(labels)
         _say_threshold(config.reject_precision, threshold, scores, word=word)
-    return Calibration(divided, temperature, threshold)
+    return Calibration(divided, temperature, threshold, trial)
+
+
+def _say_trial(trial: Trial) -> None:
+    if trial.helps or trial.temperature == 1:
+        log.info(
+            f"Calibrated on {trial.photos} validation photos: temperature {trial.temperature:.3f}"
+        )
+    else:
+        log.info(f"Not calibrated, because it does not help: {trial.sentence()}")
 
 
 def _say_threshold(

@@ -43,9 +43,10 @@ def write_evaluation(
 
 def calibration_facts(assessment: Assessment, calibration: Calibration) -> dict[str, Any]:
     """Return what `evaluation.json` says of the calibration."""
-    before = assessment.uncalibrated
+    before, trial = assessment.uncalibrated, calibration.trial
     return {
         "temperature": calibration.temperature,
+        "calibration": None if trial is None else {**asdict(trial), "helps": trial.helps},
         "unknown_below": calibration.threshold,
         "uncalibrated": {
             "log_loss": before.log_loss,

@@ -11,9 +11,11 @@ from scipy.special import log_softmax
 from retrain.evaluation.calibration import (
     COLDEST,
     HOTTEST,
+    Trial,
     calibrated,
     fit_temperature,
     fit_threshold,
+    try_temperature,
 )
 from retrain.evaluation.metrics import compute_metrics
 from retrain.utils.numerics import softmax
@@ -128,3 +130,48 @@ def test_a_threshold_may_lie_below_scores_that_miss_the_precision() -> None:
     assert fit_threshold(probabilities, np.array([1, 0, 0, 0]), 0.8) is None
     assert fit_threshold(probabilities, np.array([0, 0, 1, 0]), 1.0) == 0.8
     assert fit_threshold(probabilities[:0], np.array([], np.int64), math.nextafter(0, 1)) is None
+
+
+@pytest.mark.parametrize("factor", [0.3, 4.0])
+def test_calibration_is_kept_where_it_helps_on_folds(factor: float) -> None:
+    logits, truth = samples(0, 300, 5)
+    trial = try_temperature(logits * factor, truth)
+    assert trial.helps and trial.photos == 300
+    assert trial.temperature == fit_temperature(logits * factor, truth)
+    assert trial.log_loss[1] < trial.log_loss[0] and trial.error[1] < trial.error[0]
+    assert "the 300 validation photos" in trial.sentence()
+
+
+def test_less_harm_is_done_where_scores_are_right_as_they_are() -> None:
+    """Few temperatures of 15 photos are kept, and these harm less than all would."""
+    kept, harm, of_all = 0, 0.0, 0.0
+    for seed in range(40):
+        logits, truth = samples(seed, 15, 5)
+        trial = try_temperature(logits, truth)
+        unseen, classes = samples(seed + 100, 1000, 5)
+        before, after = (
+            -log_softmax(unseen / t, axis=1)[np.arange(1000), classes].mean()
+            for t in (1.0, trial.temperature)
+        )
+        of_all += after - before
+        if trial.helps:
+            kept, harm = kept + 1, harm + after - before
+    assert kept < 20
+    assert harm < 0.3 * of_all
+
+
+@pytest.mark.parametrize("better", [(True, False), (False, True), (False, False)])
+def test_both_figures_must_be_better(better: tuple[bool, bool]) -> None:
+    loss, error = ((0.5, 0.4) if each else (0.4, 0.5) for each in better)
+    assert not Trial(2.0, 30, loss, error, (1.9, 2.1)).helps
+    assert Trial(2.0, 30, (0.5, 0.4), (0.5, 0.4), (1.9, 2.1)).helps
+    assert not Trial(2.0, 30, (0.5, 0.4), (0.5, 0.4), (0.2, 2.1)).helps
+
+
+@pytest.mark.parametrize(("count", "classes"), [(1, 2), (3, 3), (6, 2)])
+def test_the_fewest_photos_can_be_tried(count: int, classes: int) -> None:
+    logits, truth = samples(3, count, classes)
+    trial = try_temperature(logits.astype(np.float32), truth)
+    assert np.isfinite([*trial.log_loss, *trial.error]).all()
+    unmistaken = try_temperature(np.eye(classes), np.arange(classes))
+    assert (unmistaken.temperature, unmistaken.helps) == (1.0, False)

@@ -16,6 +16,7 @@ from made_up_run import draw, inputs_of, page_of
 from PIL import Image
 from run_commands import PATIENCE_S
 
+from retrain.evaluation.calibration import Trial
 from retrain.evaluation.learning_curve import LearningCurve
 from retrain.evaluation.metrics import ReliabilityBin, compute_metrics
 from retrain.evaluation.next_steps import Step
@@ -112,13 +113,36 @@ def test_the_earlier_graph_stands_beside_the_new_one(shown: Shown) -> None:
 
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
     inputs = inputs_of(
-        tmp_path, 5, counts=None, uncalibrated=None, temperature=None, training=(),
+        tmp_path, 5, counts=None, uncalibrated=None, calibration=None, training=(),
         learning_curve=None, audit=None, facts=(), outputs=(), maps={}, comparison=None,
     )  # fmt: skip
     read = Reader(page_of(inputs, tmp_path))
     assert read.sections == ["confusion", "classes", "mistakes", "uncertain", "batch",
                              "calibration"]  # fmt: skip
     assert "before" not in read.text and "speaks for" not in read.text
+
+
+def test_the_page_says_whether_calibration_helps_and_praises_none_that_does_not(
+    tmp_path: Path,
+) -> None:
+    inputs = inputs_of(tmp_path, 5)
+    kept = Reader(page_of(inputs, tmp_path)).text
+    assert "Calibration is kept because it helps: on folds of the 40 validation photos" in kept
+    assert "too sure" in kept and "did not help" not in kept
+    worse = inputs_of(
+        tmp_path, 5, metrics=inputs.uncalibrated, uncalibrated=inputs.metrics,
+    )  # fmt: skip
+    assert "On the 200 test photos it did not help." in Reader(page_of(worse, tmp_path)).text
+    without = inputs_of(
+        tmp_path,
+        5,
+        uncalibrated=None,
+        calibration=Trial(0.6, 40, (0.7, 0.9), (0.02, 0.1), (0.5, 0.7)),
+    )
+    left = Reader(page_of(without, tmp_path)).text
+    assert "Calibration is left out because it does not help" in left and "kept" not in left
+    untried = inputs_of(tmp_path, 5, uncalibrated=None, calibration=None)
+    assert "Calibration is" not in Reader(page_of(untried, tmp_path)).text
 
 
 def test_a_page_without_test_photos_says_so(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from retrain.evaluation.audit.audit import Audit
+from retrain.evaluation.calibration import Trial
 from retrain.evaluation.comparison import Comparison
 from retrain.evaluation.learning_curve import LearningCurve
 from retrain.evaluation.metrics import Metrics
@@ -42,8 +43,8 @@ class ReportInputs:
         image_dir: The folder that the paths of `photos` and `audit` are relative to.
         maps: The class-activation map (h, w) of the answer for some of `photos`, by path.
         counts: (C, 3) photos by class and set (split.SETS).
-        uncalibrated: Metrics before calibration.
-        temperature: Of the calibration.
+        uncalibrated: Metrics before calibration, where there is one.
+        calibration: What a temperature does on folds of the validation photos.
         training: The evaluated steps.
         learning_curve: Of parts of the training photos.
         audit: Of the photos.
@@ -61,7 +62,7 @@ class ReportInputs:
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     counts: np.ndarray | None = None
     uncalibrated: Metrics | None = None
-    temperature: float | None = None
+    calibration: Trial | None = None
     training: Sequence[CurvePoint] = ()
     learning_curve: LearningCurve | None = None
     audit: Audit | None = None
