@@ -34,7 +34,7 @@ def close_run(config: TrainConfig, result: TrainResult, warnings: Sequence[str])
             path = dataset.index.full_path(dataset.index.photos[row])
             print_result(f"{path:>70}  {result.labels[predicted]}")
     if result.audit is not None:
-        log_lines(log, audit_lines(result.audit, config.graph.beside(AUDIT_CSV)))
+        log_lines(log, audit_lines(result.audit, config.graph.beside(AUDIT_CSV), result.unseen))
     if warnings:
         log.info(f"Warnings of this run ({len(warnings)}):")
         for text in warnings:

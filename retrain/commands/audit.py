@@ -29,6 +29,8 @@ from retrain.reporting.records import AUDIT_CSV, AUDIT_JSON
 from retrain.utils.kept import SUFFIX, read_kept, write_kept
 from retrain.utils.logs import warn_once
 
+KINDS = 2  # of findings: an audit that was kept with other ones is made anew
+
 
 def audit_wanted(config: TrainConfig) -> bool:
     """Return whether the report or --max_leaks needs an audit of the photos."""
@@ -108,7 +110,9 @@ def _audited(
 ) -> Audit:
     """Return the audit kept for the same photos, or make a new one and keep it."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((__version__, DECODER, store.identity, index.classes, index.aside)).encode())
+    digest.update(
+        repr((__version__, KINDS, DECODER, store.identity, index.classes, index.aside)).encode()
+    )
     for photo, key, which in zip(index.photos, keys, sets.tolist(), strict=True):
         digest.update(repr((photo.path, photo.label, key, which)).encode())
     path = store.root / "audits" / f"{digest.hexdigest()}{SUFFIX}"

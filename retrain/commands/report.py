@@ -55,6 +55,7 @@ def report_run(config: TrainConfig, result: TrainResult, page: Path) -> None:
         training=result.curve,
         learning_curve=result.folds,
         audit=result.audit,
+        unseen=result.unseen,
         outputs=files_written(config, result),
         comparison=result.comparison,
     )

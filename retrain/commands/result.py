@@ -9,6 +9,7 @@ from retrain.config import TrainConfig
 from retrain.errors import RetrainError
 from retrain.evaluation.assessment import Assessment, Calibration
 from retrain.evaluation.audit.audit import Audit
+from retrain.evaluation.audit.unseen import accuracy_of_unseen
 from retrain.evaluation.comparison import Comparison
 from retrain.evaluation.learning_curve import LearningCurve
 from retrain.evaluation.verdict import tally_of
@@ -64,6 +65,15 @@ class TrainResult:
     places: TrainConfig
     aside_csv: Path
     fault: RetrainError | None
+
+    @property
+    def unseen(self) -> str:
+        """The accuracy without test photos that training photos show, in words; "" if none does."""
+        if self.audit is None:
+            return ""
+        evaluation, photos = self.assessment.evaluation, self.dataset.index.photos
+        paths = [photos[row].path for row in evaluation.rows.tolist()]
+        return accuracy_of_unseen(self.audit, evaluation, paths)
 
     def __repr__(self) -> str:
         said = tally_of(self.assessment.metrics).sentence()

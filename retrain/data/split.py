@@ -184,8 +184,7 @@ def _conflicts(index: Index, digests: Mapping[str, bytes], sets: np.ndarray) -> 
         )
     if leaks:
         remarks.append(
-            f"{counted(len(leaks), 'photo')} found, byte for byte, in two sets, which flatters "
-            "the accuracy "
+            f"{counted(len(leaks), 'photo')} found, byte for byte, in two sets "
             f"(the first: {leaks[0][0]} and {leaks[0][1]})"
         )
     return tuple(remarks)

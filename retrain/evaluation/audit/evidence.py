@@ -9,16 +9,14 @@ import numpy as np
 
 from retrain.data.decoding.decode import Recipe
 from retrain.data.folder import Index
-from retrain.data.looks import Look
+from retrain.data.looks import Look, looks_at
 from retrain.data.split import NOHASH, SETS
-from retrain.evaluation.audit.duplicates import exact_duplicates, near_duplicates
-from retrain.evaluation.audit.files import looks_at
 from retrain.evaluation.audit.finding import Finding
-from retrain.evaluation.audit.neighbours import Neighbours, nearest, unit_vectors
+from retrain.features.duplicates import NEIGHBOURS, Alike, alike_photos
 from retrain.features.matrix import FeatureMatrix
+from retrain.features.neighbours import Neighbours, nearest, unit_vectors
 
-NEIGHBOURS = 5
-
+SAME_SCENE = "same_scene"  # the check whose pairs are no leaks
 RowPair = tuple[int, int, float]  # two photos' rows, and their similarity in [-1, 1]
 
 
@@ -35,6 +33,7 @@ class Evidence:
         unique: The first row of each digest, ascending.
         look_of: A look at each photo, by digest, in the order of `unique`.
         neighbours: Of the rows in `unique`, as places in it.
+        alike: The pairs of these that show the same thing, as places in it, too.
     """
 
     index: Index
@@ -45,6 +44,7 @@ class Evidence:
     unique: np.ndarray
     look_of: Mapping[bytes, Look]
     neighbours: Neighbours
+    alike: Sequence[Alike]
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -54,20 +54,24 @@ class Evidence:
     @cached_property
     def copies(self) -> list[RowPair]:
         """The pairs of photos with the same bytes, by first occurrence."""
-        groups = exact_duplicates(self.keys)
-        return [(group[0], row, 1.0) for group in groups for row in group[1:]]
+        groups: dict[bytes, list[int]] = {}
+        for row, key in enumerate(self.keys):
+            groups.setdefault(key, []).append(row)
+        return [(group[0], row, 1.0) for group in groups.values() for row in group[1:]]
 
-    @cached_property
-    def near_copies(self) -> list[RowPair]:
-        """The pairs of photos that show the same picture, the most similar first."""
+    def alike_rows(self, *, picture: bool) -> list[RowPair]:
+        """List the pairs of the same picture, or else of the same scene, the most similar first."""
         rows = self.unique.tolist()
-        thumbnails = np.stack([self.look_of[self.keys[row]].thumbnail for row in rows])
-        found = near_duplicates(self.neighbours, thumbnails)
-        return [(rows[pair.a], rows[pair.b], pair.similarity) for pair in found]
+        return [
+            (rows[pair.first], rows[pair.second], pair.similarity)
+            for pair in self.alike
+            if pair.picture is picture
+        ]
 
     def groups(self) -> list[bytes]:
         """Return a key for each photo, the same for photos that show the same thing."""
-        return _groups(self.index, self.keys, [*self.copies, *self.near_copies])
+        pictures, scenes = (self.alike_rows(picture=picture) for picture in (True, False))
+        return _groups(self.index, self.keys, [*self.copies, *pictures, *scenes])
 
     def photo(
         self,
@@ -102,7 +106,7 @@ class Evidence:
         )  # fmt: skip
 
     def pair(self, kind: str, row: int, other: int, *, similarity: float) -> Finding:
-        """Return a finding about two equal pictures; across sets it is a leak.
+        """Return a finding about two photos of the same thing; equal pictures in two sets leak.
 
         Args:
             kind: A check of CHECKS.
@@ -111,12 +115,14 @@ class Evidence:
             similarity: In [-1, 1].
 
         Returns:
-            The finding.
+            The finding: an error only where the picture is certainly the same, in two sets.
         """
         photos = self.index.photos[row], self.index.photos[other]
         first, second = (self.index.classes[photo.label] for photo in photos)
         here, there = SETS[self.sets[row]], SETS[self.sets[other]]
-        if here != there:
+        if here != there and kind == SAME_SCENE:
+            severity, detail = "warning", f"in {here} and in {there}"
+        elif here != there:
             severity, detail = "error", f"a leak: in {here} and in {there}"
         elif first != second:
             severity, detail = "warning", f"as {first!r} and as {second!r}"
@@ -161,8 +167,10 @@ def gather(
     unique = np.array(sorted({key: row for row, key in reversed([*enumerate(keys)])}.values()))
     paths = {keys[row]: index.full_path(index.photos[row]) for row in unique.tolist()}
     look_of = looks_at(paths, looks)
-    neighbours = nearest(unit_vectors(features, unique), NEIGHBOURS)
-    return Evidence(index, keys, features, sets, recipe, unique, look_of, neighbours)
+    units = unit_vectors(features, unique)
+    neighbours = nearest(units, NEIGHBOURS)
+    alike = alike_photos(units, list(look_of), look_of, folder=looks, neighbours=neighbours)
+    return Evidence(index, keys, features, sets, recipe, unique, look_of, neighbours, alike)
 
 
 def _shot(path: str) -> str:

@@ -73,17 +73,24 @@ def audit_from_json(facts: Mapping[str, Any]) -> Audit:
     return Audit(facts["photos"], tuple(facts["classes"]), Balance(**balance), findings)
 
 
-def audit_lines(audit: Audit, listed: Path) -> list[str]:
+def audit_lines(audit: Audit, listed: Path, unseen: str = "") -> list[str]:
     """Return a line for each kind that was found, then its worst; leaks come first.
 
-    `listed`: Where the others are.
+    Args:
+        audit: The findings.
+        listed: Where the others are.
+        unseen: What the accuracy is without the test photos that are seen in training, if known.
+
+    Returns:
+        The lines.
     """
     lines = []
     leaking = leaks(audit)
     if leaking:
-        pictures = counted(len(leaking), "pair") + " of equal pictures in two sets"
-        lines.append(f"ERROR: {pictures}, which flatters the accuracy")
+        lines.append(f"ERROR: {counted(len(leaking), 'pair')} of equal pictures in two sets")
         lines += _worst(leaking, listed)
+    if unseen:
+        lines.append(f"{'warning' if leaking else 'note'}: {unseen}")
     for kind, check in CHECKS.items():
         found = [f for f in audit.of_kind(kind) if f.severity != "error"]
         if found:

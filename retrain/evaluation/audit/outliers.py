@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retrain.evaluation.audit.neighbours import Neighbours
+from retrain.features.neighbours import Neighbours
 
 LIMIT = 3.5  # modified z-score beyond which a value is an outlier (Iglewicz and Hoaglin, 1993)
 

@@ -48,6 +48,7 @@ class ReportInputs:
         training: The evaluated steps.
         learning_curve: Of parts of the training photos.
         audit: Of the photos.
+        unseen: What the accuracy is without the test photos that are seen in training.
         outputs: (what, path) of the files written.
         comparison: With an earlier graph, on the same photos.
     """
@@ -66,6 +67,7 @@ class ReportInputs:
     training: Sequence[CurvePoint] = ()
     learning_curve: LearningCurve | None = None
     audit: Audit | None = None
+    unseen: str = ""
     outputs: Sequence[tuple[str, str]] = ()
     comparison: Comparison | None = None
 

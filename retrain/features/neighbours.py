@@ -32,11 +32,13 @@ def unit_vectors(features: FeatureMatrix, rows: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def nearest(units: np.ndarray, k: int) -> Neighbours:
+def nearest(units: np.ndarray, k: int, asked: np.ndarray | None = None) -> Neighbours:
     """Find the k nearest others (fewer if there are no more) of each of n unit vectors (n, D).
 
-    Every pair is compared, block by block; n x n numbers are never held.
+    Every pair is compared, block by block; n x n numbers are never held. `asked` (n, D): vectors
+    that are looked up in place of their own, such as those of mirrored photos.
     """
+    asked = units if asked is None else asked
     from sklearn.neighbors import NearestNeighbors
 
     count = len(units)
@@ -47,7 +49,7 @@ def nearest(units: np.ndarray, k: int) -> Neighbours:
     with progress("Comparing", count, "photos") as meter:
         for start in range(0, count, BLOCK):
             block = slice(start, min(start + BLOCK, count))
-            distances, found = search.kneighbors(units[block])
+            distances, found = search.kneighbors(asked[block])
             itself = found == np.arange(block.start, block.stop)[:, None]
             itself[~itself.any(axis=1), -1] = True  # more than k equal rows crowded it out
             shape = rows[block].shape  # named, because reshape cannot find a -1 for a single photo

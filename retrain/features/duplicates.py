@@ -1,0 +1,135 @@
+"""Photos that show the same picture or the same scene: found once, and kept.
+
+The nearest neighbours by features and by small pictures, mirrored ones included, are candidates;
+`data.sameness` judges their pixels. Neither sets nor labels matter, so a split can ask, too.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retrain.data.decoding.decode import DECODER
+from retrain.data.looks import VERSION as LOOKS
+from retrain.data.looks import Look
+from retrain.data.sameness.judge import COARSE, NEITHER, PICTURE, coarse_of, judge
+from retrain.features.neighbours import Neighbours, nearest
+from retrain.utils.kept import SUFFIX, read_kept, write_kept
+from retrain.utils.logs import warn_once
+
+VERSION = 1  # of the candidates and of the verdict on them
+NEIGHBOURS = 5
+BY_LOOK = 1  # neighbours by small pictures, upright and mirrored
+FOLDER = "alike"  # in the folder of features
+BLOCK = 512  # looks that are decoded at a time
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Two photos that show the same thing.
+
+    Attributes:
+        first: Place of the one photo among those asked about.
+        second: Of the other, larger than `first`.
+        picture: They are the same picture; else the same scene only.
+        similarity: How alike the worst parts are but for a twentieth, in [-1, 1].
+    """
+
+    first: int
+    second: int
+    picture: bool
+    similarity: float
+
+
+def alike_photos(
+    units: np.ndarray,
+    keys: Sequence[bytes],
+    look_of: Mapping[bytes, Look],
+    *,
+    folder: Path,
+    neighbours: Neighbours | None = None,
+) -> list[Alike]:
+    """Return the pairs of photos that show the same thing: those kept before, else found now.
+
+    Args:
+        units: (n, D) float32, the features of n photos, scaled to length 1.
+        keys: Their digests, all different.
+        look_of: A look at each, by digest.
+        folder: Of features, where the pairs are kept.
+        neighbours: Their NEIGHBOURS nearest, where they are known already.
+
+    Returns:
+        The pairs, the same pictures first, and of these the most similar.
+    """
+    identity = hashlib.blake2b(repr((VERSION, LOOKS, DECODER)).encode(), digest_size=16)
+    identity.update(b"".join(keys))
+    identity.update(units.tobytes())
+    path = folder / FOLDER / f"{identity.hexdigest()}{SUFFIX}"
+    kept = read_kept(path, warn_once)
+    if kept is not None:
+        return [Alike(**pair) for pair in json.loads(kept)]
+    if neighbours is None:
+        neighbours = nearest(units, NEIGHBOURS)
+    found = find_alike(neighbours, [look_of[key] for key in keys])
+    write_kept(path, json.dumps([asdict(pair) for pair in found]).encode(), warn_once)
+    return found
+
+
+def find_alike(neighbours: Neighbours, looks: Sequence[Look]) -> list[Alike]:
+    """Return the pairs among n photos that show the same thing, in the order of `alike_photos`.
+
+    `looks`: one at each photo, in the order of the neighbours' rows.
+    """
+
+    def read(places: np.ndarray) -> np.ndarray:
+        return np.stack([looks[place].pixels() for place in places.tolist()])
+
+    count = len(looks)
+    if count < 2:
+        return []
+    coarse = np.concatenate(
+        [
+            coarse_of(read(np.arange(start, min(start + BLOCK, count))))
+            for start in range(0, count, BLOCK)
+        ]
+    )
+    first, second = _candidates(neighbours, coarse)
+    verdicts, scores = judge(first, second, coarse=coarse, read=read)
+    found = np.flatnonzero(verdicts != NEITHER)
+    order = found[np.lexsort((-scores[found], -verdicts[found]))]
+    return [
+        Alike(a, b, verdict == PICTURE, round(min(score, 1.0), 4))
+        for a, b, verdict, score in zip(
+            first[order].tolist(),
+            second[order].tolist(),
+            verdicts[order].tolist(),
+            scores[order].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _candidates(neighbours: Neighbours, coarse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs worth judging as two columns of places, (m,) int64, the lesser first."""
+    count = len(coarse)
+    upright, mirrored = (
+        _unit_rows(coarse[:, :, ::step].reshape(count, COARSE**2)) for step in (1, -1)
+    )
+    by_look = [nearest(upright, BY_LOOK), nearest(upright, BY_LOOK, mirrored)]
+    pairs = []
+    for found in (neighbours, *by_look):
+        own = np.repeat(np.arange(count), found.rows.shape[1])
+        other = found.rows.ravel()
+        pairs.append(np.minimum(own, other) * count + np.maximum(own, other))
+    codes = np.unique(np.concatenate(pairs))
+    return codes // count, codes % count
+
+
+def _unit_rows(values: np.ndarray) -> np.ndarray:
+    """Return rows (n, D) without their means, scaled to length 1."""
+    values = values - values.mean(axis=1, keepdims=True)
+    lengths = np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1)
+    return np.asarray(values / lengths, np.float32)
