@@ -92,8 +92,8 @@ def test_other_files_are_no_run_records(run: Run, tmp_path: Path) -> None:
     work.mkdir()
     (work / "a.json").write_text("[1, 2]")
     (work / "later.json").write_text('{"format": 2, "settings": {"new": {"value": 1}}}')
-    for name, said in (("a.json", "is no run record"), ("later.json", "another version"),
-                       ("missing.json", "cannot read run record")):  # fmt: skip
+    for name, said in (("a.json", "holds no settings"), ("later.json", "another version"),
+                       ("missing.json", "cannot read settings")):  # fmt: skip
         done = run("retrain", "--config", name)
         assert done.returncode == 1 and said in done.stderr, done.stderr
 
