@@ -46,7 +46,11 @@ def inputs_of(
     curve = LearningCurve(
         photos=np.outer([5, 10, 20, 40], np.ones(classes, np.int64)),
         truth=truth,
-        right=rng.random((4, count)) < np.array([[0.5], [0.6], [0.7], [0.9]]),
+        answers=np.where(
+            rng.random((4, count)) < np.array([[0.5], [0.6], [0.7], [0.9]]),
+            truth,
+            (truth + 1) % classes,
+        ),
     )
     findings = [
         Finding("exact_duplicate", "error", "a leak: in train and in test", "1.jpg", labels[0],

@@ -66,7 +66,8 @@ def figure_lines(verdict: Verdict, metrics: Metrics) -> Iterator[str]:
     if verdict.folds is not None:
         yield _plain(f"By folds {verdict.folds.sentence()}")
     if verdict.weakest is not None:
-        lines = [f"Weakest: {verdict.weakest.sentence(length)}" for length in NAMES]
+        which = "Weakest by folds" if verdict.folds else "Weakest"
+        lines = [f"{which}: {verdict.weakest.sentence(length)}" for length in NAMES]
         yield next((line for line in lines if len(line) <= COLUMNS), lines[-1])
 
 

@@ -16,6 +16,7 @@ from retrain.utils.kept import SUFFIX, read_kept, write_kept
 from retrain.utils.logs import warn_once
 from retrain.utils.progress import progress
 
+FORMAT = 2  # of what is kept
 # With more there is no curve: it takes nine times as long as the head.
 MOST_PHOTOS, MOST_STEPS, MOST_SOLVED = 20_000, 10_000, 5_000
 
@@ -33,7 +34,14 @@ def curve_of(config: TrainConfig, dataset: Dataset) -> LearningCurve | None:
     if trained or slow or photos > MOST_PHOTOS:
         return None
     digest = hashlib.blake2b(digest_size=16)
-    sections = (__version__, dataset.store.identity, head, config.batches, config.augment)
+    sections = (
+        "answers",
+        __version__,
+        dataset.store.identity,
+        head,
+        config.batches,
+        config.augment,
+    )
     digest.update(repr(sections).encode())
     rows = zip(dataset.index.photos, dataset.keys, dataset.split.sets.tolist(), strict=True)
     for photo, key, which in rows:
@@ -75,7 +83,7 @@ def _to_json(curve: LearningCurve | None) -> bytes:
     return json.dumps({
         "photos": curve.photos.tolist(),
         "truth": curve.truth.tolist(),
-        "right": curve.right.astype(int).tolist(),
+        "answers": curve.answers.tolist(),
     }).encode()  # fmt: skip
 
 
@@ -86,5 +94,5 @@ def _from_json(content: bytes) -> LearningCurve | None:
     return LearningCurve(
         np.array(facts["photos"], np.int64),
         np.array(facts["truth"], np.int64),
-        np.array(facts["right"], bool),
+        np.array(facts["answers"], np.int64),
     )

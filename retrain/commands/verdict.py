@@ -33,7 +33,7 @@ def verdict_of_run(config: TrainConfig, result: TrainResult) -> Verdict:
     curve = result.folds
     growing = [] if curve is None else growing_classes(curve, result.labels)
     steps = next_steps(metrics, places, audit=result.audit, growing=growing)
-    folds = curve.by_folds if curve is not None and is_vague(metrics) else None
+    folds = curve.confusion if curve is not None and is_vague(metrics) else None
     return judge(metrics, steps, use, folds=folds)
 
 

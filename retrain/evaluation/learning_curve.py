@@ -14,7 +14,7 @@ from retrain.evaluation.cross_validation import cross_validate, turns
 from retrain.evaluation.folds import folds
 from retrain.evaluation.intervals import Interval, paired_difference, too_few, wilson
 from retrain.evaluation.scoring import Scorer
-from retrain.evaluation.verdict import Tally
+from retrain.evaluation.verdict import Tally, tally
 from retrain.features.matrix import FeatureMatrix
 from retrain.utils.text import percent
 
@@ -38,12 +38,25 @@ class LearningCurve:
     Attributes:
         photos: (k, C) training photos of each class, on average; each part is twice the one before.
         truth: (N,) classes.
-        right: (k, N) bool, which photos are recognised by heads of each part.
+        answers: (k, N) classes that heads of each part give.
     """
 
     photos: np.ndarray
     truth: np.ndarray
-    right: np.ndarray
+    answers: np.ndarray
+
+    @property
+    def right(self) -> np.ndarray:
+        """(k, N) bool, which photos are recognised by heads of each part."""
+        right: np.ndarray = self.answers == self.truth
+        return right
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """(C, C) photos by true class and answer, at the last point."""
+        size = self.photos.shape[1]
+        cells = self.truth * size + self.answers[-1]
+        return np.bincount(cells, minlength=size**2).reshape(size, size)
 
     def accuracy(self, part: int) -> tuple[float, Interval]:
         """Return the share of photos recognised in [0, 1] with a part, and its Wilson interval."""
@@ -52,7 +65,7 @@ class LearningCurve:
     @property
     def by_folds(self) -> Tally:
         """The last point: all photos, by heads trained on all folds but the photo's own."""
-        return Tally(int(self.right[-1].sum()), len(self.truth), "photos")
+        return tally(self.confusion)
 
 
 @dataclass(frozen=True)
@@ -96,11 +109,9 @@ def learning_curve(
     if len(np.unique(fold_of)) < FOLDS:
         return None
     counts = np.bincount(labels)
-    right = [
-        cross_validate(features, labels, fold_of, train=train, used=used) == labels for used in USED
-    ]
+    answers = [cross_validate(features, labels, fold_of, train=train, used=used) for used in USED]
     photos = [np.round(counts * used / FOLDS).astype(np.int64) for used in USED]
-    return LearningCurve(np.array(photos), labels, np.array(right))
+    return LearningCurve(np.array(photos), labels, np.array(answers))
 
 
 def heads_of_curve() -> int:

@@ -124,25 +124,6 @@ def compute_metrics(
     )
 
 
-def most_confused(metrics: Metrics, n: int) -> list[tuple[str, str, int]]:
-    """Return up to n (true label, predicted label, photos), most photos first, then by class."""
-    wrong = metrics.confusion.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:n]
-    pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
-    labels = [each.label for each in metrics.classes]
-    return [(labels[t], labels[p], int(wrong[t, p])) for t, p in pairs if wrong[t, p]]
-
-
-def worst_classes(metrics: Metrics, n: int) -> list[ClassMetrics]:
-    """Return up to n classes with mistakes: lowest recall first, of equals the largest.
-
-    Classes with too few photos to judge come after all others.
-    """
-    faulty = [each for each in metrics.classes if each.support and each.recall < 1]
-    return sorted(faulty, key=lambda each: (each.too_few, each.recall, -each.support))[:n]
-
-
 def metrics_to_json(metrics: Metrics) -> dict[str, Any]:
     """Convert metrics to plain dicts, lists, strings and numbers; NaN becomes None."""
     text = json.dumps(asdict(metrics), default=np.ndarray.tolist)

@@ -3,10 +3,13 @@
 The terminal's last screen and the page show these very values, so both say the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from retrain.evaluation.intervals import Interval, too_few, wilson
-from retrain.evaluation.metrics import Metrics, worst_classes
+from retrain.evaluation.metrics import Metrics
 from retrain.evaluation.next_steps import Step
 from retrain.utils.text import percent, shortened
 
@@ -50,7 +53,7 @@ class Weakness:
 
     Attributes:
         label: Its name.
-        right: How many of its test photos are recognised.
+        right: How many of its photos are recognised.
         support: How many it has.
         taken_for: The class that it is most often taken for.
         times: How often that is.
@@ -82,7 +85,7 @@ class Verdict:
             else None.
         usable: Can it be used, in one sentence.
         sure: How good sure answers are, in one sentence; "" where there are too few.
-        weakest: None where no test photo is mistaken.
+        weakest: By folds where these are given; None without a mistake.
         steps: What to do next, the most urgent first, MOST_STEPS at most.
     """
 
@@ -92,6 +95,11 @@ class Verdict:
     sure: str
     weakest: Weakness | None
     steps: tuple[Step, ...]
+
+
+def tally(confusion: np.ndarray) -> Tally:
+    """Count all photos and those on the diagonal of (C, C) photos by true class and answer."""
+    return Tally(int(np.trace(confusion)), int(confusion.sum()), "photos")
 
 
 def is_vague(metrics: Metrics) -> bool:
@@ -111,7 +119,7 @@ def judge(
     use: Step | None,
     *,
     what: str = "test photos",
-    folds: Tally | None = None,
+    folds: np.ndarray | None = None,
 ) -> Verdict:
     """Judge a classifier by its test photos, and by folds of all photos where these are given.
 
@@ -121,39 +129,37 @@ def judge(
         use: How it is used, left out where it may be no better than a guess; None for a graph that
             missed a gate.
         what: Which photos the metrics are of, in words.
-        folds: Of all photos, where the test photos are few.
+        folds: (C, C) all photos by true class and answer, where the test photos are few.
 
     Returns:
         The verdict.
     """
     tested = tally_of(metrics, what)
-    best = folds or tested
-    useful = best.count > 0 and best.interval.low > _largest(metrics)[1]
+    by_folds = None if folds is None else tally(folds)
+    best, confusion = by_folds or tested, metrics.confusion if folds is None else folds
+    labels = [each.label for each in metrics.classes]
+    largest = int(confusion.sum(axis=1).argmax())
+    guess = float(confusion[largest].sum()) / max(best.count, 1)
+    useful = best.count > 0 and best.interval.low > guess
     return Verdict(
         tested=tested,
-        folds=folds,
-        usable=_usable(best, metrics),
+        folds=by_folds,
+        usable=_usable(best, labels[largest], guess),
         sure=_sure_answers(metrics),
-        weakest=_weakest(metrics),
+        weakest=_weakest(confusion, labels),
         steps=(*steps[: MOST_STEPS - 1], use) if useful and use else steps[:MOST_STEPS],
     )
 
 
-def _largest(metrics: Metrics) -> tuple[str, float]:
-    """Return the class with most test photos, and the share of them that it has."""
-    each = max(metrics.classes, key=lambda each: each.support)
-    return each.label, each.support / max(metrics.count, 1)
-
-
-def _usable(best: Tally, metrics: Metrics) -> str:
+def _usable(best: Tally, largest: str, guess: float) -> str:
+    """Say whether it can be used; `guess`: the share of photos in the largest class."""
     if not best.count:
         return "Nobody can say whether it can be used: there is no test photo."
-    label, share = _largest(metrics)
     low, high = (round(100 * end) for end in (best.interval.low, best.interval.high))
-    if best.interval.low <= share:
+    if best.interval.low <= guess:
         return (
             "It cannot be used yet: to answer with the largest class each time "
-            f"({shortened(label, 24)}, {percent(share, 0)}) may be as good."
+            f"({shortened(largest, 24)}, {percent(guess, 0)}) may be as good."
         )
     if best.interval.high - best.interval.low > VAGUE:
         return (
@@ -180,13 +186,25 @@ def _sure_answers(metrics: Metrics) -> str:
     )
 
 
-def _weakest(metrics: Metrics) -> Weakness | None:
-    for each in worst_classes(metrics, 1):
-        number = [other.label for other in metrics.classes].index(each.label)
-        row = metrics.confusion[number].copy()
-        right, row[number] = int(row[number]), 0
-        taken_for = metrics.classes[int(row.argmax())].label
-        return Weakness(
-            each.label, right, each.support, taken_for, int(row.max()), few=each.too_few
-        )
-    return None
+def _weakest(confusion: np.ndarray, labels: Sequence[str]) -> Weakness | None:
+    """Return the class with the lowest recall, of equals the largest; None without a mistake.
+
+    Classes with too few photos to judge come after all others.
+    """
+    support, right = confusion.sum(axis=1), np.diagonal(confusion)
+    recall = right / np.maximum(support, 1)
+    faulty = np.flatnonzero(right < support).tolist()
+    if not faulty:
+        return None
+    few = [too_few(count) for count in support.tolist()]
+    worst = min(faulty, key=lambda number: (few[number], recall[number], -support[number]))
+    wrong = confusion[worst].copy()
+    wrong[worst] = 0
+    return Weakness(
+        labels[worst],
+        int(right[worst]),
+        int(support[worst]),
+        labels[int(wrong.argmax())],
+        int(wrong.max()),
+        few[worst],
+    )

@@ -81,8 +81,8 @@ def test_photos_that_belong_together_share_a_fold_and_too_few_groups_give_no_cur
 
 def curve_of(count: int, *right: int) -> LearningCurve:
     """A curve of one class: with each part the first so many of `count` photos are right."""
-    parts = np.arange(count) < np.array(right)[:, None]
-    return LearningCurve(np.array([[20], [40], [80]]), np.zeros(count, np.int64), parts)
+    wrong = np.arange(count) >= np.array(right)[:, None]
+    return LearningCurve(np.array([[20], [40], [80]]), np.zeros(count, np.int64), wrong.astype(int))
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,6 @@ from retrain.evaluation.metrics import (
     Metrics,
     compute_metrics,
     metrics_to_json,
-    most_confused,
-    worst_classes,
 )
 
 pytestmark = pytest.mark.slow
@@ -152,7 +150,6 @@ def test_no_photos_give_no_figures_and_all_the_classes() -> None:
     assert [each.label for each in found.classes] == ["class 0", "class 1", "class 2"]
     assert all(each.too_few and each.recall_interval == Interval(0, 1) for each in found.classes)
     assert [each.accuracy for each in found.reliability] == [None] * 15
-    assert (most_confused(found, 5), worst_classes(found, 5)) == ([], [])
 
 
 def test_figures_of_a_known_answer() -> None:
@@ -183,22 +180,3 @@ def test_macro_f1_interval_holds_the_figure_and_narrows_with_more_photos() -> No
         assert found.macro_f1_interval.low < found.macro_f1 < found.macro_f1_interval.high
         widths.append(found.macro_f1_interval.high - found.macro_f1_interval.low)
     assert widths[0] > 2 * widths[1] > 4 * widths[2]
-
-
-def test_most_confused_pairs_come_in_order() -> None:
-    found = answering([1, 1, 2, 0, 0, 1, 2], [0, 0, 0, 1, 1, 1, 1], 3)
-    assert most_confused(found, 3) == [
-        ("class 0", "class 1", 2),
-        ("class 1", "class 0", 2),
-        ("class 0", "class 2", 1),
-    ]
-    assert len(most_confused(found, 9)) == 4
-
-
-def test_worst_classes_leave_the_tiny_ones_to_the_end() -> None:
-    truth = [0] * 10 + [1] * 20 + [2] * 2 + [3] * 10 + [4] * 12
-    predicted = [0] * 9 + [1] + [1] * 15 + [0] * 5 + [0] * 2 + [3] * 10 + [4] * 9 + [0] * 3
-    found = answering(predicted, truth, 6)
-    assert [each.label[-1] for each in worst_classes(found, 9)] == ["1", "4", "0", "2"]
-    assert [each.label[-1] for each in worst_classes(found, 2)] == ["1", "4"]
-    assert [each.too_few for each in found.classes] == [False, False, True, False, False, True]

@@ -10,7 +10,7 @@ from retrain.evaluation.audit.balance import balance
 from retrain.evaluation.audit.finding import Finding
 from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.evaluation.next_steps import Places, Step, next_steps
-from retrain.evaluation.verdict import Tally, judge
+from retrain.evaluation.verdict import judge
 
 LABELS = ["daisy", "roses", "tulips"]
 USE = Step("Use it", "label-image --graph g.pb PHOTO")
@@ -30,6 +30,7 @@ GOOD = [[95, 2, 3], [1, 98, 1], [2, 1, 97]]
 WEAK = [[60, 20, 20], [22, 50, 28], [9, 11, 80]]
 FEW = [[4, 1, 0], [0, 2, 2], [1, 0, 4]]
 USELESS = [[0, 0, 60], [0, 0, 61], [0, 1, 62]]
+FOLDS = np.array([[52, 4, 2], [6, 40, 12], [1, 1, 57]])
 NONE = [[0, 0, 0]] * 3
 
 
@@ -58,7 +59,9 @@ def test_it_says_whether_the_classifier_can_be_used(confusion: list[list[int]], 
 
 
 def test_folds_of_all_photos_decide_where_test_photos_are_few() -> None:
-    found = judge(metrics_of(FEW), (), USE, folds=Tally(149, 175, "photos"))
+    found = judge(metrics_of(FEW), (), USE, folds=FOLDS)
+    assert found.weakest is not None
+    assert found.weakest.sentence() == "roses (40 of 58 right), 12 taken for tulips"
     assert found.usable.startswith("It can be used where one wrong answer in 7 does no harm")
     assert found.folds is not None
     assert found.folds.sentence() == (
@@ -76,6 +79,9 @@ def test_the_weakest_class_is_told_with_what_it_is_taken_for() -> None:
     assert few.sentence() == "roses (2 of 4 right), 2 taken for tulips; may be chance"
     assert few.sentence(4) == "ros… (2 of 4 right), 2 taken for tul…; may be chance"
     assert judge(metrics_of([[9, 0, 0], [0, 9, 0], [0, 0, 9]]), (), USE).weakest is None
+    # Of few photos, all may be wrong by chance: the weak class of many is told.
+    mixed = judge(metrics_of([[0, 2, 0], [5, 15, 0], [0, 9, 27]]), (), USE).weakest
+    assert mixed is not None and mixed.label == "tulips"  # of equals the largest
 
 
 def test_sure_answers_are_counted_and_judged() -> None:

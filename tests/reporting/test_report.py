@@ -301,7 +301,9 @@ def test_plots_are_quiet_where_no_cache_can_be_written_and_imported_late(tmp_pat
 
 
 def test_the_least_and_the_oddest_data_has_its_plots() -> None:
-    nothing_learnt = LearningCurve(np.ones((4, 2), int), np.arange(2), np.zeros((4, 2), bool))
+    nothing_learnt = LearningCurve(
+        np.ones((4, 2), int), np.arange(2), np.ones((4, 1), int) - np.arange(2)
+    )
     plots.accuracy_by_photos(nothing_learnt)
     plots.training_curves([CurvePoint(0, 1.0, 0.0, None, None)])
     sure = np.array([[1.0, 0.0]])
