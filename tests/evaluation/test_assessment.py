@@ -173,7 +173,7 @@ def test_the_terminal_tells_what_to_know(run: Run) -> None:
     lines = done.stdout.splitlines()
     assert "95 % interval" in lines[-5] and "Macro F1" in lines[-4]
     assert lines[-3].startswith("By folds ") and "of 175 photos" in lines[-3]  # 19 test photos
-    assert lines[-2].startswith("Weakest: ") and " taken for " in lines[-2]
+    assert lines[-2].startswith("Weakest by folds: ") and " taken for " in lines[-2]
     assert lines[-1].startswith("Report: /")
     for name in ("Predictions", "Evaluation", "Report", "Labels", "Graph"):
         (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"{name}: /")]
