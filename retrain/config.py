@@ -21,7 +21,13 @@ from retrain.utils.settings import Section, Setting, check_names, settings_in
 
 MOST_ENLARGED = 8192  # pixels a side of a picture that a distorted copy is cut out of
 NO_GRAPHS_ON_THE_WAY = ("intermediate_store_frequency", "checkpoint_path")
-NOT_FROM_SCRATCH = ("learning_rate_schedule", "l2", "sampling", *settings_in(DistortionAmounts))
+NOT_FROM_SCRATCH = (
+    "keep_together",
+    "learning_rate_schedule",
+    "l2",
+    "sampling",
+    *settings_in(DistortionAmounts),
+)
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ def with_architecture(*names: str) -> Wrap:
     return together(options(*names[:first]), architecture, options(*names[first:]))
 
 
-split_options = options("testing_percentage", "validation_percentage", "split")
+split_options = options("testing_percentage", "validation_percentage", "split", "keep_together")
 module_options = with_architecture(*settings_in(ExtractConfig))
 report_options = options("report_file", "report")
 gate_options = options("assert_accuracy", "assert_recall")

@@ -88,6 +88,7 @@ def audit_tree(data: DataConfig, extract: ExtractConfig, outputs: Sequence[Path]
         data.testing_percentage,
         validation=data.validation_percentage,
         rule=data.split,
+        ties=photos.ties(data),
     )
     return _audited(
         photos.index,

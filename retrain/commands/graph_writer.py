@@ -68,6 +68,11 @@ class Exporter:
             training={
                 "split": config.data.split,  # first, as in the graphs of earlier versions
                 **config.recorded(),
+                **(
+                    {"keep_together": config.data.keep_together}
+                    if config.data.keeps_duplicates
+                    else {}
+                ),
                 "learning_rate": config.head.rate,
                 **({"temperature": calibration.temperature} if calibration is not None else {}),
             },

@@ -52,6 +52,13 @@ class DataConfig(Section, group=PHOTOS):
         "their path.",
         choices=("content", "legacy"),
     )
+    keep_together: str = setting(
+        "copies",
+        help="Photos that share a set: equal files; or duplicates, which are the same picture "
+        "saved anew, crops and shots of a burst, too.",
+        choices=("copies", "duplicates"),
+        recorded=False,
+    )
     strict: bool = setting(
         False,
         help="Stop if a file cannot be used, instead of setting it aside.",
@@ -66,6 +73,16 @@ class DataConfig(Section, group=PHOTOS):
     def check(self) -> None:
         """Raise UsageFault for percentages that leave nothing to train on."""
         check_percentages(self.testing_percentage, self.validation_percentage)
+        if self.split == "legacy" and self.keeps_duplicates:
+            raise UsageFault(
+                "--keep_together duplicates does not go with --split legacy, which divides by "
+                "names: leave one of them out"
+            )
+
+    @property
+    def keeps_duplicates(self) -> bool:
+        """Whether photos of the same picture or scene share a set."""
+        return self.keep_together == "duplicates"
 
 
 @dataclass(frozen=True)

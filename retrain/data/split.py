@@ -17,6 +17,7 @@ from retrain.errors import counted
 SETS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
 NOHASH = "_nohash_"
+Tie = tuple[bytes, bytes]  # digests of two photos
 LEGACY_MODULUS = 2**27  # retrain.py's MAX_NUM_IMAGES_PER_CLASS + 1
 
 
@@ -39,12 +40,18 @@ class Split:
 
 
 def split_index(
-    index: Index, digests: Mapping[str, bytes], testing: int, *, validation: int, rule: str
+    index: Index,
+    digests: Mapping[str, bytes],
+    testing: int,
+    *,
+    validation: int,
+    rule: str,
+    ties: Sequence[Tie] = (),
 ) -> Split:
     """Divide the index's photos into sets and return the split.
 
-    `content`: a group of photos that belong together (equal bytes, or the same name up to
-    `_nohash_`) is placed by a hash of the group; a class then gives its next groups to an
+    `content`: a group of photos that belong together (equal bytes, the same name up to `_nohash_`,
+    or a tie) is placed by a hash of the group; a class then gives its next groups to an
     asked-for set that got none, if it has a group for each set. `legacy`: the rule of TF Hub's
     retrain.py. Photos in `train/`, `validation/`, `test/` folders stay where they are; a set
     without a folder is taken from `train/`.
@@ -55,6 +62,7 @@ def split_index(
         testing: Percentage of photos for the test.
         validation: Percentage of photos for validation.
         rule: `content` or `legacy`.
+        ties: Photos that are to share a set, by digest; those of given sets stay where they are.
 
     Returns:
         The set of each photo, and remarks for the user.
@@ -69,8 +77,8 @@ def split_index(
         percents = [legacy_percent(os.path.join(index.typed, photo.path)) for photo in photos]
         sets[free] = [_place(percent, testing, validation) for percent in percents]
     else:
-        sets[free] = _content_sets(photos, digests, testing, validation=validation)
-    return Split(sets, _conflicts(index, digests, sets))
+        sets[free] = _content_sets(photos, digests, testing, validation=validation, ties=ties)
+    return Split(sets, (*_conflicts(index, digests, sets), *_torn(index, digests, sets, ties=ties)))
 
 
 def legacy_percent(path: str) -> float:
@@ -86,10 +94,15 @@ def _place(percent: float, testing: int, validation: int) -> int:
 
 
 def _content_sets(
-    photos: Sequence[Photo], digests: Mapping[str, bytes], testing: int, *, validation: int
+    photos: Sequence[Photo],
+    digests: Mapping[str, bytes],
+    testing: int,
+    *,
+    validation: int,
+    ties: Sequence[Tie],
 ) -> np.ndarray:
     """Return the set of each photo, (n,) int8, by its content."""
-    numbers = group_numbers(photos, digests)
+    numbers = group_numbers(photos, digests, ties)
     sets = np.full(len(photos), TRAIN, np.int8)
     sets[numbers < testing + validation] = TEST
     sets[numbers < validation] = VALIDATION
@@ -126,12 +139,14 @@ def _without_empty_sets(places: list[int], wanted: list[int]) -> dict[int, int]:
     return {position: new for position, (old, new) in enumerate(pairs) if new != old}
 
 
-def group_numbers(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> np.ndarray:
+def group_numbers(
+    photos: Sequence[Photo], digests: Mapping[str, bytes], ties: Sequence[Tie] = ()
+) -> np.ndarray:
     """Return the number of each photo's group, (n,) float64 in [0, 100), which decides its set.
 
-    Photos are tied by equal bytes and by equal names up to `_nohash_`. A group is known by the
-    digest of its bytes or name; one that is tied both ways by the least of its names', so that it
-    is the same in any order and a new shot of the same name moves nothing.
+    Photos are tied by equal bytes, by equal names up to `_nohash_`, and by `ties`. A group is
+    known by the digest of its bytes or name, a larger one by the least of its digests, those of
+    names first, so that it is the same in any order and a new shot of the same name moves nothing.
     """
     keys = [digests[photo.path] for photo in photos]
     names: set[bytes] = set()
@@ -142,13 +157,20 @@ def group_numbers(photos: Sequence[Photo], digests: Mapping[str, bytes]) -> np.n
             key = parent[key]
         return key
 
+    def tie(one: bytes, other: bytes) -> None:
+        low, high = sorted((find(one), find(other)), key=lambda k: (k not in names, k))
+        if low != high:
+            parent[high] = low
+
     for row, photo in enumerate(photos):
         if NOHASH in photo.path:
             name = digest_of(os.fsencode(_shot(photo)))
             names.add(name)
-            low, high = sorted((find(keys[row]), find(name)), key=lambda k: (k not in names, k))
-            if low != high:
-                parent[high] = low
+            tie(keys[row], name)
+    here = set(keys) if ties else set()
+    for one, other in ties:
+        if one in here and other in here:
+            tie(one, other)
     roots = [find(key) for key in keys] if parent else keys
     # The digest's last half: any other choice would move photos of earlier runs to other sets.
     packed = np.frombuffer(b"".join(roots), ">u8").reshape(-1, 2)
@@ -159,6 +181,22 @@ def _shot(photo: Photo) -> str:
     """Return what a `_nohash_` photo shares with its siblings: its path, without a set's folder."""
     path = photo.path.split(NOHASH)[0]
     return path.split("/", 1)[1] if photo.given_set is not None else path
+
+
+def _torn(
+    index: Index, digests: Mapping[str, bytes], sets: np.ndarray, *, ties: Sequence[Tie]
+) -> tuple[str, ...]:
+    """Return a remark on tied photos that lie in two sets, because their folders say so."""
+    row_of = {digests[photo.path]: row for row, photo in enumerate(index.photos)}
+    rows = [(row_of[one], row_of[other]) for one, other in ties]
+    torn = [(one, other) for one, other in rows if sets[one] != sets[other]]
+    if not torn:
+        return ()
+    first = " and ".join(index.photos[row].path for row in torn[0])
+    return (
+        f"{counted(len(torn), 'pair')} of duplicates in two sets, as their folders say: "
+        f"--keep_together moves no photo of a given set (the first: {first})",
+    )
 
 
 def _conflicts(index: Index, digests: Mapping[str, bytes], sets: np.ndarray) -> tuple[str, ...]:

@@ -17,10 +17,11 @@ from retrain.data.decoding.decode import Recipe, pillow_warnings_ignored
 from retrain.data.digests import digest_of_pairs
 from retrain.data.folder import Index, read_tree, without_unusable
 from retrain.data.read import read_photo_again
-from retrain.data.split import SETS, TRAIN, Split, split_index
+from retrain.data.split import SETS, TRAIN, Split, Tie, split_index
 from retrain.data.summary import report_aside, say_found, say_left_out, say_narrow, say_split
 from retrain.errors import RetrainError, counted
 from retrain.features.config import ExtractConfig
+from retrain.features.duplicates import duplicate_ties
 from retrain.features.extractor import Extractor
 from retrain.features.matrix import FeatureMatrix
 from retrain.features.runner import Runner
@@ -124,9 +125,16 @@ def prepare(
     Raises:
         RetrainError: if there are too few photos, or the module or a folder cannot be used.
     """
-    photos = read_photos(data, extract, outputs, looks=looks)
+    photos = read_photos(data, extract, outputs, looks=looks or data.keeps_duplicates)
     index, extractor, runner = photos.index, photos.extractor, photos.runner
-    split = split_photos(data, index, photos.digests, aside_csv=aside_csv, csv_safe=csv_safe)
+    split = split_photos(
+        data,
+        index,
+        photos.digests,
+        aside_csv=aside_csv,
+        csv_safe=csv_safe,
+        ties=photos.ties(data),
+    )
     labels, keys = photos.labels, photos.keys
     train_rows = split.rows(TRAIN)
     train_keys = [keys[row] for row in train_rows]
@@ -159,6 +167,7 @@ def split_photos(
     *,
     aside_csv: Path,
     csv_safe: bool,
+    ties: Sequence[Tie] = (),
 ) -> Split:
     """Divide the usable photos into sets, which are said, and return them.
 
@@ -168,6 +177,7 @@ def split_photos(
         digests: of the photos, by path.
         aside_csv: where the files that cannot be used are listed.
         csv_safe: whether that list shall be safe in spreadsheets.
+        ties: photos that are to share a set, by digest.
 
     Raises:
         RetrainError: if a class has no photo to train on, or if there is a file that cannot be
@@ -180,6 +190,7 @@ def split_photos(
         data.testing_percentage,
         validation=data.validation_percentage,
         rule=data.split,
+        ties=ties,
     )
     labels = np.array([photo.label for photo in index.photos], np.int32)
     say_split(index, labels, split, config=data)
@@ -240,6 +251,19 @@ class Photos:
     def features(self) -> FeatureMatrix:
         """Return the features of the photos, (N, D)."""
         return self.extractor.store.matrix(self.keys)
+
+    def ties(self, data: DataConfig) -> list[Tie]:
+        """Return the photos that `data` wants in one set besides copies, by digest; say so.
+
+        Raises RetrainError if a photo has gone.
+        """
+        if not data.keeps_duplicates:
+            return []
+        folder = self.extractor.store.root
+        found = duplicate_ties(self.index, self.keys, self.features(), folder=folder)
+        pairs = counted(len(found), "pair")
+        log.info(f"Kept together in one set: {pairs} of the same picture or scene")
+        return found
 
 
 def read_photos(

@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from retrain.data.decoding.decode import DECODER
+from retrain.data.folder import Index
 from retrain.data.looks import VERSION as LOOKS
-from retrain.data.looks import Look
+from retrain.data.looks import Look, looks_at
 from retrain.data.sameness.judge import COARSE, NEITHER, PICTURE, coarse_of, judge
-from retrain.features.neighbours import Neighbours, nearest
+from retrain.data.split import Tie
+from retrain.features.matrix import FeatureMatrix
+from retrain.features.neighbours import Neighbours, nearest, unit_vectors
 from retrain.utils.kept import SUFFIX, read_kept, write_kept
 from retrain.utils.logs import warn_once
 
@@ -76,6 +79,35 @@ def alike_photos(
     found = find_alike(neighbours, [look_of[key] for key in keys])
     write_kept(path, json.dumps([asdict(pair) for pair in found]).encode(), warn_once)
     return found
+
+
+def duplicate_ties(
+    index: Index, keys: Sequence[bytes], features: FeatureMatrix, *, folder: Path
+) -> list[Tie]:
+    """Return the pairs of an index's photos that show the same thing, by digest.
+
+    Args:
+        index: The photos.
+        keys: Digest of each.
+        features: Row i belongs to photo i.
+        folder: Of features, where looks and pairs are kept; photos without a look are opened.
+
+    Raises:
+        RetrainError: A photo has gone.
+    """
+    rows = first_rows(keys)
+    look_of = looks_at({keys[row]: index.full_path(index.photos[row]) for row in rows}, folder)
+    units = unit_vectors(features, rows)
+    unique = [keys[row] for row in rows]
+    return [
+        (unique[pair.first], unique[pair.second])
+        for pair in alike_photos(units, unique, look_of, folder=folder)
+    ]
+
+
+def first_rows(keys: Sequence[bytes]) -> np.ndarray:
+    """Return the first row of each digest, ascending."""
+    return np.array(sorted({key: row for row, key in reversed([*enumerate(keys)])}.values()))
 
 
 def find_alike(neighbours: Neighbours, looks: Sequence[Look]) -> list[Alike]:

@@ -252,3 +252,37 @@ def test_check_percentages(faulty: tuple[int, int]) -> None:
     assert len(str(caught.value).splitlines()) == 1
     for fine in [(0, 0), (10, 10), (0, 99), (99, 0), (49, 50)]:
         check_percentages(*fine)
+
+
+def test_tied_photos_share_a_set_and_no_other_photo_moves() -> None:
+    contents = {f"c{n % 3}/{n}.jpg": str(n) for n in range(300)}
+    index, digests = tree(contents), digests_of(contents)
+    paths = list(contents)
+    tied = [tuple(paths[start : start + 4]) for start in range(0, 120, 4)]
+    ties = [(digests[one], digests[group[0]]) for group in tied for one in group[1:]]
+
+    def divided(given: list[tuple[bytes, bytes]]) -> dict[str, int]:
+        found = split_index(index, digests, 20, validation=20, rule="content", ties=given)
+        assert not found.remarks
+        return {p.path: int(w) for p, w in zip(index.photos, found.sets, strict=True)}
+
+    before, after = divided([]), divided(ties)
+    for group in tied:
+        assert len({after[path] for path in group}) == 1
+        assert after[group[0]] in {before[path] for path in group}
+    assert all(after[path] == before[path] for path in paths[120:])
+    assert divided(ties[::-1]) == after
+
+
+def test_tied_photos_in_given_sets_stay_and_that_is_said() -> None:
+    contents = {
+        f"{s}/{c}/{n}.jpg": f"{s}{c}{n}" for s in ("train", "test") for c in "ab" for n in "12"
+    }
+    index, digests = tree(contents, given=True), digests_of(contents)
+    ties = [(digests["train/a/1.jpg"], digests["test/a/1.jpg"])]
+    found = split_index(index, digests, 10, validation=0, rule="content", ties=ties)
+    assert [SETS[which] for which in found.sets] == [p.given_set for p in index.photos]
+    assert found.remarks == (
+        "1 pair of duplicates in two sets, as their folders say: --keep_together moves no photo "
+        "of a given set (the first: train/a/1.jpg and test/a/1.jpg)",
+    )

@@ -12,7 +12,7 @@ from retrain.data.folder import Index
 from retrain.data.looks import Look, looks_at
 from retrain.data.split import NOHASH, SETS
 from retrain.evaluation.audit.finding import Finding
-from retrain.features.duplicates import NEIGHBOURS, Alike, alike_photos
+from retrain.features.duplicates import NEIGHBOURS, Alike, alike_photos, first_rows
 from retrain.features.matrix import FeatureMatrix
 from retrain.features.neighbours import Neighbours, nearest, unit_vectors
 
@@ -164,12 +164,14 @@ def gather(
     Raises:
         RetrainError: A photo has gone.
     """
-    unique = np.array(sorted({key: row for row, key in reversed([*enumerate(keys)])}.values()))
+    unique = first_rows(keys)
     paths = {keys[row]: index.full_path(index.photos[row]) for row in unique.tolist()}
     look_of = looks_at(paths, looks)
     units = unit_vectors(features, unique)
     neighbours = nearest(units, NEIGHBOURS)
-    alike = alike_photos(units, list(look_of), look_of, folder=looks, neighbours=neighbours)
+    alike = alike_photos(
+        units, [keys[row] for row in unique], look_of, folder=looks, neighbours=neighbours
+    )
     return Evidence(index, keys, features, sets, recipe, unique, look_of, neighbours, alike)
 
 
