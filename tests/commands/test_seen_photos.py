@@ -20,6 +20,9 @@ from retrain.commands.evaluate import default_folder, evaluate_graph
 from retrain.commands.graph_evaluation import GraphEvaluation
 from retrain.commands.result import TrainResult
 from retrain.errors import GateFault, UsageFault
+from retrain.evaluation.comparison import Comparison, compare_with
+from retrain.evaluation.config import GateConfig
+from retrain.evaluation.gates import gate_faults
 from retrain.evaluation.known_photos import sets_in_training
 from retrain.inference.config import Overrides
 from retrain.utils.logs import console
@@ -176,6 +179,32 @@ def test_the_command_writes_beside_the_files_of_the_run(
     with pytest.raises(GateFault, match="accuracy is"):
         command.main([*words, "--assert_accuracy", "1"], standalone_mode=False)
     assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_an_earlier_graph_is_not_asked_about_photos_that_it_has_seen(
+    made: Made, tmp_path: Path, session_cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It kept fewer photos for its test, so that it has seen some of the new run's test photos."""
+    result, tree, _ = made
+
+    def compared(share: int) -> tuple[TrainResult, Comparison | None]:
+        earlier = retrain.train(
+            tree, tfhub_module=TINY, how_many_training_steps=1, testing_percentage=share,
+            output_dir=tmp_path, summaries_dir=None, report=False,
+            bottleneck_dir=session_cache / "bottlenecks",
+        )  # fmt: skip
+        return earlier, compare_with(
+            tmp_path / "output_graph.pb", result.dataset, result.labels,
+            assessment=result.assessment,
+        )  # fmt: skip
+
+    earlier, comparison = compared(20)
+    tested, asked = counts(result)["test"], counts(earlier)["test"]
+    assert comparison is not None and comparison.photos == asked < tested
+    assert f"was made of {tested - asked} test photos, left out" in caplog.text
+    assert compared(0)[1] is None
+    gates = GateConfig(assert_not_worse=True)
+    assert gate_faults(gates, None) == ["nothing could be compared, --assert_not_worse"]
 
 
 def test_default_folders() -> None:
