@@ -10,9 +10,9 @@ test:  ## every check: style, types, layers, all tests
 fast:  ## the same without slow tests, in about a minute
 	scripts/test --fast
 
-coverage:  ## lines and branches that the tests reach, in their processes too (slow)
+coverage:  ## lines and branches that the tests reach, in their processes too
 	$(VENV)/bin/python -m coverage erase
-	$(VENV)/bin/python -m coverage run -m pytest
+	$(VENV)/bin/python -m coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	$(VENV)/bin/python -m coverage combine --quiet
 	$(VENV)/bin/python -m coverage report --skip-covered
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -41,11 +42,19 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 WHOLE_COMMANDS = {"run", "trained"}
 
 
+# Files that take longest come first, so that pytest-xdist's processes end at the same time.
+LONGEST = ("whole/test_docs.py", "training/test_finetuning.py", "backbones/test_any_module.py",
+           "reporting/test_report.py", "commands/test_networks.py", "training/test_simple_cnn.py",
+           "backbones/test_efficientnet_lite.py", "cli/test_surroundings.py")  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks tests of whole commands as slow; files whose every test is say so themselves."""
     for item in items:
         if WHOLE_COMMANDS & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+    places = {REPO / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
@@ -154,14 +163,65 @@ def colour_tree(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
-    """A folder with the outputs of one run on the example flowers with the tiny module, which all
-    processes read: whichever asks first makes it, and nobody changes it."""
-    folder = for_all_workers(tmp_path_factory) / "trained"
+    """A folder with the outputs of one run on the example flowers with the tiny module."""
+    return made_once(tmp_path_factory, "trained", lambda at: train_flowers(at, session_cache))
+
+
+@pytest.fixture(scope="session")
+def small_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A TF2 SavedModel of a few layers that can be trained, with its backbone as the bundled ones
+    have it."""
+    from small_networks import frozen, write_small_module
+
+    def make(folder: Path) -> None:
+        write_small_module(folder)
+        frozen(folder, folder / "assets.extra")
+
+    return made_once(tmp_path_factory, "small_module", make)
+
+
+@pytest.fixture(scope="session")
+def frozen_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A --model_dir for which the SavedModel of the tiny bundled module was frozen; copy it."""
+    from retrain.backbones.bundled import BUNDLED_FOLDER
+    from retrain.backbones.freeze.input_config import InputConfig
+    from retrain.backbones.sources.resolve import resolve
+
+    def make(folder: Path) -> None:
+        resolve(str(BUNDLED_FOLDER / TINY), InputConfig(), folder)
+
+    return made_once(tmp_path_factory, "frozen_tiny", make)
+
+
+@pytest.fixture(scope="session")
+def flower_photos(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every third of the thousand real photos, and one that lies in two classes."""
+
+    def make(folder: Path) -> None:
+        photos = sorted((shared / "data" / "flower_photos").glob("*/*.jpg"))
+        by_content: dict[bytes, list[Path]] = {}
+        for photo in photos:
+            by_content.setdefault(photo.read_bytes(), []).append(photo)
+        (twice,) = (same for same in by_content.values() if len(same) == 2)
+        for photo in {*photos[::3], *twice}:
+            (folder / photo.parent.name).mkdir(exist_ok=True)
+            shutil.copyfile(photo, folder / photo.parent.name / photo.name)
+        age(folder)
+
+    return made_once(tmp_path_factory, "flower_photos", make)
+
+
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
+) -> Path:
+    """A folder that all processes read: whichever asks first makes it, and nobody changes it."""
+    folder = for_all_workers(tmp_path_factory) / name
     made = folder.with_suffix(".made")
     with open(folder.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            train_flowers(folder, session_cache)
+            folder.mkdir(exist_ok=True)
+            make(folder)
             made.touch()
     return folder
 
@@ -170,7 +230,6 @@ def train_flowers(folder: Path, cache: Path) -> None:
     from retrain.commands.train import train
     from retrain.config import TrainConfig
 
-    folder.mkdir(exist_ok=True)
     config = TrainConfig.from_flat(
         image_dir=str(EXAMPLE_FLOWERS),
         tfhub_module=TINY,

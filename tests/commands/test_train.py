@@ -2,6 +2,10 @@
 
 import re
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +14,28 @@ from PIL import Image
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 200, "--no-report")
 
-# Prints, at the end of the run, how many files under WATCHED were opened.
-WATCHER = """
-import atexit, os, sys
-opened = []
-def hook(event, arguments):
-    if event == "open" and str(arguments[0]).startswith(os.environ["WATCHED"]):
-        opened.append(arguments[0])
-sys.addaudithook(hook)
-atexit.register(lambda: print("OPENED", len(opened), file=sys.stderr))
-"""
+watched: list[str] = []  # a folder below which openings are counted
+opened: list[str] = []
+
+
+def count_opening(event: str, arguments: tuple[object, ...]) -> None:
+    """A hook of Python's, which stays for the whole process."""
+    if event == "open" and watched and str(arguments[0]).startswith(watched[0]):
+        opened.append(str(arguments[0]))
+
+
+@contextmanager
+def openings_below(folder: Path) -> Iterator[list[str]]:
+    hooked()
+    opened.clear()
+    watched.append(str(folder))
+    yield opened
+    watched.clear()
+
+
+@cache
+def hooked() -> None:
+    sys.addaudithook(count_opening)
 
 
 def counts(stderr: str) -> tuple[int, int, int]:
@@ -54,31 +70,23 @@ def test_step_lines_are_those_of_retrain_py(colour_tree: Path, run: Run) -> None
 
 def test_second_run_computes_and_reads_nothing(run: Run, tmp_path: Path) -> None:
     tree = write_colour_tree(tmp_path / "tree")
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site/sitecustomize.py").write_text(WATCHER)
     own = ("--bottleneck_dir", tmp_path / "b")
-    watched = {"PYTHONPATH": str(tmp_path / "site"), "WATCHED": str(tree)}
-    first = run("retrain", "--image_dir", tree, *FAST, *own, **watched)
-    assert counts(first.stderr) == (72, 0, 72)
-    assert int(first.stderr.split("OPENED")[1]) >= 72
+    with openings_below(tree) as opened:
+        first = run("retrain", "--image_dir", tree, *FAST, *own)
+        assert counts(first.stderr) == (72, 0, 72)
+        assert len(opened) >= 72
 
-    second = run("retrain", "--image_dir", tree, *FAST, *own, "--no-report", **watched)
-    assert counts(second.stderr) == (0, 72, 0)
-    assert "OPENED 0" in second.stderr
+    with openings_below(tree) as opened:
+        second = run("retrain", "--image_dir", tree, *FAST, *own)
+        assert counts(second.stderr) == (0, 72, 0)
+        assert opened == []
 
     renamed = tmp_path / "renamed"
     shutil.copytree(tree, renamed)
-    third = run(
-        "retrain",
-        "--image_dir",
-        renamed,
-        *FAST,
-        *own,
-        "--no-report",
-        **{**watched, "WATCHED": str(renamed)},
-    )
-    assert counts(third.stderr) == (0, 72, 72)
-    assert "OPENED 72" in third.stderr
+    with openings_below(renamed) as opened:
+        third = run("retrain", "--image_dir", renamed, *FAST, *own)
+        assert counts(third.stderr) == (0, 72, 72)
+        assert len(opened) == 72
 
     changed = renamed / "red" / "005.png"
     pixels = np.asarray(Image.open(changed)).copy()
@@ -90,7 +98,7 @@ def test_second_run_computes_and_reads_nothing(run: Run, tmp_path: Path) -> None
 
 
 def test_another_module_is_another_cache(colour_tree: Path, run: Run, tmp_path: Path) -> None:
-    small = ("--how_many_training_steps", 10, "--bottleneck_dir", tmp_path / "b")
+    small = ("--how_many_training_steps", 10, "--no-report", "--bottleneck_dir", tmp_path / "b")
     first = run("retrain", "--image_dir", colour_tree, "--tfhub_module", TINY, *small)
     assert counts(first.stderr)[0] == 72
     second = run("retrain", "--image_dir", colour_tree, "--precision", "bf16", *FAST[:2], *small)
@@ -112,7 +120,7 @@ def test_same_seed_same_bytes(colour_tree: Path, run: Run, tmp_path: Path) -> No
 
 
 def test_zero_steps_gives_an_untrained_head(colour_tree: Path, run: Run, tmp_path: Path) -> None:
-    done = run("retrain", "--image_dir", colour_tree, *FAST[:2], "--how_many_training_steps", 0)
+    done = run("retrain", "--image_dir", colour_tree, *FAST, "--how_many_training_steps", 0)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "work/output_graph.pb").exists()
 

@@ -22,7 +22,7 @@ from retrain.evaluation.metrics import (
 pytestmark = pytest.mark.slow
 
 Case = tuple[np.ndarray, np.ndarray]
-MEASURED = 50  # each draws a bootstrap
+MEASURED = 25  # each draws a bootstrap
 
 
 def measured(probabilities: np.ndarray, truth: np.ndarray | list[int]) -> Metrics:

@@ -87,6 +87,14 @@ def train(
     return backbone, head, seen
 
 
+@pytest.fixture(scope="module")
+def undisturbed(
+    photos: Colours, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Backbone, Head, list[StepResult]]:
+    """A training without validation photos."""
+    return train(photos, tmp_path_factory.mktemp("undisturbed"))
+
+
 def test_fifteen_photos_are_enough_to_learn_three_colours(photos: Colours, tmp_path: Path) -> None:
     validated = np.array([0, 5, 10])
     settings = replace(FAST, epochs=25)
@@ -120,12 +128,9 @@ def test_the_exported_graph_gives_keras_own_probabilities(
     assert last is not None
     np.testing.assert_allclose(found, softmax(last.logits), atol=1e-4)
     assert np.ptp(found, axis=0).max() > 1e-3  # photos do not all get the same answer
-
-
-def test_without_colour_two_photos_of_equal_brightness_are_the_same(
-    photos: Colours, tmp_path: Path
-) -> None:
-    backbone, _, _ = train(photos, tmp_path / "cnn", replace(FAST, grayscale=True, epochs=1))
+    if not grayscale:
+        return
+    # Without colour two photos of equal brightness are the same.
     coloured = np.empty((1, 20, 24, 3), np.uint8)
     coloured[:] = (100, 100, 100)
     tinted = coloured.copy()
@@ -137,18 +142,15 @@ def test_without_colour_two_photos_of_equal_brightness_are_the_same(
     np.testing.assert_allclose(pair[0], pair[1], atol=0.01 * pair.max())
 
 
-def test_the_same_seed_gives_the_same_graph(photos: Colours, tmp_path: Path) -> None:
-    short = replace(FAST, epochs=2)
-    first, head, _ = train(photos, tmp_path / "a", short)
-    again, same_head, _ = train(photos, tmp_path / "b", short)
-    other, _, _ = train(photos, tmp_path / "c", replace(short, seed=2))
+def test_the_same_seed_gives_the_same_graph(
+    photos: Colours, undisturbed: tuple[Backbone, Head, list[StepResult]], tmp_path: Path
+) -> None:
+    first, head, seen = undisturbed
+    again, same_head, _ = train(photos, tmp_path / "b")
+    other, _, _ = train(photos, tmp_path / "c", replace(FAST, seed=2))
     assert first.info == again.info != other.info
     np.testing.assert_array_equal(head.weights, same_head.weights)
-
-
-def test_without_validation_photos(photos: Colours, tmp_path: Path) -> None:
-    _, _, seen = train(photos, tmp_path / "cnn", replace(FAST, epochs=2))
-    assert [result.validation for result in seen] == [None, None]
+    assert [result.validation for result in seen] == [None] * FAST.epochs
 
 
 def test_some_epochs_are_said(
@@ -164,7 +166,6 @@ def test_some_epochs_are_said(
     assert "train accuracy" in said[0] and "validation accuracy" in said[0] and "(N=3)" in said[0]
 
 
-LONG = replace(FAST, epochs=60)
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -180,13 +181,18 @@ def die(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(die)
-tests.train(tests.read_colours(Path(sys.argv[2])), folder, tests.LONG)
+tests.train(tests.read_colours(Path(sys.argv[2])), folder)
 """
 
 
-def test_killed_it_resumes_to_the_same_bits(tree: Path, photos: Colours, tmp_path: Path) -> None:
-    expected, expected_head, seen = train(photos, tmp_path / "undisturbed", LONG)
-    assert len(seen) == LONG.epochs
+def test_killed_it_resumes_to_the_same_bits(
+    tree: Path,
+    photos: Colours,
+    undisturbed: tuple[Backbone, Head, list[StepResult]],
+    tmp_path: Path,
+) -> None:
+    expected, expected_head, seen = undisturbed
+    assert len(seen) == FAST.epochs
     folder = tmp_path / "killed"
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(REPO / "tests" / "training"), str(tree), str(folder)],
@@ -195,12 +201,12 @@ def test_killed_it_resumes_to_the_same_bits(tree: Path, photos: Colours, tmp_pat
     )
     assert killed.returncode == -signal.SIGKILL
     done = epoch_in(folder) - 1
-    assert done == 2 < LONG.epochs
-    backbone, head, seen = train(photos, folder, replace(LONG, resume=True))
-    assert [result.step for result in seen] == list(range(done + 1, LONG.epochs + 1))
+    assert done == 2 < FAST.epochs
+    backbone, head, seen = train(photos, folder, replace(FAST, resume=True))
+    assert [result.step for result in seen] == list(range(done + 1, FAST.epochs + 1))
     np.testing.assert_array_equal(head.weights, expected_head.weights)
     assert backbone.info == expected.info  # with a digest of the weights
-    again, same_head, seen = train(photos, folder, replace(LONG, resume=True))
+    again, same_head, seen = train(photos, folder, replace(FAST, resume=True))
     assert (again, seen) == (backbone, [])
     np.testing.assert_array_equal(same_head.weights, head.weights)
 
