@@ -28,6 +28,7 @@ def verdict_of_run(config: TrainConfig, result: TrainResult) -> Verdict:
         findings=config.graph.beside(AUDIT_CSV),
         module=module,
         rival=RIVAL if _could_be_better(RIVAL, module) else "",
+        regroups=_regroups(config, result),
     )
     use = None if config.graph.is_rejected else places.use
     curve = result.folds
@@ -43,6 +44,12 @@ def verdict_of_evaluation(judged: GraphEvaluation, graph: Path) -> Verdict:
     steps = next_steps(judged.metrics, places)
     verdict = judge(judged.metrics, steps, places.use, what=judged.what)
     return replace(verdict, usable=NOTHING_NEW, sure="") if judged.all_seen else verdict
+
+
+def _regroups(config: TrainConfig, result: TrainResult) -> bool:
+    """Tell whether --keep_together duplicates would divide the photos otherwise."""
+    given = any(photo.given_set is not None for photo in result.dataset.index.photos)
+    return config.data.split != "legacy" and not config.data.keeps_duplicates and not given
 
 
 def _could_be_better(rival: str, module: str) -> bool:

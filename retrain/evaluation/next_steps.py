@@ -40,6 +40,7 @@ class Places:
         findings: The table of what the audit found; None where there is none.
         module: The network's name, to be compared with `rival`.
         rival: A network that may be better and can be had without network; "" for none.
+        regroups: The run divides the photos itself, so that it can keep copies in one set.
     """
 
     image_dir: str
@@ -48,6 +49,7 @@ class Places:
     findings: Path | None = None
     module: str = ""
     rival: str = ""
+    regroups: bool = False
 
     def again(self, *options: str) -> str:
         """Return the command that repeats the run, with these options; "" without a record."""
@@ -82,10 +84,8 @@ def next_steps(
     if not metrics.count:
         more = places.again("--testing_percentage", "20")
         found.append(Step("Keep photos for a test", more))
-    if audit is not None and (leaking := leaks(audit)):
-        pairs = counted(len(leaking), "pair")
-        what = f"Take out copies ({pairs} in two sets, see {places.findings}), train again"
-        found.append(Step(what, again, "copies"))
+    if audit is not None:
+        found += _apart(audit, places)
     if suspects := _suspects(audit):
         photos = counted(suspects, "photo")
         what = f"Check the labels of {photos} in {places.findings}, train again"
@@ -101,6 +101,20 @@ def next_steps(
                          "--image_dir", places.image_dir)  # fmt: skip
         found.append(Step("See if a larger network does better", command))
     return tuple(found)
+
+
+def _apart(audit: Audit, places: Places) -> list[Step]:
+    """List what to do about pairs in two sets, which make the accuracy look too good."""
+    apart = [finding for finding in audit.findings if finding.other_set not in ("", finding.set)]
+    if apart and places.regroups:
+        command = places.again("--keep_together", "duplicates")
+        pairs = counted(len(apart), "pair")
+        return [Step(f"Keep copies and bursts in one set ({pairs} in two)", command, "copies")]
+    if leaking := leaks(audit):
+        pairs = counted(len(leaking), "pair")
+        what = f"Take out copies ({pairs} in two sets, see {places.findings}), train again"
+        return [Step(what, places.again(), "copies")]
+    return []
 
 
 def _suspects(audit: Audit | None) -> int:

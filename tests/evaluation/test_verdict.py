@@ -1,5 +1,6 @@
 """The verdict: what it says for good, weak, vague and useless results, and what to do next."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,14 @@ def test_each_step_has_its_reason_and_its_command(name: str) -> None:
     (confusion, audit, growing), step = STEPS[name]
     found = next_steps(metrics_of(confusion), PLACES, audit=audit, growing=growing)
     assert step in found
+
+
+def test_copies_are_kept_in_one_set_where_the_run_divides_the_photos() -> None:
+    places = replace(PLACES, regroups=True)
+    scene = replace(LEAK, kind="same_scene", severity="note")
+    (step, *_) = next_steps(metrics_of(GOOD), places, audit=audit_of(LEAK, scene))
+    assert step == Step("Keep copies and bursts in one set (2 pairs in two)",
+                        f"{AGAIN} --keep_together duplicates", "copies")  # fmt: skip
 
 
 def test_a_clean_result_asks_for_nothing_and_what_is_urgent_comes_first() -> None:
