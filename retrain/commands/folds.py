@@ -7,7 +7,8 @@ import numpy as np
 
 from retrain._version import __version__
 from retrain.config import TrainConfig
-from retrain.data.split import group_numbers
+from retrain.data.split import Tie, group_numbers
+from retrain.evaluation.audit.audit import Audit
 from retrain.evaluation.learning_curve import LearningCurve, heads_of_curve, learning_curve
 from retrain.features.dataset import Dataset
 from retrain.training.head import Head
@@ -21,8 +22,13 @@ FORMAT = 2  # of what is kept
 MOST_PHOTOS, MOST_STEPS, MOST_SOLVED = 20_000, 10_000, 5_000
 
 
-def curve_of(config: TrainConfig, dataset: Dataset) -> LearningCurve | None:
+def curve_of(
+    config: TrainConfig, dataset: Dataset, audit: Audit | None = None
+) -> LearningCurve | None:
     """Return the learning curve of a linear head on a module's features; else None.
+
+    Pictures and scenes that the audit found twice share a fold, whatever their sets are, else the
+    figures would flatter.
 
     None, too, for so many photos or steps that it would take long. (Heads on a layer or a network
     that was trained itself would have seen all photos already.)
@@ -43,6 +49,8 @@ def curve_of(config: TrainConfig, dataset: Dataset) -> LearningCurve | None:
         config.augment,
     )
     digest.update(repr(sections).encode())
+    ties = _ties(dataset, audit)
+    digest.update(repr(ties).encode())
     rows = zip(dataset.index.photos, dataset.keys, dataset.split.sets.tolist(), strict=True)
     for photo, key, which in rows:
         digest.update(repr((photo.path, photo.label, key, which)).encode())
@@ -62,7 +70,7 @@ def curve_of(config: TrainConfig, dataset: Dataset) -> LearningCurve | None:
         curve = learning_curve(
             dataset.features,
             dataset.photo_labels,
-            _groups(dataset),
+            _groups(dataset, ties),
             train=train,
             seed=config.batches.seed,
         )
@@ -70,11 +78,19 @@ def curve_of(config: TrainConfig, dataset: Dataset) -> LearningCurve | None:
     return curve
 
 
-def _groups(dataset: Dataset) -> list[str]:
-    """Return a key for each photo, the same for photos that the split keeps together."""
+def _ties(dataset: Dataset, audit: Audit | None) -> list[Tie]:
+    """Return the pairs of equal pictures or scenes, by digest."""
+    keys = zip(dataset.index.photos, dataset.keys, strict=True)
+    key_of = {photo.path: key for photo, key in keys}
+    found = audit.findings if audit is not None else ()
+    return [(key_of[each.path], key_of[each.other]) for each in found if each.other]
+
+
+def _groups(dataset: Dataset, ties: list[Tie]) -> list[str]:
+    """Return a key for each photo, the same for photos that belong together."""
     photos = dataset.index.photos
     digests = {photo.path: key for photo, key in zip(photos, dataset.keys, strict=True)}
-    return [number.hex() for number in group_numbers(photos, digests).tolist()]
+    return [number.hex() for number in group_numbers(photos, digests, ties).tolist()]
 
 
 def _to_json(curve: LearningCurve | None) -> bytes:

@@ -149,7 +149,7 @@ def _train(
         # Features trained on these labels would hide their mistakes.
         audit = audit_of(config, audited, outputs)
         laps.end("audit")
-        folds = curve_of(config, dataset) if config.page is not None else None
+        folds = curve_of(config, dataset, audit) if config.page is not None else None
         laps.end("folds")
         comparison = compared(config, dataset, labels, assessment=assessment)
         faults = missed_gates(config, assessment, audit=audit, comparison=comparison)

@@ -16,6 +16,7 @@ from retrain.training.config import BatchConfig
 from retrain.training.head import Head
 from retrain.training.sampler import Sampler
 from retrain.utils.logs import print_result
+from retrain.utils.text import plain
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def _say_trial(trial: Trial) -> None:
             f"Calibrated on {trial.photos} validation photos: temperature {trial.temperature:.3f}"
         )
     else:
-        log.info(f"Not calibrated, because it does not help: {trial.sentence()}")
+        log.info(plain(f"Not calibrated, because it does not help: {trial.sentence()}"))
 
 
 def _say_threshold(
@@ -142,6 +143,6 @@ def assess(
         )
     else:
         log.warning("there is no test photo, so no test accuracy: see --testing_percentage")
-    plain = evaluate(head, dataset.features, dataset.labels, rows=rows)
-    uncalibrated = compute_metrics(plain.probabilities, plain.truth, labels, rng=resample)
+    as_trained = evaluate(head, dataset.features, dataset.labels, rows=rows)
+    uncalibrated = compute_metrics(as_trained.probabilities, as_trained.truth, labels, rng=resample)
     return Assessment(evaluation, metrics, uncalibrated)

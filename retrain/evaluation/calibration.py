@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrain.utils.numerics import softmax
+from retrain.utils.text import percent
 
 COLDEST, HOTTEST = 0.1, 10.0
 HALVINGS = 40  # of that interval; enough for a float32's precision
@@ -43,7 +44,7 @@ class Trial:
     def sentence(self) -> str:
         """Say what calibration does on the folds."""
         losses = " to ".join(f"{loss:.3f}" for loss in self.log_loss)
-        errors = " to ".join(f"{error:.1%}" for error in self.error)
+        errors = " to ".join(percent(error) for error in self.error)
         return (
             f"on folds of the {self.photos} validation photos, log loss goes from {losses} and the "
             f"distance of mean score and accuracy from {errors}, with temperatures of "

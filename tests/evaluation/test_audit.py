@@ -33,6 +33,7 @@ from retrain.features.dataset import prepare
 from retrain.features.matrix import FeatureMatrix
 from retrain.features.neighbours import nearest, unit_vectors
 from retrain.utils.logs import console
+from retrain.utils.text import plain
 
 NETWORK = Recipe(128, 128)
 
@@ -319,9 +320,9 @@ def test_a_label_worth_a_look_has_its_chance_and_two_remedies(
     (found,) = audit.of_kind("suspected_label")
     assert (found.path, found.suggested, found.exclude) == ("blue/red.png", "red", True)
     assert found.score is not None and found.score > 0.5
-    assert f"{found.score:.0%}: label it 'red', or exclude it" in found.detail
+    assert f"{100 * found.score:.0f} %: label it 'red', or exclude it" in found.detail
     (line,) = [line for line in audit_lines(audit, Path("audit.csv")) if "worth a look" in line]
-    assert line.endswith(": 1, " + expected_errors([found.score]))
+    assert line.endswith(": 1, " + plain(expected_errors([found.score])))
     write_audit_csv(audit, tmp_path / "audit.csv")
     with open(tmp_path / "audit.csv", newline="", encoding="utf-8") as file:
         rows = {row["path"]: row for row in csv.DictReader(file)}

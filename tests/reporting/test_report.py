@@ -83,7 +83,7 @@ def test_the_page_has_every_section_and_says_the_accuracy_with_its_interval(show
     assert f"{interval.low * 100:.1f} to {interval.high * 100:.1f}" in read.text
     assert "retrain --image_dir flowers" in read.text and "/tmp/output_graph.pb" in read.text
     assert "gone.jpg: the file is empty" in read.text
-    assert "about 80% should be wrong" in read.text
+    assert "about 80\N{NO-BREAK SPACE}% should be wrong" in read.text
     assert f"{inputs.labels[1]} or exclude?" in read.text
 
 

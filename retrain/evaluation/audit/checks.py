@@ -98,7 +98,7 @@ def suspected_label(evidence: Evidence) -> Iterator[Finding]:
             "suspected_label",
             "warning",
             suspect.row,
-            detail=f"wrong by a chance of {suspect.chance:.0%}: "
+            detail=f"wrong by a chance of {100 * suspect.chance:.0f} %: "
             f"label it {other!r}, or exclude it if it shows none of the classes",
             suggested=other,
             score=suspect.chance,

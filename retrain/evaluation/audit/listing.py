@@ -13,7 +13,7 @@ from retrain.evaluation.audit.balance import Balance
 from retrain.evaluation.audit.checks import CHECKS
 from retrain.evaluation.audit.finding import Finding
 from retrain.utils.files import write_bytes
-from retrain.utils.text import csv_row
+from retrain.utils.text import csv_row, plain
 
 SHOWN = 3  # findings of a kind on the terminal
 
@@ -97,7 +97,7 @@ def audit_lines(audit: Audit, listed: Path, unseen: str = "") -> list[str]:
             severities = {finding.severity for finding in found}
             severity = "warning" if "warning" in severities else "note"
             name = kind.replace("_", " ")
-            more = f", {sum_up(kind, audit)}" if check.sum_up else ""
+            more = plain(f", {sum_up(kind, audit)}") if check.sum_up else ""
             lines.append(f"{severity}: {name} ({check.meaning}): {len(found)}{more}")
             found.sort(key=lambda finding: finding.severity != "warning")
             lines += _worst(found, listed)

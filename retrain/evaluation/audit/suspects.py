@@ -10,6 +10,7 @@ import numpy as np
 from retrain.evaluation.audit.label_noise import chances_of_error
 from retrain.evaluation.folds import folds
 from retrain.utils.progress import progress
+from retrain.utils.text import percent
 
 FOLDS = 5
 # scikit-learn's C on unit vectors, see `_centre`. Of powers of ten and their thirds, and of
@@ -77,7 +78,7 @@ def expected_errors(chances: Sequence[float]) -> str:
     half = 1.96 * math.sqrt(sum(chance * (1 - chance) for chance in chances))
     low, high = max(0, math.floor(mean - half + 0.5)), min(count, math.floor(mean + half + 0.5))
     among = f"{low} to {high}" if low < high else f"{low}"
-    return f"about {mean / count:.0%} should be wrong ({among} of {count})"
+    return f"about {percent(mean / count, 0)} should be wrong ({among} of {count})"
 
 
 def _centre(units: np.ndarray) -> None:
