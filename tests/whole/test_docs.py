@@ -156,7 +156,9 @@ def test_readme_program_runs(
     shutil.copy(photo, readme_folder / "photo.jpg")
     monkeypatch.chdir(readme_folder)
     exec(program, {"__name__": "__main__"})
-    assert "photo.jpg [('" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for said in ("<trained output_graph.pb: ", "<photo.jpg: ", "photo.jpg [('", "<audit of "):
+        assert said in printed
 
 
 PHOTOS = 12  # of a class
