@@ -214,7 +214,8 @@ class Caches:
             if different and not wrong:
                 wrong.append(f"{use}: other {', '.join(different)}")
             after = state_of(self.cache)
-            made = {kind_of(Path(name)) for name, _ in after.items() - before.items()} - right.made
+            made = {kind_of(Path(name)) for name, _ in after.items() - before.items()}
+            made &= right.opened - right.made
             if made and said and turn == "damaged" and "damaged" not in run.done.stderr:
                 wrong.append(f"{use}: made anew without a word: {', '.join(sorted(made))}")
             faults += [f"{turn}: {one}" for one in wrong]
