@@ -11,7 +11,7 @@ from retrain.evaluation.audit.balance import balance
 from retrain.evaluation.audit.finding import Finding
 from retrain.evaluation.metrics import Metrics, compute_metrics
 from retrain.evaluation.next_steps import Places, Step, next_steps
-from retrain.evaluation.verdict import judge
+from retrain.evaluation.verdict import is_vague, judge
 
 LABELS = ["daisy", "roses", "tulips"]
 USE = Step("Use it", "label-image --graph g.pb PHOTO")
@@ -69,6 +69,11 @@ def test_folds_of_all_photos_decide_where_test_photos_are_few() -> None:
         "85.1\N{NO-BREAK SPACE}% of 175 photos are recognised "
         "(95 % interval 79.1 to 89.7\N{NO-BREAK SPACE}%)"
     )
+
+
+@pytest.mark.parametrize(("confusion", "vague"), [(NONE, True), (FEW, True), (GOOD, False)])
+def test_folds_are_shown_where_test_photos_are_few(confusion: list[list[int]], vague: bool) -> None:
+    assert is_vague(metrics_of(confusion)) == vague
 
 
 def test_the_weakest_class_is_told_with_what_it_is_taken_for() -> None:
