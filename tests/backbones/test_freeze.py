@@ -36,7 +36,7 @@ def test_a_saved_model_folder_is_a_module(
     tf.saved_model.save(colour_module(tf), str(tmp_path / "mean colour"))
     command = ("--image_dir", colour_tree, "--tfhub_module", tmp_path / "mean colour",
                "--how_many_training_steps", 200, "--learning_rate", 5,
-               "--model_dir", tmp_path / "modules")  # fmt: skip
+               "--model_dir", tmp_path / "modules", "--no-report")  # fmt: skip
     done = run("retrain", *command)
     assert done.returncode == 0, done.stderr
     assert "Freezing " in done.stderr
@@ -59,14 +59,17 @@ def test_a_module_with_a_signature_only(
     signature = module.__call__.get_concrete_function()
     tf.saved_model.save(holder, str(tmp_path / "m"), signatures=signature)
     done = run("retrain", "--image_dir", colour_tree, "--tfhub_module", tmp_path / "m",
-               "--how_many_training_steps", 20, "--model_dir", tmp_path / "modules")  # fmt: skip
+               "--how_many_training_steps", 20, "--model_dir", tmp_path / "modules",
+               "--no-report")  # fmt: skip
     assert done.returncode == 0, done.stderr
 
 
-def test_the_bundled_folder_by_its_path(colour_tree: Path, run: Run, tmp_path: Path) -> None:
+def test_the_bundled_folder_by_its_path(
+    frozen_tiny: Path, colour_tree: Path, run: Run, tmp_path: Path
+) -> None:
     """The bundled SavedModel goes the way of any other, and its features are found again."""
-    fast = ("--image_dir", colour_tree, "--how_many_training_steps", 5,
-            "--model_dir", tmp_path / "modules", "--bottleneck_dir", tmp_path / "b")  # fmt: skip
+    fast = ("--image_dir", colour_tree, "--how_many_training_steps", 5, "--no-report",
+            "--model_dir", frozen_tiny, "--bottleneck_dir", tmp_path / "b")  # fmt: skip
     run("retrain", *fast, "--tfhub_module", TINY)
     done = run("retrain", *fast, "--tfhub_module", BUNDLED_FOLDER / TINY)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
-from hub_server import HubServer
+from hub_server import HubServer, module_archive
 
 from retrain.backbones.sources.cache import FrozenStore
 from retrain.config import TrainConfig
@@ -105,8 +105,14 @@ def contents(*folders: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def test_no_byte_of_a_run_holds_a_secret(
-    hub: HubServer, tmp_path: Path, colour_tree: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    hub: HubServer,
+    small_module: Path,
+    tmp_path: Path,
+    colour_tree: Path,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    hub.module = module_archive(root=small_module)
     monkeypatch.setenv("RETRAIN_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "hub"))
     host = hub.url.removeprefix("http://")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, Run
-from hub_server import HubServer
+from hub_server import HubServer, module_archive
 
 from retrain.backbones.bundled import BUNDLED_FOLDER
 from retrain.backbones.freeze.input_config import InputConfig, parse_range, parse_size
@@ -50,10 +50,12 @@ def test_show_tells_all_facts(run: Run, tmp_path: Path) -> None:
 
 
 def test_fetch_prepares_a_machine_without_network(
-    run: Run, colour_tree: Path, tmp_path: Path
+    run: Run, small_module: Path, colour_tree: Path, tmp_path: Path
 ) -> None:
     """What was fetched into --model_dir is all that the other machine needs."""
-    with HubServer().running() as server:
+    hub = HubServer()
+    hub.module = module_archive(root=small_module)
+    with hub.running() as server:
         url = f"{server.url}/hub/google/tiny/1"
         done = run("retrain", "modules", "fetch", url, "--model_dir", tmp_path / "modules",
                    TFHUB_CACHE_DIR=str(tmp_path / "hub"))  # fmt: skip
@@ -63,7 +65,7 @@ def test_fetch_prepares_a_machine_without_network(
     shutil.rmtree(tmp_path / "hub")
     (tmp_path / "modules").rename(tmp_path / "carried")
     done = run("retrain", "--image_dir", colour_tree, "--tfhub_module", url, "--model_dir",
-               tmp_path / "carried", "--how_many_training_steps", 5)  # fmt: skip
+               tmp_path / "carried", "--how_many_training_steps", 5, "--no-report")  # fmt: skip
     assert done.returncode == 0, done.stderr
     listed = run("retrain", "modules", "list", "--model_dir", tmp_path / "carried").stdout
     assert "hub-google-tiny-1" in listed.splitlines()[-1]
@@ -72,8 +74,8 @@ def test_fetch_prepares_a_machine_without_network(
     assert "TF2 SavedModel" in shown.stdout
 
 
-def test_verify_finds_damage(run: Run, tmp_path: Path) -> None:
-    resolve(str(BUNDLED_FOLDER / TINY), InputConfig(), tmp_path)
+def test_verify_finds_damage(frozen_tiny: Path, run: Run, tmp_path: Path) -> None:
+    shutil.copytree(frozen_tiny, tmp_path, dirs_exist_ok=True)
     sound = run("retrain", "modules", "verify", "--model_dir", tmp_path)
     assert (sound.returncode, sound.stdout.splitlines()) == (
         0, ["mobilenet_v1_100_224: ok", f"{TINY}: ok", f"{TINY}: ok"]

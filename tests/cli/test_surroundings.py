@@ -93,6 +93,9 @@ def test_a_full_disk_behind_stdout(command: tuple[object, ...], shell: Shell) ->
 @pytest.mark.parametrize("command", COMMANDS, ids=named)
 def test_a_full_disk_behind_stderr(command: tuple[object, ...], shell: Shell) -> None:
     assert shell(command, "2>/dev/full").returncode == 0
+
+
+def test_a_full_disk_behind_stderr_of_what_fails(shell: Shell) -> None:
     failing = shell(("label-image", "--graph", "GRAPH", "none.jpg"), "2>/dev/full")
     assert failing.returncode == 1
 

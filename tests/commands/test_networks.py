@@ -45,7 +45,6 @@ def manifest_of(path: Path) -> dict[str, object]:
             "--sampling",
             "uniform",
         ),
-        ("--fine_tune", "LAST_2", "--epochs", "2"),
     ],
 )
 def test_each_way_trains_exports_and_labels(
@@ -70,15 +69,19 @@ def test_a_hidden_layer_is_in_the_graph(colour_tree: Path, run: Run, tmp_path: P
     assert manifest_of(tmp_path / "work" / "output_graph.pb")["learning_rate"] == 0.001
 
 
-def test_fine_tuning_is_compared_and_resumed(colour_tree: Path, run: Run, tmp_path: Path) -> None:
-    command = ("retrain", "--image_dir", colour_tree, *SMALL, "--how_many_training_steps", 50,
-               "--fine_tune", "all", "--epochs", 2)  # fmt: skip
+def test_fine_tuning_is_compared_and_resumed(
+    small_module: Path, colour_tree: Path, run: Run, tmp_path: Path
+) -> None:
+    command = ("retrain", "--image_dir", colour_tree, "--tfhub_module", small_module, "--solver",
+               "lbfgs", "--no-report", "--fine_tune", "LAST_2", "--epochs", 2)  # fmt: skip
     done = run(*command)
     assert done.returncode == 0, done.stderr
     assert "Fine-tuned: 100.0% of " in done.stdout and "with the head only" in done.stdout
     work = tmp_path / "work"
     first = (work / "output_graph.pb").read_bytes()
     assert str(manifest_of(work / "output_graph.pb")["backbone"]).count("_tuned")
+    labelled = run("label-image", "--graph", "output_graph.pb", colour_tree / "green" / "001.png")
+    assert labelled.stdout.startswith("green (score=")
     again = run(*command, "--resume")
     assert again.returncode == 0, again.stderr
     assert "Epoch 1 of 2" not in again.stderr  # it was at its end

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import COLOURS, REPO, TINY, write_colour_tree
+from small_networks import SIDE, SMALL_WIDTH
 
 from retrain.backbones.backbone import Backbone, read_backbone
 from retrain.backbones.bundled import BUNDLED_FOLDER
@@ -39,9 +40,9 @@ pytestmark = pytest.mark.slow
 
 MODULE = BUNDLED_FOLDER / TINY
 
-SETTINGS = TuningSettings(epochs=5, batch_size=4, learning_rate=2e-3, patience=0, seed=5)
+SETTINGS = TuningSettings(epochs=15, batch_size=4, learning_rate=3e-2, patience=0, seed=5)
 BF16_OPTION = "auto_mixed_precision_onednn_bfloat16"
-NO_HEAD = Head(np.zeros((256, 3), np.float32), np.zeros(3, np.float32))
+NO_HEAD = Head(np.zeros((SMALL_WIDTH, 3), np.float32), np.zeros(3, np.float32))
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +65,12 @@ def photos_of(tree: Path) -> TuningPhotos:
     )
 
 
-def tune(tree: Path, folder: Path, settings: TuningSettings = SETTINGS) -> tuple[Backbone, Head]:
-    original = read_backbone(MODULE / "assets.extra")
+def tune(
+    module: Path, tree: Path, folder: Path, settings: TuningSettings = SETTINGS
+) -> tuple[Backbone, Head]:
+    original = read_backbone(module / "assets.extra")
     return fine_tune(
-        MODULE, original, NO_HEAD, photos=photos_of(tree), settings=settings, folder=folder
+        module, original, NO_HEAD, photos=photos_of(tree), settings=settings, folder=folder
     )
 
 
@@ -85,18 +88,24 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def module(small_module: Path) -> Path:
+    """The README's own command tunes a bundled one (whole/test_docs.py)."""
+    return small_module
+
+
+@pytest.fixture(scope="module")
 def undisturbed(
-    tree: Path, tmp_path_factory: pytest.TempPathFactory
+    module: Path, tree: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Backbone, Head]:
     folder = tmp_path_factory.mktemp("undisturbed")
-    return folder, *tune(tree, folder)
+    return folder, *tune(module, tree, folder)
 
 
 def test_the_frozen_result_says_what_was_trained(
-    tree: Path, undisturbed: tuple[Path, Backbone, Head]
+    module: Path, tree: Path, undisturbed: tuple[Path, Backbone, Head]
 ) -> None:
     folder, backbone, head = undisturbed
-    original = read_backbone(MODULE / "assets.extra")
+    original = read_backbone(module / "assets.extra")
     photos = photos_of(tree)
     truth = photos.labels[photos.validation]
     found = features(backbone, photos, photos.validation)
@@ -119,7 +128,7 @@ sys.path.insert(0, sys.argv[1])
 import test_finetuning as tests
 from retrain.training.finetune import fine_tune
 fine_tune.CHECKPOINT_SECONDS = 0.0
-folder = Path(sys.argv[3])
+module, tree, folder = map(Path, sys.argv[2:])
 
 def die_in_mid_epoch(event, arguments):
     # Before a checkpoint takes the place of one within the second epoch or a later one.
@@ -129,24 +138,24 @@ def die_in_mid_epoch(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(die_in_mid_epoch)
-tests.tune(Path(sys.argv[2]), folder)
+tests.tune(module, tree, folder)
 """
 
 
 def test_killed_in_mid_epoch_it_resumes_to_the_same_weights(
-    tree: Path, undisturbed: tuple[Path, Backbone, Head], tmp_path: Path
+    module: Path, tree: Path, undisturbed: tuple[Path, Backbone, Head], tmp_path: Path
 ) -> None:
     folder = tmp_path / "killed"
     tests = str(REPO / "tests" / "training")
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, tests, str(tree), str(folder)],
+        [sys.executable, "-c", KILLED, tests, str(module), str(tree), str(folder)],
         env={**os.environ, "PYTHONPATH": f"{REPO}:{REPO / 'tests'}"},
         stderr=subprocess.DEVNULL,
     )
     assert killed.returncode == -signal.SIGKILL
     standing = standing_in(folder)
     assert standing is not None and standing["epoch"] == 2 and standing["done"]
-    backbone, head = tune(tree, folder, replace(SETTINGS, resume=True))
+    backbone, head = tune(module, tree, folder, replace(SETTINGS, resume=True))
     _, expected_backbone, expected = undisturbed
     np.testing.assert_allclose(head.weights, expected.weights, atol=1e-5)
     photos = photos_of(tree)
@@ -167,38 +176,37 @@ def standing_in(folder: Path) -> dict[str, float] | None:
 
 
 def test_a_finished_one_resumes_to_its_result_without_training(
-    tree: Path, undisturbed: tuple[Path, Backbone, Head]
+    module: Path, tree: Path, undisturbed: tuple[Path, Backbone, Head]
 ) -> None:
     folder, backbone, head = undisturbed
     written = (folder / FILE).stat().st_mtime_ns
-    again, same = tune(tree, folder, replace(SETTINGS, resume=True))
+    again, same = tune(module, tree, folder, replace(SETTINGS, resume=True))
     assert again == backbone
     np.testing.assert_array_equal(same.weights, head.weights)
     assert (folder / FILE).stat().st_mtime_ns == written
 
 
 def test_a_checkpoint_of_another_training_is_refused(
-    tree: Path, undisturbed: tuple[Path, Backbone, Head]
+    module: Path, tree: Path, undisturbed: tuple[Path, Backbone, Head]
 ) -> None:
     folder, _, _ = undisturbed
     with pytest.raises(RetrainError, match="other settings: give the same ones again"):
-        tune(tree, folder, replace(SETTINGS, seed=6, resume=True))
+        tune(module, tree, folder, replace(SETTINGS, seed=6, resume=True))
 
 
-def test_bf16_trains_as_well_as_f32(tree: Path, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, precision="bf16", learning_rate=5e-4)
-    backbone, head = tune(tree, tmp_path, settings)
+def test_bf16_trains_as_well_as_f32(module: Path, tree: Path, tmp_path: Path) -> None:
+    backbone, head = tune(module, tree, tmp_path, replace(SETTINGS, precision="bf16"))
     photos = photos_of(tree)
     probabilities = head.probabilities(features(backbone, photos, photos.validation))
     assert accuracy(probabilities, photos.labels[photos.validation]) == 1.0
 
 
-def test_bf16_rounds_what_is_computed_and_not_the_weights(tree: Path) -> None:
+def test_bf16_rounds_what_is_computed_and_not_the_weights(module: Path, tree: Path) -> None:
     photos = photos_of(tree)
-    source = PhotoSource(photos, 128, 128, distortion=Distortion(), seed=0)
+    source = PhotoSource(photos, SIDE, SIDE, distortion=Distortion(), seed=0)
 
     def one_step() -> tuple[float, TrainableModel]:
-        trainable = trainable_of_all_layers([])
+        trainable = trainable_of_all_layers(module, [])
         batches = trainable.batches(source.training(photos.train, 1, 7))
         return trainable.step(batches, 1e-4, 1), trainable
 
@@ -218,10 +226,10 @@ def test_bf16_ends_with_the_training() -> None:
     assert not tf.config.optimizer.get_experimental_options()[BF16_OPTION]
 
 
-def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:
-    info = read_backbone(MODULE / "assets.extra").info
+def test_last_n_leaves_the_variables_before_them_alone(module: Path, tree: Path) -> None:
+    info = read_backbone(module / "assets.extra").info
     trainable = TrainableModel(
-        MODULE,
+        module,
         info,
         NO_HEAD,
         last=2,
@@ -231,18 +239,18 @@ def test_last_n_leaves_the_variables_before_them_alone(tree: Path) -> None:
     )
     before = [variable.numpy() for variable in trainable.loaded.variables]
     photos = photos_of(tree)
-    source = PhotoSource(photos, 128, 128, distortion=Distortion(), seed=0)
+    source = PhotoSource(photos, SIDE, SIDE, distortion=Distortion(), seed=0)
     batches = trainable.batches(source.training(photos.train, 1, 4))
     trainable.step(batches, 0.001, 1)  # moves the head off zero: no gradient passes it before
     trainable.step(batches, 0.001, 2)
-    tuned = {id(variable) for variable in trainable.loaded.trainable_variables[-6:]}
+    tuned = {id(variable) for variable in trainable.loaded.trainable_variables[-5:]}
     changed = 0
     for variable, old in zip(trainable.loaded.variables, before, strict=True):
         if id(variable) in tuned:
             changed += not np.array_equal(variable.numpy(), old)
         else:
             np.testing.assert_array_equal(variable.numpy(), old)
-    assert changed == 6  # the last depthwise and the last pointwise kernel, each gamma and beta
+    assert changed == 5  # the last depthwise kernel, gamma and beta; the last pointwise one, beta
 
 
 DEVICES = """
@@ -255,10 +263,10 @@ tf = tests.import_tensorflow()
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 photos = tests.photos_of(Path(sys.argv[2]))
-source = tests.PhotoSource(photos, 128, 128, distortion=tests.Distortion(), seed=0)
+source = tests.PhotoSource(photos, tests.SIDE, tests.SIDE, distortion=tests.Distortion(), seed=0)
 found = []
 for devices in ([], ["CPU:0", "CPU:1"]):
-    trainable = tests.trainable_of_all_layers(devices)
+    trainable = tests.trainable_of_all_layers(Path(sys.argv[3]), devices)
     batches = trainable.batches(source.training(photos.train, 1, 7))  # 7, 7 and 4 photos
     losses = [trainable.step(batches, 1e-4, step) for step in (1, 2, 3)]
     found.append((losses, trainable.logits(source.plain(photos.validation, 4))))
@@ -268,13 +276,14 @@ np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-4)
 """
 
 
-def trainable_of_all_layers(devices: list[str]) -> TrainableModel:
+def trainable_of_all_layers(module: Path, devices: list[str]) -> TrainableModel:
     head = Head(
-        np.random.default_rng(0).normal(0, 0.1, (256, 3)).astype(np.float32), NO_HEAD.biases
+        np.random.default_rng(0).normal(0, 0.1, (SMALL_WIDTH, 3)).astype(np.float32),
+        NO_HEAD.biases,
     )
-    info = read_backbone(MODULE / "assets.extra").info
+    info = read_backbone(module / "assets.extra").info
     return TrainableModel(
-        MODULE,
+        module,
         info,
         head,
         last=None,
@@ -284,9 +293,9 @@ def trainable_of_all_layers(devices: list[str]) -> TrainableModel:
     )
 
 
-def test_two_devices_train_as_one_does(tree: Path) -> None:
+def test_two_devices_train_as_one_does(module: Path, tree: Path) -> None:
     subprocess.run(
-        [sys.executable, "-c", DEVICES, str(REPO / "tests" / "training"), str(tree)],
+        [sys.executable, "-c", DEVICES, str(REPO / "tests" / "training"), str(tree), str(module)],
         env={**os.environ, "PYTHONPATH": f"{REPO}:{REPO / 'tests'}"},
         check=True,
     )
@@ -384,21 +393,16 @@ def test_the_usual_rate_keeps_the_sum_of_what_a_step_moves() -> None:
 
 
 def test_a_rate_that_is_not_given_is_the_usual_one_of_what_is_trained(
-    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    module: Path,
+    tree: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    module = BUNDLED_FOLDER / "mobilenet_v1_100_224"
-    head = Head(np.zeros((1024, 3), np.float32), np.zeros(3, np.float32))
-    photos = photos_of(tree)
+    monkeypatch.setattr("retrain.training.finetune.config.SMALL", 20)
     settings = TuningSettings(last=1, epochs=1, warm_up=0, batch_size=18)
-    fine_tune(
-        module,
-        read_backbone(module / "assets.extra"),
-        head,
-        photos=photos,
-        settings=settings,
-        folder=tmp_path,
-    )
-    last = 1024 * 1024 + 2 * 1024  # a pointwise kernel, gamma and beta
+    tune(module, tree, tmp_path, settings)
+    last = 16 * SMALL_WIDTH + SMALL_WIDTH  # a pointwise kernel and beta
     assert f"learning rate {usual_rate(last):.1e}" in capsys.readouterr().err
 
 
