@@ -38,10 +38,13 @@ def test_the_lite_installation_is_the_whole_but_tensorflow() -> None:
 
 
 @pytest.mark.parametrize("gpu", [False, True])
-def test_auto_takes_an_engine_that_is_installed(gpu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_an_engine_that_is_installed(
+    gpu: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     monkeypatch.setattr(engine, "_nvidia_gpu_present", lambda: gpu)
     assert engine.choose_engine("auto", bundled_backbone(TINY), "f32").name.startswith("OpenVINO")
+    assert ("the GPU is not used" in caplog.text) == gpu
 
 
 def test_a_module_that_only_tensorflow_can_run_names_the_pip_line(

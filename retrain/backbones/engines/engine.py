@@ -61,7 +61,10 @@ def choose_engine(wanted: str, backbone: Backbone, precision: str) -> Engine:
     absent = [one.title for one in able.values() if not one.is_installed]
     able = {name: one for name, one in able.items() if one.is_installed}
     if _nvidia_gpu_present():
-        able = {name: one for name, one in able.items() if one.on_gpu} or able
+        on_gpu = {name: one for name, one in able.items() if one.on_gpu}
+        if not on_gpu and absent:
+            log.warning(f"the GPU is not used, because {absent[0]} is not installed: {PIP_LINE}")
+        able = on_gpu or able
     for entry, then in pairwise(able.values()):
         try:
             return _opened(entry, backbone, precision)
