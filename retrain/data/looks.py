@@ -58,8 +58,15 @@ class Look:
     small: bytes
 
     def pixels(self) -> np.ndarray:
-        """Return the small picture, (SIDE, SIDE, 3) uint8."""
+        """Return the small picture as it is in the file: (SIDE, SIDE, 3) uint8 YCbCr."""
         with Image.open(io.BytesIO(self.small)) as image:
+            image.draft("YCbCr", (SIDE, SIDE))
+            return np.asarray(image)
+
+    def coarse(self) -> np.ndarray:
+        """Return it in grey, an eighth as large: (SIDE / 8, SIDE / 8) uint8."""
+        with Image.open(io.BytesIO(self.small)) as image:
+            image.draft("L", (SIDE // 8, SIDE // 8))  # which JPEG files give at once
             return np.asarray(image)
 
 

@@ -16,7 +16,8 @@ from retrain.data.decoding.decode import DECODER
 from retrain.data.folder import Index
 from retrain.data.looks import VERSION as LOOKS
 from retrain.data.looks import Look, looks_at
-from retrain.data.sameness.judge import COARSE, NEITHER, PICTURE, coarse_of, judge
+from retrain.data.sameness.alignment import COARSE
+from retrain.data.sameness.judge import NEITHER, PICTURE, judge
 from retrain.data.split import Tie
 from retrain.features.matrix import FeatureMatrix
 from retrain.features.neighbours import Neighbours, nearest, unit_vectors
@@ -25,9 +26,9 @@ from retrain.utils.logs import warn_once
 
 VERSION = 1  # of the candidates and of the verdict on them
 NEIGHBOURS = 5
+BY_FEATURES = 3  # of these are judged: a copy is among them
 BY_LOOK = 1  # neighbours by small pictures, upright and mirrored
 FOLDER = "alike"  # in the folder of features
-BLOCK = 512  # looks that are decoded at a time
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,7 @@ def find_alike(neighbours: Neighbours, looks: Sequence[Look]) -> list[Alike]:
     count = len(looks)
     if count < 2:
         return []
-    coarse = np.concatenate(
-        [
-            coarse_of(read(np.arange(start, min(start + BLOCK, count))))
-            for start in range(0, count, BLOCK)
-        ]
-    )
+    coarse = np.stack([look.coarse() for look in looks]).astype(np.float32)
     first, second = _candidates(neighbours, coarse)
     verdicts, scores = judge(first, second, coarse=coarse, read=read)
     found = np.flatnonzero(verdicts != NEITHER)
@@ -152,9 +148,9 @@ def _candidates(neighbours: Neighbours, coarse: np.ndarray) -> tuple[np.ndarray,
     )
     by_look = [nearest(upright, BY_LOOK), nearest(upright, BY_LOOK, mirrored)]
     pairs = []
-    for found in (neighbours, *by_look):
-        own = np.repeat(np.arange(count), found.rows.shape[1])
-        other = found.rows.ravel()
+    for rows in (neighbours.rows[:, :BY_FEATURES], *(found.rows for found in by_look)):
+        own = np.repeat(np.arange(count), rows.shape[1])
+        other = rows.ravel()
         pairs.append(np.minimum(own, other) * count + np.maximum(own, other))
     codes = np.unique(np.concatenate(pairs))
     return codes // count, codes % count

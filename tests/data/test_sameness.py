@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from retrain.data.looks import look_at
-from retrain.data.sameness.alignment import align, shrunk, warped
-from retrain.data.sameness.judge import NEITHER, PICTURE, SCENE, coarse_of, judge
+from retrain.data.sameness.alignment import align_coarse, align_finely, shrunk, warped
+from retrain.data.sameness.judge import NEITHER, PICTURE, SCENE, judge
 
 PHOTOS = sorted((Path(__file__).parents[2] / "examples" / "flowers").glob("*/*.jpg"))[::60]
 
@@ -106,12 +106,11 @@ def verdicts(pairs: list[tuple[Image.Image, Image.Image]]) -> list[int]:
     for image in (image for pair in pairs for image in pair):
         file = io.BytesIO()
         image.save(file, "PNG")
-        looks.append(look_at(file.getvalue()).pixels())
-    pixels = np.stack(looks)
+        looks.append(look_at(file.getvalue()))
+    pixels = np.stack([look.pixels() for look in looks])
+    coarse = np.stack([look.coarse() for look in looks]).astype(np.float32)
     left = np.arange(0, len(pixels), 2)
-    found, scores = judge(
-        left, left + 1, coarse=coarse_of(pixels), read=lambda places: pixels[places]
-    )
+    found, scores = judge(left, left + 1, coarse=coarse, read=lambda places: pixels[places])
     assert (scores[found != NEITHER] > 0.5).all() and (scores <= 1.001).all()
     return [int(one) for one in found]
 
@@ -163,10 +162,12 @@ def test_alignment_finds_how_a_picture_was_cut_and_turned() -> None:
     maps = np.tile(true, (len(whole), 1, 1))
     seen, inside = warped(whole, maps)
     assert inside.all()
-    found = align(seen, whole)
+    roughly = align_coarse(shrunk(seen, 16), shrunk(whole, 16))
+    assert roughly.pairs.tolist() == list(range(len(whole)))
+    found = align_finely(seen, whole, roughly.maps)
     assert found.pairs.tolist() == list(range(len(whole)))
     np.testing.assert_allclose(found.maps, maps, atol=0.02)
-    assert len(align(whole[:0], whole[:0]).pairs) == 0
+    assert len(align_coarse(whole[:0], whole[:0]).pairs) == 0
 
 
 def test_shrinking_averages() -> None:

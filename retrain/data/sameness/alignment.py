@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+COARSE = 16  # pixels a side at the first level
 # Pixels a side, steps, and the correlation that a pair must have to go on. Pairs of other pictures
 # mostly end at the first level, which costs little.
-LEVELS = ((16, 6, 0.6), (32, 5, 0.6), (64, 2, 0.6))
+FIRST = ((COARSE, 3, 0.5), (COARSE, 3, 0.78))
+FINER = ((32, 4, 0.7), (64, 2, 0.65))
 SMALL = 1e-3  # keeps what is divided by from being 0
 LARGEST_STEP = 0.15  # of a coordinate that goes from -1 to 1
 
@@ -31,19 +33,47 @@ class Aligned:
     maps: np.ndarray
 
 
-def align(left: np.ndarray, right: np.ndarray) -> Aligned:
-    """Align m pairs of grey pictures (m, S, S) float32 and return those that fit on each other.
+def align_coarse(left: np.ndarray, right: np.ndarray) -> Aligned:
+    """Align m pairs of grey pictures (m, COARSE, COARSE) float32 and return those that fit roughly.
 
-    S is a multiple of 64. Displacements of a tenth of the side are found, larger ones may not be.
+    Displacements of a tenth of the side are found, larger ones may not be.
     """
-    pairs = np.arange(len(left))
     maps = np.tile(np.eye(2, 3, dtype=np.float32), (len(left), 1, 1))
-    for side, steps, least in LEVELS:
+    found = _align(left, right, maps, levels=FIRST)
+    plain = are_plain(found.maps)
+    return Aligned(found.pairs[plain], found.maps[plain])
+
+
+def align_finely(left: np.ndarray, right: np.ndarray, maps: np.ndarray) -> Aligned:
+    """Align m pairs of grey pictures (m, S, S) float32, from the `maps` of `align_coarse` on.
+
+    S is a multiple of 64. Returns the pairs that fit on each other.
+    """
+    return _align(left, right, maps, levels=FINER)
+
+
+def are_plain(maps: np.ndarray) -> np.ndarray:
+    """Tell which maps (m, 2, 3) may lie between a picture and its crop, or two shots of a burst."""
+    size = np.linalg.det(maps[:, :, :2])
+    skew = np.abs(maps[:, 0, 1]) + np.abs(maps[:, 1, 0])
+    plain: np.ndarray = (size > 0.55) & (size < 1.8) & (skew < 0.3)
+    return plain
+
+
+def _align(
+    left: np.ndarray,
+    right: np.ndarray,
+    maps: np.ndarray,
+    *,
+    levels: tuple[tuple[int, int, float], ...],
+) -> Aligned:
+    pairs = np.arange(len(left))
+    for side, steps, least in levels:
         if not len(pairs):
             break
         ours, theirs = shrunk(left[pairs], side), shrunk(right[pairs], side)
         for _ in range(steps):
-            maps = _step(ours, theirs, maps, robust=side > LEVELS[0][0])
+            maps = _step(ours, theirs, maps, robust=side > COARSE)
         fits = _correlation(ours, *warped(theirs, maps)) >= least
         pairs, maps = pairs[fits], maps[fits]
     return Aligned(pairs, maps)

@@ -34,6 +34,10 @@ class Structure:
         count: np.ndarray = np.isfinite(self.alike).sum(axis=1)
         return count
 
+    def of(self, pairs: np.ndarray) -> "Structure":
+        """Return that of some pairs."""
+        return Structure(self.alike[pairs], self.brightness[pairs])
+
     def least(self, share: float) -> np.ndarray:
         """Return the similarity (m,) that this share of the textured blocks does not reach."""
         ordered = np.sort(self.alike, axis=1)  # NaN come last
@@ -117,9 +121,9 @@ class Colours:
     most: np.ndarray
     worst: np.ndarray
 
-    def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return cast, most and worst."""
-        return self.cast, self.most, self.worst
+    def of(self, pairs: np.ndarray) -> "Colours":
+        """Return those of some pairs."""
+        return Colours(self.cast[pairs], self.most[pairs], self.worst[pairs])
 
 
 def colours(ours: np.ndarray, theirs: np.ndarray, maps: np.ndarray | None = None) -> Colours:
@@ -140,7 +144,7 @@ def colours(ours: np.ndarray, theirs: np.ndarray, maps: np.ndarray | None = None
     strengths = [np.sqrt((weights * part**2).sum(axis=(1, 2, 3))) + FAINT for part in (left, right)]
     gain = np.clip(strengths[1] / strengths[0], 1 / MOST_GAIN, MOST_GAIN)[:, None, None, None]
     apart = np.sqrt((weights * (right - gain * left) ** 2).sum(axis=3)) / np.sqrt(gain[..., 0])
-    ordered = np.sort(apart.reshape(len(apart), -1), axis=1)
+    ordered = np.sort(apart.reshape(len(apart), CELLS**2), axis=1)
     cast = np.sqrt(((means[0] - means[1]) ** 2).sum(axis=(1, 2, 3)))
     return Colours(cast, ordered[:, -(CELLS**2) // 10], ordered[:, -2])
 
@@ -154,12 +158,8 @@ def _cells(colour: np.ndarray) -> np.ndarray:
 def grey_and_colour(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return brightness (m, S, S) and colour (m, S / 2, S / 2, 2) float32 of (m, S, S, 3) uint8.
 
-    Colour is blue and red less brightness, as in JPEG files.
+    The pixels are brightness, blue and red less brightness (YCbCr), as JPEG files have them.
     """
-    values = pixels.astype(np.float32)
-    grey = values @ np.array([0.299, 0.587, 0.114], np.float32)
-    colour = [
-        shrunk((values[..., channel] - grey) * scale, grey.shape[1] // 2)
-        for channel, scale in ((2, np.float32(0.564)), (0, np.float32(0.713)))
-    ]
-    return grey, np.stack(colour, axis=-1)
+    half = pixels.shape[1] // 2
+    colour = [shrunk(pixels[..., channel], half) for channel in (1, 2)]
+    return pixels[..., 0].astype(np.float32), np.stack(colour, axis=-1)

@@ -6,11 +6,19 @@ aligned with the other. Colours must agree in either case, but for white balance
 The limits are measured by `scripts/bench_audit`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from retrain.data.sameness.alignment import align, shrunk, warped
+from retrain.data.sameness.alignment import (
+    COARSE,
+    align_coarse,
+    align_finely,
+    are_plain,
+    shrunk,
+    warped,
+)
 from retrain.data.sameness.blocks import (
     REACH,
     Colours,
@@ -20,16 +28,24 @@ from retrain.data.sameness.blocks import (
     structure,
 )
 from retrain.utils.prefetch import map_ahead
-from retrain.utils.progress import progress
 
 NEITHER, SCENE, PICTURE = 0, 1, 2
 HALF = 64  # pixels a side at which pictures that lie over each other are compared
-COARSE = 16  # pixels a side of the pictures that are looked at first
 MOST_BLOCKS = 0.05  # share of the worst blocks that a score leaves out
 MOST_CAST, WORST_COLOUR = 35, 26  # of 255
+COARSE_CHUNK = 512  # pairs of coarse pictures that are aligned at a time
 CHUNK = 64  # pairs whose pixels are held at a time: about 50 MB
 
 Read = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Hopeful:
+    """Pairs that may be alike, by their coarse pictures: places, mirrored or not, and maps."""
+
+    places: np.ndarray
+    mirrored: np.ndarray
+    maps: np.ndarray
 
 
 def judge(
@@ -41,7 +57,7 @@ def judge(
         left: (m,) int64, the one photo of each pair, as a place in `coarse`.
         right: (m,) int64, the other photo.
         coarse: (n, COARSE, COARSE) float32, all photos in grey.
-        read: Returns the pixels (k, 128, 128, 3) uint8 of the photos at these places (k,).
+        read: Returns the pixels (k, 128, 128, 3) uint8 YCbCr of the photos at these places (k,).
 
     Returns:
         Each pair's verdict (m,) int8: NEITHER, SCENE or PICTURE. And how alike the worst of its
@@ -49,27 +65,40 @@ def judge(
     """
     verdicts = np.zeros(len(left), np.int8)
     scores = np.zeros(len(left), np.float32)
-    plain, mirrored = (_likeness(coarse[left], coarse[right][:, :, ::step]) for step in (1, -1))
-    hopeful = np.flatnonzero(np.maximum(plain, mirrored) >= 0.3)
 
-    def work(start: int) -> tuple[np.ndarray, np.ndarray]:
-        some = hopeful[start : start + CHUNK]
-        ours, theirs = read(left[some]), read(right[some])
-        flip = mirrored[some] > plain[some]
-        theirs[flip] = theirs[flip][:, :, ::-1]
-        return _judged(ours, theirs)
+    def look(start: int) -> _Hopeful:
+        some = slice(start, start + COARSE_CHUNK)
+        found = _hopeful(coarse[left[some]], coarse[right[some]])
+        return _Hopeful(found.places + start, found.mirrored, found.maps)
 
-    with progress("Looking for copies among", len(hopeful), "pairs") as meter:
-        for start, found in map_ahead(work, range(0, len(hopeful), CHUNK)):
-            some = hopeful[start : start + CHUNK]
-            verdicts[some], scores[some] = found
-            meter.advance(len(some))
+    def work(some: _Hopeful) -> tuple[np.ndarray, np.ndarray]:
+        ours, theirs = read(left[some.places]), read(right[some.places])
+        theirs[some.mirrored] = theirs[some.mirrored][:, :, ::-1]
+        return _judged(ours, theirs, some.maps)
+
+    def chunks() -> Iterator[_Hopeful]:
+        for _, found in map_ahead(look, range(0, len(left), COARSE_CHUNK)):
+            for start in range(0, len(found.places), CHUNK):
+                some = slice(start, start + CHUNK)
+                yield _Hopeful(found.places[some], found.mirrored[some], found.maps[some])
+
+    for some, found in map_ahead(work, chunks()):
+        verdicts[some.places], scores[some.places] = found
     return verdicts, scores
 
 
-def coarse_of(pixels: np.ndarray) -> np.ndarray:
-    """Return pictures (n, 128, 128, 3) uint8 in grey, (n, COARSE, COARSE) float32, for `judge`."""
-    return shrunk(grey_and_colour(pixels)[0], COARSE)
+def _hopeful(ours: np.ndarray, theirs: np.ndarray) -> _Hopeful:
+    """Return the pairs of coarse pictures (m, COARSE, COARSE) that are alike, laid over or aligned.
+
+    Those that need no alignment get a map that moves nothing.
+    """
+    plain, mirrored = (_likeness(ours, theirs[:, :, ::step]) for step in (1, -1))
+    flip = mirrored > plain
+    theirs = np.where(flip[:, None, None], theirs[:, :, ::-1], theirs)
+    maybe = np.flatnonzero(np.maximum(plain, mirrored) >= 0.4)
+    aligned = align_coarse(ours[maybe], theirs[maybe])
+    places = maybe[aligned.pairs]
+    return _Hopeful(places, flip[places], aligned.maps)
 
 
 def _likeness(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
@@ -81,29 +110,41 @@ def _likeness(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return found
 
 
-def _judged(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Judge pairs of pictures (m, 128, 128, 3) uint8; see `judge`."""
+def _judged(
+    ours: np.ndarray, theirs: np.ndarray, maps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Judge pairs of pictures (m, 128, 128, 3) uint8 YCbCr that are roughly aligned."""
     (left, left_colour), (right, right_colour) = map(grey_and_colour, (ours, theirs))
-    found = structure(left, right)
     halves = structure(shrunk(left, HALF), shrunk(right, HALF))
-    colour = colours(left_colour, right_colour)
-    is_picture = _same_picture(halves, found, colour)
-    verdicts = np.where(is_picture, PICTURE, NEITHER).astype(np.int8)
-    scores = found.least(MOST_BLOCKS)
-    rest = np.flatnonzero(~is_picture)
-    aligned = align(left[rest], right[rest])
+    verdicts = np.full(len(left), NEITHER, np.int8)
+    scores = halves.least(MOST_BLOCKS)
+    over = np.flatnonzero(_lie_over(halves))
+    if len(over):
+        colour = colours(left_colour[over], right_colour[over])
+        same = _same_picture(halves.of(over), structure(left[over], right[over]), colour)
+        verdicts[over[same]] = PICTURE
+    rest = np.flatnonzero(verdicts == NEITHER)
+    roughly = colours(left_colour[rest], right_colour[rest], maps[rest])
+    rest = rest[(roughly.cast <= MOST_CAST) & (roughly.most <= 20)]
+    aligned = align_finely(left[rest], right[rest], maps[rest])
     rest, maps = rest[aligned.pairs], aligned.maps
-    if not len(rest):
-        return verdicts, scores
     colour = colours(left_colour[rest], right_colour[rest], maps)
     fits = _fits(colour, maps)
-    rest, maps, colour = rest[fits], maps[fits], Colours(*(part[fits] for part in colour.parts()))
-    if len(rest):
-        seen, inside = warped(right[rest], maps)
-        moved = structure(left[rest], seen, inside, reach=REACH)
-        verdicts[rest[_same_scene(moved, colour, maps)]] = SCENE
-        scores[rest] = moved.least(MOST_BLOCKS)
+    rest, maps, colour = rest[fits], maps[fits], colour.of(fits)
+    seen, inside = warped(shrunk(right[rest], HALF), maps)
+    fits = structure(shrunk(left[rest], HALF), seen, inside, reach=1).least(0.1) >= 0.45
+    rest, maps, colour = rest[fits], maps[fits], colour.of(fits)
+    seen, inside = warped(right[rest], maps)
+    moved = structure(left[rest], seen, inside, reach=REACH)
+    verdicts[rest[_same_scene(moved, colour, maps)]] = SCENE
+    scores[rest] = moved.least(MOST_BLOCKS)
     return verdicts, scores
+
+
+def _lie_over(halves: Structure) -> np.ndarray:
+    """Tell in which pairs (m,) most blocks are alike as they are."""
+    same: np.ndarray = (halves.least(0.1) >= 0.87) & (halves.least(0.25) >= 0.95)
+    return same
 
 
 def _same_picture(halves: Structure, whole: Structure, colour: Colours) -> np.ndarray:
@@ -113,13 +154,12 @@ def _same_picture(halves: Structure, whole: Structure, colour: Colours) -> np.nd
     must not be others, though. A few blocks may differ where the picture is rich, as under a
     watermark.
     """
-    nearly_all = (halves.least(0.1) >= 0.87) & (halves.least(0.25) >= 0.95)
     all_of_them = halves.least(0.0) >= 0.75
     rich = halves.textured >= 40
     same_colours = (colour.cast <= MOST_CAST) & (colour.most <= 12) & (colour.worst <= WORST_COLOUR)
     same: np.ndarray = (
         (halves.textured >= 4)
-        & nearly_all
+        & _lie_over(halves)
         & (all_of_them | rich)
         & (whole.least(0.1) >= 0.6)
         & (halves.brightness <= 9)
@@ -130,13 +170,8 @@ def _same_picture(halves: Structure, whole: Structure, colour: Colours) -> np.nd
 
 def _fits(colour: Colours, maps: np.ndarray) -> np.ndarray:
     """Tell which aligned pairs (m,) may be one scene, by their colours and their place."""
-    size = np.linalg.det(maps[:, :, :2])
     same: np.ndarray = (
-        (colour.cast <= MOST_CAST)
-        & (colour.most <= 14)
-        & (colour.worst <= 50)
-        & (size > 0.55)
-        & (size < 1.8)
+        (colour.cast <= MOST_CAST) & (colour.most <= 14) & (colour.worst <= 50) & are_plain(maps)
     )
     return same
 
