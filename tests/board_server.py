@@ -17,7 +17,11 @@ from typing import Any
 @contextmanager
 def tensorboard(logs: Path, *flags: str) -> Iterator[str]:
     """Serves the log folder; yields the address of its plugins, `http://127.0.0.1:.../plugin`."""
-    script = "from tensorboard.main import run_main; run_main()"
+    # As where TensorFlow is not installed, which it would import for seconds.
+    script = (
+        "import sys; sys.modules['tensorflow'] = None; "
+        "from tensorboard.main import run_main; run_main()"
+    )
     arguments = ("--logdir", str(logs), "--host", "127.0.0.1", "--port", "0", *flags)
     with subprocess.Popen(
         [sys.executable, "-c", script, *arguments],

@@ -3,22 +3,22 @@
 Networks have random weights: Keras' own would have to be downloaded.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from run_commands import PATIENCE_S
+from small_networks import SMALL_WIDTH, frozen, scaled, small_network
 
 from retrain.backbones.backbone import reference_pixels
-from retrain.backbones.freeze.freeze import freeze
-from retrain.backbones.freeze.input_config import InputConfig
-from retrain.backbones.freeze.saved_model import read_saved_model
-from retrain.backbones.sources.keras_applications import as_hub_module, preprocessing_of
+from retrain.backbones.sources.keras_applications import (
+    KerasApplication,
+    as_hub_module,
+    build_keras_application,
+    preprocessing_of,
+)
+from retrain.errors import RetrainError
 from retrain.utils.tensorflow import import_tensorflow
 
 pytestmark = pytest.mark.slow
@@ -61,32 +61,18 @@ def test_preprocessing_of_each_family_is_inside(name: str, tmp_path: Path) -> No
 
 
 def test_module_computes_what_the_network_does_and_freezes(tmp_path: Path) -> None:
-    keras = import_tensorflow().keras
-    build = keras.applications.MobileNetV2
-    model = build(
-        input_shape=(96, 96, 3), alpha=0.35, include_top=False, pooling="avg", weights=None
-    )
-    preprocess = preprocessing_of(build)
-    images = pictures(96)
-    expected = np.asarray(model(preprocess(255 * images.copy())))
+    model = small_network(32, 32)
+    images = pictures(32)
+    expected = np.asarray(model(scaled(255 * images)))
 
-    loaded = saved_and_loaded(as_hub_module(model, preprocess, 96), tmp_path / "module")
+    loaded = saved_and_loaded(as_hub_module(model, scaled, 32), tmp_path / "module")
     np.testing.assert_allclose(loaded(images), expected, rtol=1e-4, atol=1e-5)
     assert len(loaded.trainable_variables) == len(model.trainable_variables)
     assert len(loaded.variables) == len(model.variables)
 
-    (tmp_path / "frozen").mkdir()
-    network = read_saved_model(tmp_path / "module")
-    backbone = freeze(
-        network,
-        tmp_path / "module",
-        "tiny",
-        fingerprint="f1ngerpr1nt",
-        wanted=InputConfig(),
-        folder=tmp_path / "frozen",
-    )
+    backbone = frozen(tmp_path / "module", tmp_path / "frozen")
     info = backbone.info
-    assert (info.height, info.width, info.feature_width) == (96, 96, 1280)
+    assert (info.height, info.width, info.feature_width) == (32, 32, SMALL_WIDTH)
     np.testing.assert_allclose(backbone.read_reference()[1], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -106,55 +92,40 @@ def test_module_can_be_trained(tmp_path: Path) -> None:
     assert not np.allclose(loaded(pictures(8)), before)  # moving averages have moved
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from retrain.errors import RetrainError
-from retrain.backbones.sources.keras_applications import KerasApplication
-from retrain.backbones.sources.keras_applications import build_keras_application
+# Keras writes files in a way that NumPy 2 warns of.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_missing_weights_are_named_and_can_be_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from keras.src.backend import config
 
-tiny = KerasApplication("MobileNet", 0.25)
-folder = Path(sys.argv[1])
-
-def fault():
-    try:
-        build_keras_application(tiny, 128, folder)
-    except RetrainError as error:
-        return str(error)
-
-missing = fault()
-print(missing)
-place = Path(missing.split("put that file at ")[1])
-place.write_bytes(b"<html>not found</html>")
-print(fault())
-
-import keras
-network = keras.applications.MobileNet(
-    input_shape=(128, 128, 3), alpha=0.25, include_top=False, weights=None
-)
-network.save(place)
-print(fault())
-"""
-
-
-def test_missing_weights_are_named_and_can_be_put_in_place(tmp_path: Path) -> None:
     home, module = tmp_path / "keras", tmp_path / "module"
     home.mkdir()
     module.mkdir()
     nowhere = "http://127.0.0.1:9"  # a proxy that refuses: no network
-    ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT, module],
-        env={**os.environ, "KERAS_HOME": str(home), "https_proxy": nowhere, "no_proxy": ""},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
+    monkeypatch.setenv("https_proxy", nowhere)
+    monkeypatch.setenv("no_proxy", "")
+    keras = import_tensorflow().keras
+    monkeypatch.setattr(config, "_KERAS_DIR", str(home))  # read from KERAS_HOME when imported
+    tiny = KerasApplication("MobileNet", 0.25)
+
+    def fault() -> str:
+        with pytest.raises(RetrainError) as caught:
+            build_keras_application(tiny, 128, module)
+        return str(caught.value)
+
+    missing = fault()
+    place = Path(missing.split("put that file at ")[1])
+    place.write_bytes(b"<html>not found</html>")
+    damaged = fault()
+    network = keras.applications.MobileNet(
+        input_shape=(128, 128, 3), alpha=0.25, include_top=False, weights=None
     )
-    assert ran.returncode == 0, ran.stderr
-    missing, damaged, built = ran.stdout.splitlines()
+    network.save(place)
+    build_keras_application(tiny, 128, module)
     name = "mobilenet_2_5_128_tf_no_top.h5"
     assert "could not fetch the weights of MobileNet from https://storage.goo" in missing
     assert f"/{name} (" in missing and missing.endswith(f"put that file at {home}/models/{name}")
     assert f"{home}/models/{name} are damaged" in damaged
-    assert built == "None"
     loaded = import_tensorflow().saved_model.load(str(module))
     assert np.asarray(loaded(pictures(128))).shape == (3, 256)

@@ -7,19 +7,21 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLE_FLOWERS, REPO
+from conftest import EXAMPLE_FLOWERS, REPO, write_colour_tree
 from run_commands import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
-ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 def run_script(script: str, *arguments: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [REPO / script, *map(str, arguments)], cwd=cwd, capture_output=True, text=True,
         timeout=PATIENCE_S,
-        env={**ENVIRONMENT, "RETRAIN_CACHE_DIR": os.environ["RETRAIN_CACHE_DIR"]},
+        env=environment(),
     )  # fmt: skip
 
 
@@ -32,7 +34,8 @@ def test_train_and_check_passes(tmp_path: Path) -> None:
 
 def test_train_and_check_fails_on_a_wrong_answer(tmp_path: Path) -> None:
     photo = next((EXAMPLE_FLOWERS / "sunflowers").glob("*.jpg"))
-    done = run_script("examples/train_and_check.sh", EXAMPLE_FLOWERS, photo, "cat", cwd=tmp_path)
+    tree = write_colour_tree(tmp_path / "colours", photos=8)
+    done = run_script("examples/train_and_check.sh", tree, photo, "cat", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.endswith("expected cat\n")
 
@@ -71,7 +74,8 @@ def test_demo_runs_in_an_installed_environment(tmp_path: Path) -> None:
         (copy / name).symlink_to(REPO / name)
     done = subprocess.run(
         ["sh", "-c", 'cd clone && sh "$PWD/scripts/demo"'], cwd=tmp_path,
-        capture_output=True, text=True, timeout=PATIENCE_S, env={**ENVIRONMENT, "VENV": str(venv)},
+        capture_output=True, text=True, timeout=PATIENCE_S,
+        env={**environment(), "VENV": str(venv)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert re.search(r"^daisy \(score=0\.\d+\)$", done.stdout, re.M)

@@ -15,10 +15,12 @@ from retrain.features.extractor import UNIT
 
 pytestmark = pytest.mark.slow
 
-CLASSES, PHOTOS = 2, 700  # more than two shards
+CLASSES, PHOTOS = 2, 550  # more than two shards
 
 
-def write_many(root: Path) -> Path:
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("tree")
     for label in range(CLASSES):
         for photo in range(PHOTOS):
             path = root / f"class{label}" / f"{photo}.bmp"
@@ -77,8 +79,8 @@ def start_gated(at_the_gate: str, command: tuple[str, ...], cwd: Path) -> "subpr
     )  # fmt: skip
 
 
-def test_kill_in_mid_extraction(run: Run, tmp_path: Path) -> None:
-    tree, store = write_many(tmp_path / "tree"), tmp_path / "killed"
+def test_kill_in_mid_extraction(tree: Path, run: Run, tmp_path: Path) -> None:
+    store = tmp_path / "killed"
     with start_gated(DIES, command_for(tree, store), tmp_path) as process:
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == -signal.SIGKILL
@@ -96,8 +98,8 @@ def test_kill_in_mid_extraction(run: Run, tmp_path: Path) -> None:
     assert len(features(store)) == CLASSES * PHOTOS
 
 
-def test_interrupt_keeps_each_finished_feature(tmp_path: Path, run: Run) -> None:
-    tree, store = write_many(tmp_path / "tree"), tmp_path / "kept"
+def test_interrupt_keeps_each_finished_feature(tree: Path, tmp_path: Path, run: Run) -> None:
+    store = tmp_path / "kept"
     with start_gated(WAITS, command_for(tree, store), tmp_path) as process:
         assert process.stderr is not None
         assert any("AT THE GATE" in line for line in process.stderr)

@@ -2,15 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import EXAMPLE_FLOWERS, REPO, TINY, Run
-from run_commands import PATIENCE_S
+from run_commands import run_command
 
 from retrain.artifacts.graphdef import read_graph
 from retrain.artifacts.manifest import Manifest, find_manifest, parse_manifest
@@ -28,7 +26,8 @@ pytestmark = pytest.mark.slow
 
 FAST = ("--tfhub_module", TINY, "--how_many_training_steps", 200, "--summaries_dir", "")
 
-# What somebody else's program does with a file, knowing nothing of retrain.
+# What somebody else's program does with a file, knowing nothing of retrain: from `path` and
+# `pixels` to `scores`.
 RUNTIMES = {
     "saved_model": """
 import tensorflow as tf
@@ -56,15 +55,15 @@ scores = session.run(["final_result"], {"Placeholder": pixels})[0]
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> Path:
     """The folder of one run that wrote every format."""
     folder = tmp_path_factory.mktemp("exported")
-    done = subprocess.run(
-        [sys.executable, "-m", "retrain", "--image_dir", str(EXAMPLE_FLOWERS), *map(str, FAST),
-         "--saved_model_dir", "serving", "--tflite_output_file", "f.tflite",
-         "--onnx_output_file", "onnx/f.onnx"],
-        cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S,
-    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETRAIN_CACHE_DIR", str(session_cache))
+        done = run_command(
+            "retrain", "--image_dir", EXAMPLE_FLOWERS, *FAST, "--saved_model_dir", "serving",
+            "--tflite_output_file", "f.tflite", "--onnx_output_file", "onnx/f.onnx", cwd=folder,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (folder / "stdout").write_text(done.stdout)
     (folder / "stderr").write_text(done.stderr)
@@ -79,22 +78,17 @@ def artefacts_of(folder: Path) -> dict[str, Path]:
     }
 
 
-def test_all_exports_of_a_run_agree_in_their_own_runtimes(exported: Path, tmp_path: Path) -> None:
+def test_all_exports_of_a_run_agree_in_their_own_runtimes(exported: Path) -> None:
     photos = sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::12]
     graph = exported / "output_graph.pb"
     spec = describe_graph(graph)
     pictures = [decode(photo.read_bytes(), spec.recipe) for photo in photos]
-    np.save(tmp_path / "pixels.npy", np.stack(pictures).astype(np.float32) / 255)
+    pixels = np.stack(pictures).astype(np.float32) / 255
     expected = np.stack([s for _, s in open_classifier(graph, spec).scores(enumerate(pictures))])
     for kind, path in artefacts_of(exported).items():
-        program = (
-            f"import numpy as np\npath = {str(path)!r}\n"
-            f"pixels = np.load({str(tmp_path / 'pixels.npy')!r})\n"
-            f"{RUNTIMES[kind]}\nnp.save({str(tmp_path / kind)!r}, scores)\n"
-        )
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        np.testing.assert_allclose(np.load(tmp_path / f"{kind}.npy"), expected, atol=1e-4)
+        names = {"np": np, "path": str(path), "pixels": pixels}
+        exec(RUNTIMES[kind], names)
+        np.testing.assert_allclose(names["scores"], expected, atol=1e-4)
 
 
 def test_the_run_says_that_they_agree(exported: Path) -> None:

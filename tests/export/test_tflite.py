@@ -81,7 +81,7 @@ def test_a_file_says_what_it_is(
 
 
 def test_int8_is_small_and_agrees_on_flowers(
-    shared: Path, session_cache: Path, tmp_path: Path
+    flower_photos: Path, session_cache: Path, tmp_path: Path
 ) -> None:
     graph = tmp_path / "output_graph.pb"
     config = TrainConfig.from_flat(
@@ -97,7 +97,7 @@ def test_int8_is_small_and_agrees_on_flowers(
     manifest = manifest_of(graph)
     learned = decoded(sorted(EXAMPLE_FLOWERS.glob("*/*.jpg"))[::10], manifest)
     sizes, scores = {}, {}
-    photos = decoded(sorted((shared / "data/flower_photos").glob("*/*.jpg"))[3::5], manifest)
+    photos = decoded(sorted(flower_photos.glob("*/*.jpg"))[::3], manifest)
     for quantization in ("float32", "int8"):
         content = tflite_bytes(graph.read_bytes(), manifest, quantization, representative=learned)
         path = tmp_path / f"{quantization}.tflite"
@@ -106,4 +106,4 @@ def test_int8_is_small_and_agrees_on_flowers(
         scores[quantization] = own_scores(path, manifest, photos)
     assert sizes["int8"] <= 0.3 * sizes["float32"]
     parity = compare(scores["int8"], scores["float32"])
-    assert parity.photos == 200 and parity.agree >= 0.97 * parity.photos
+    assert parity.photos > 100 and parity.agree >= 0.97 * parity.photos

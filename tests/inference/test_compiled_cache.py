@@ -110,8 +110,8 @@ def test_its_size_is_bounded(graph: Path, own_cache: Path, monkeypatch: pytest.M
 
 
 def test_many_processes_at_once(graph: Path, run: Run, own_cache: Path) -> None:
-    with ThreadPoolExecutor(6) as pool:
-        runs = list(pool.map(lambda _: run("label-image", "--graph", graph, PHOTO), range(6)))
+    with ThreadPoolExecutor(4) as pool:
+        runs = list(pool.map(lambda _: run("label-image", "--graph", graph, PHOTO), range(4)))
     assert {done.returncode for done in runs} == {0}
     assert len({done.stdout for done in runs}) == 1
     assert sorted(path.suffix for path in own_cache.iterdir()) == [".kept"]
