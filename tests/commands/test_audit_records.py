@@ -46,6 +46,14 @@ def test_every_finding_is_listed_and_counted(made: TrainResult) -> None:
     assert ("Audit", str(folder / "tiny_audit.csv")) in files_written(made.places, made)
 
 
+def test_the_accuracy_without_photos_that_were_trained_on_is_said(made: TrainResult) -> None:
+    assert made.audit is not None
+    count = made.assessment.metrics.count
+    assert made.unseen.startswith(f"{count} test photos of {count} have a copy")
+    lines = audit_lines(made.audit, Path("audit.csv"), made.unseen)
+    assert f"warning: {made.unseen}" in lines and not any("flatter" in line for line in lines)
+
+
 def test_what_the_terminal_leaves_out_has_a_place(made: TrainResult) -> None:
     assert made.audit is not None
     listed = made.places.graph.beside("audit.csv")

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -96,6 +96,14 @@ def test_the_verdict_comes_first_and_says_what_the_terminal_says(shown: Shown) -
     assert sorted(said, key=text.index) == said
     assert '<a href="#labels">Check the labels of 1 photo</a>' in shown.text
     assert f"<title>Flowers, retrained: {verdict.tested.share * 100:.1f}\xa0% of 200" in shown.text
+
+
+def test_the_page_says_the_accuracy_of_photos_that_are_not_seen_in_training(
+    shown: Shown, tmp_path: Path
+) -> None:
+    said = "3 test photos of 90 have a copy; accuracy of the other 87: 91.0% (83% to 95%)"
+    page = Reader(page_of(replace(shown.inputs, unseen=said), tmp_path))
+    assert said in page.text and said not in shown.read.text
 
 
 def test_the_earlier_graph_stands_beside_the_new_one(shown: Shown) -> None:
