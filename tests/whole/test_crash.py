@@ -13,7 +13,7 @@ from conftest import REPO, write_colour_tree
 
 pytestmark = pytest.mark.slow
 
-KILLS, STEPS = 4, 50
+KILLS, STEPS = 2, 50
 
 
 @pytest.fixture(scope="module")
