@@ -3,13 +3,14 @@ audits, whose libraries take seconds to import (tests/utils/test_kept.py damages
 
 import os
 import shutil
-import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import write_picture
-from fuzz import caches, forks, graphs, pictures
+from conftest import REPO, write_picture
+from fuzz import caches, graphs, pictures
 from fuzz.forks import Run
 from fuzz.judge import Done
 from run_commands import run_command
@@ -67,13 +68,19 @@ def test_damage_that_is_not_seen_is_a_fault(
     assert kept.judge("label", said=True) == ["damaged: label: other stdout"]
 
 
-def test_a_fork_that_dies_is_an_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGSEGV)
+DIES = """
+import os, signal
+from pathlib import Path
+from fuzz import forks
+forks.run_command = lambda *_, **__: os.kill(os.getpid(), signal.SIGSEGV)
+done = forks.run_forked("retrain", cwd=Path()).done
+assert done.returncode == -signal.SIGSEGV and "Segmentation fault" in done.stderr, done
+"""
 
-    monkeypatch.setattr(forks, "run_command", die)
-    done = forks.run_forked("retrain", cwd=tmp_path).done
-    assert done.returncode == -signal.SIGSEGV and "Segmentation fault" in done.stderr
+
+def test_a_fork_that_dies_is_an_exit_code() -> None:
+    path = os.pathsep.join([str(REPO / "tests"), str(REPO)])
+    subprocess.run([sys.executable, "-c", DIES], env={**os.environ, "PYTHONPATH": path}, check=True)
 
 
 def test_damaged_pictures_are_used_or_set_aside(tmp_path: Path) -> None:
