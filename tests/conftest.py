@@ -21,9 +21,12 @@ from run_commands import run_command
 from retrain.data.digests import TICK_NS
 from retrain.utils import logs, progress
 
-# Shells start what runs in the background without Ctrl-C; the tests send it to what they start.
+# Shells start what runs in the background without Ctrl-C, and nohup without SIGHUP; the tests send
+# both to what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Nothing found by chance, nothing kept: a failing property fails again, and leaves no folder here.
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "retrain-hypothesis")

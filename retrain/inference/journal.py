@@ -106,10 +106,10 @@ def journal(output: Path, facts: Mapping[str, Any], *, resume: bool) -> Iterator
             _take_up(kept, head)
         elif path.stat().st_size:
             log.info(f"Rows of an earlier run in {path} are dropped; --resume goes on after them")
-        if not kept.before:
-            os.ftruncate(descriptor, 0)
-            kept.write(head)
         try:
+            if not kept.before:
+                os.ftruncate(descriptor, 0)
+                kept.write(head)
             yield kept
         except BaseException as end:
             rows = kept.before + kept.added

@@ -65,6 +65,7 @@ def seen() -> set[str]:
     return set()
 
 
+@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
 def test_the_commands_of_a_page_run(
     page: Path, run: Run, pages_folder: Path, seen: set[str]
