@@ -104,7 +104,8 @@ class Ended(BaseException):
 def end_by_signals() -> None:
     """Have signals that end a process raise Ended, so that it leaves things as after Ctrl-C.
 
-    A second one ends it at once. What ignores a signal (nohup) still does.
+    A second one ends it at once. What ignores a signal (nohup) still does. Handlers of native code
+    (None here; LLVM's, which TensorFlow's converter brings, ends the process) make room.
     """
 
     def end(number: int, _: FrameType | None) -> None:
@@ -113,7 +114,7 @@ def end_by_signals() -> None:
 
     for name in ("SIGTERM", "SIGHUP"):  # the latter is not of Windows
         number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, None):
             with suppress(ValueError):  # in a thread
                 signal.signal(number, end)
 
