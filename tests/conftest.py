@@ -241,12 +241,12 @@ def train_flowers(folder: Path, cache: Path) -> None:
     train(config)
 
 
-FEW_STEPS = 200
+FEW_STEPS = 1000
 
 
 @pytest.fixture
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands that do not say how many steps take 200: that they run is tested, not how well."""
+    """Commands that do not say how many steps take fewer: that they run is tested, not how well."""
     from retrain.cli.compare_heads import command as compare_heads
     from retrain.cli.modules import compare_command
     from retrain.cli.train import retrain

@@ -131,7 +131,6 @@ def in_a_shell(command: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.usefixtures("few_steps")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_readme_commands_run(command: str, readme_folder: Path, run: Run) -> None:
     if set("|&;<>$`") & set(command):
